@@ -1,0 +1,1 @@
+"""Writes an nnx.Module from a module's model and from what the interpreter saw."""

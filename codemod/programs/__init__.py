@@ -1,0 +1,1 @@
+"""The code around modules: init, apply, gradients, optimisers and train states."""

@@ -1,0 +1,73 @@
+"""The modules of a tree and how they import one another."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .source import Source
+
+Loader = Callable[[Path], "Source | None"]
+
+
+@dataclass(eq=False)
+class Module:
+    """One file as Python sees it."""
+
+    source: Source
+    rewritable: bool = True
+
+    @property
+    def path(self) -> Path:
+        return self.source.path
+
+    @property
+    def tree(self) -> ast.Module:
+        return self.source.tree
+
+
+@dataclass
+class Project:
+    """The files being rewritten and, on demand, the ones that they import from the same tree."""
+
+    modules: dict[Path, Module] = field(default_factory=dict)
+    load: Loader = lambda path: None
+
+    @classmethod
+    def of(cls, sources: Iterable[Source], load: Loader = lambda path: None) -> Project:
+        return cls({source.path: Module(source) for source in sources}, load)
+
+    def module_at(self, path: Path) -> Module | None:
+        """The module of a file; one outside the rewritten set is read for information only."""
+        if path not in self.modules:
+            source = self.load(path)
+            if source is None:
+                return None
+            self.modules[path] = Module(source, rewritable=False)
+        return self.modules[path]
+
+    def find(self, dotted: str, importer: Path, level: int = 0) -> Module | None:
+        """The module that `import dotted` means in a file, or None if it is not in the tree.
+
+        A relative import starts at the importer's package. An absolute one is tried in each folder above the importer,
+        nearest first, as any of them may be on `sys.path`.
+        """
+        parts = dotted.split(".") if dotted else []
+        if level:
+            folders = [importer.parents[level - 1]] if level <= len(importer.parents) else []
+        else:
+            folders = list(importer.parents)
+        for folder in folders:
+            for path in self._places(folder, parts):
+                module = self.module_at(path)
+                if module is not None and path != importer:
+                    return module
+        return None
+
+    @staticmethod
+    def _places(folder: Path, parts: list[str]) -> list[Path]:
+        base = folder.joinpath(*parts)
+        init = base / "__init__.py"
+        return [init] if not parts else [base.with_name(base.name + ".py"), init]

@@ -1,0 +1,277 @@
+"""The language in which rules are written.
+
+A rule module in `rules/` states what it knows in a module-level tuple `RULES`; its docstring is what
+`nnx-codemod rules CODE` shows. Most rules are data: `Renames` for functions that have an equal in NNX under another
+name, `Call` for functions whose arguments change, `Layer` for modules. Where data cannot say it, an argument may be
+given a small function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .shapes.dims import Dim, is_dim
+from .shapes.values import Array, Constant, Items, Shape, Value, as_dim, as_shape
+
+
+class Declined(Exception):
+    """A rule's refusal: what stopped it and what a person does next."""
+
+    def __init__(self, message: str, help: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+
+
+# ---- what rules see of one use --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Use:
+    """One use of a layer, as the interpreter saw it.
+
+    `arguments` are the constructor's by the source's parameter names, defaults filled in; `inputs` the call's, by the
+    names in the rule's `inputs`. `given` are the names that the source wrote out.
+    """
+
+    arguments: Mapping[str, Value]
+    inputs: Mapping[str, Value]
+    given: frozenset[str] = frozenset()
+
+    def input(self, which: int | str = 0) -> Value | None:
+        if isinstance(which, str):
+            return self.inputs.get(which)
+        return next((v for i, v in enumerate(self.inputs.values()) if i == which), None)
+
+    def shape(self, which: int | str = 0) -> Shape | None:
+        """The shape of an input; None where unknown."""
+        value = self.input(which)
+        return value.shape if isinstance(value, Array) else None
+
+    def dim(self, name: str) -> Dim | None:
+        """A constructor argument that is a size."""
+        return as_dim(self.arguments.get(name))
+
+    def dims(self, name: str) -> Shape | None:
+        """A constructor argument that is a tuple of sizes (a lone size is a tuple of one)."""
+        return as_shape(self.arguments.get(name))
+
+    def constant(self, name: str, default: Any = None) -> Any:
+        """A constructor argument that is known whole, else `default`."""
+        value = self.arguments.get(name)
+        if isinstance(value, Constant):
+            return value.value
+        if isinstance(value, Items) and all(isinstance(item, Constant) for item in value.items):
+            return tuple(item.value for item in value.items if isinstance(item, Constant))
+        return default
+
+
+SizeOf = Callable[[Use], Dim | None]
+ShapeOf = Callable[[Use], Value | None]
+
+
+def axis(which: int | str = 0, at: int = -1) -> SizeOf:
+    """The size of axis `at` of an input."""
+
+    def size(use: Use) -> Dim | None:
+        shape = use.shape(which)
+        return None if shape is None or not -len(shape) <= at < len(shape) else shape[at]
+
+    return size
+
+
+def same_shape(which: int | str = 0) -> ShapeOf:
+    """The result is shaped like an input."""
+    return lambda use: use.input(which)
+
+
+def last_axis(name: str, which: int | str = 0) -> ShapeOf:
+    """The result is an input with the last axis replaced by a constructor argument."""
+
+    def shape(use: Use) -> Value | None:
+        source, features = use.shape(which), use.dim(name)
+        if source is None or features is None:
+            return None
+        return Array((*source[:-1], features), dtype_of(use.input(which)))
+
+    return shape
+
+
+def dtype_of(value: Value | None) -> str:
+    """The dtype of a layer's result: float32 for integer or unknown input."""
+    dtype = value.dtype if isinstance(value, Array) else None
+    return dtype if dtype is not None and "float" in dtype else "float32"
+
+
+# ---- how arguments are written ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Written:
+    """An argument as the source wrote it: its text (already rewritten within) and its value."""
+
+    text: str
+    value: Value | None
+    use: Use
+
+    @property
+    def constant(self) -> Any:
+        return self.value.value if isinstance(self.value, Constant) else None
+
+
+Writer = Callable[[Written], "str | None"]
+
+
+@dataclass(frozen=True)
+class To:
+    """The argument is written to `name`; `write` changes its text (returning None leaves it out)."""
+
+    name: str
+    write: Writer | None = None
+
+
+@dataclass(frozen=True)
+class Drop:
+    """The argument goes. With `only_if`, only where its value is one of these; else the site is declined."""
+
+    only_if: tuple[Any, ...] | None = None
+    message: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A flag for training or evaluation, obeyed by `model.train()` and `model.eval()`.
+
+    `when_true` is the mode that a true value stands for, `target` the flag's name in NNX, where it has one (it is
+    written there when the repository keeps its flags), negated if the meaning is the opposite.
+    """
+
+    when_true: str  # "train" or "eval"
+    target: str | None = None
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """The argument has no counterpart: the site is declined unless it has the source's own default."""
+
+    message: str
+    help: str
+
+
+Argument = To | Drop | Mode | Refuse
+
+
+# ---- rules -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What all rules have. `before` and `after` are a minimal example, shown by `nnx-codemod rules`."""
+
+    code: str
+    summary: str
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renames(Rule):
+    """Names with an equal in NNX or JAX: calls keep their arguments."""
+
+    names: Mapping[str, str]  # qualified name -> qualified name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call(Rule):
+    """A function call that keeps its place but changes its name or its arguments.
+
+    `helper` names a definition of `nnx_layers.py` where `target` is one. `keyword_only` are target parameters that
+    cannot be given by position: from the first of these on, arguments are written by keyword.
+    """
+
+    source: str
+    target: str
+    signature: tuple[str, ...]
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
+    stated: Mapping[str, str] = field(default_factory=dict)
+    keyword_only: tuple[str, ...] = ()
+    write: Callable[[Mapping[str, Written]], str] | None = None  # the whole call, where a table cannot say it
+    result: ShapeOf | None = None  # default: jax.eval_shape on the source function
+
+
+@dataclass(frozen=True)
+class VariableName:
+    """One variable of a layer: its name in the source and in NNX, and what changes in its layout.
+
+    `collection` is Linen's (`params`, `batch_stats`); Haiku's parameters are `params`, its state `state`. `layout` is
+    a NumPy expression over `v` and the layer's own NNX shapes (`v.reshape(shape)`), empty where equal.
+    """
+
+    source: str
+    target: str
+    collection: str = "params"
+    layout: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer(Rule):
+    """A layer: a module of the source framework and what takes its place.
+
+    `target` is a qualified name (`flax.nnx.Linear`) or, with `helper=True`, a definition of `nnx_layers.py`.
+    `signature` is the source constructor's parameters in order, without `name` and `parent`; `defaults` those of its
+    defaults that matter to `sizes`, `output` or a writer. `inputs` are the parameters of its call in order.
+
+    `sizes` are the target's parameters that the source infers from its input; they and the arguments in `leading` are
+    written first and by position, in the order of `leading`. Other arguments keep their name, place and spelling
+    unless `arguments` says otherwise. `stated` are arguments that are added where the source leaves them out, since
+    the defaults differ. `call` says the same of the arguments of the call.
+
+    With `inline`, the source makes and applies the layer in one function call (`hk.dropout(key, rate, x)`):
+    `signature` is then that of the whole call, and `inputs` names those of its parameters that the layer is called with.
+    """
+
+    source: str
+    target: str
+    helper: bool = False
+    signature: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    keyword_only: tuple[str, ...] = ()
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
+    sizes: Mapping[str, SizeOf] = field(default_factory=dict)
+    leading: tuple[str, ...] = ()
+    stated: Mapping[str, str] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ("inputs",)
+    call: Mapping[str, Argument] = field(default_factory=dict)
+    output: ShapeOf = same_shape()
+    methods: Mapping[str, ShapeOf] = field(default_factory=dict)  # other methods and what they return, by name
+    attribute: str = "layer"
+    variables: tuple[VariableName, ...] = ()
+    rngs: bool = True
+    holds: frozenset[str] = frozenset()  # besides Params: "BatchStat", "RngState"
+    check: Callable[[Use], None] | None = None  # raises Declined
+    inline: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsupported(Rule):
+    """Names that NNX has no counterpart for: a diagnostic of their own says why and what to do."""
+
+    names: Mapping[str, tuple[str, str]]  # qualified name -> (why, what to do next)
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A definition of `nnx_layers.py`: its source text, two spaces a level, and what it needs."""
+
+    name: str
+    text: str
+    imports: Sequence[str] = ()  # import statements, whole lines
+    needs: Sequence[str] = ()  # other helpers
+
+
+def is_size(value: object) -> bool:
+    return is_dim(value)

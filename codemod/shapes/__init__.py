@@ -1,0 +1,1 @@
+"""Abstract interpretation: what each expression of a program is, and how large."""

@@ -1,0 +1,258 @@
+"""Symbolic sizes.
+
+A size is an `int` or a `jax.export` symbolic dimension. Every symbol is registered in a `Symbols` table with an
+`Origin`: where the number comes from, which decides how it is written in emitted code. Symbols simplify and print
+themselves (`f + c`, `floordiv(h, 2)`); `Symbols.render` turns that print into Python with each symbol replaced by text.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Dim = Any  # int | jax.export symbolic dimension: JAX exports no type for the latter
+
+# Poolings and strided slices only resolve on axes that are known not to be tiny.
+LEAST_EXTENT = 64
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the number behind a symbol comes from."""
+
+
+@dataclass(frozen=True)
+class InputAxis(Origin):
+    """Axis `axis` of the array at `path` (a Python expression over the entry method's arguments)."""
+
+    method: str
+    path: str
+    axis: int
+    rank: int
+
+
+@dataclass(frozen=True)
+class Expression(Origin):
+    """A number that `text` computes in the constructor: a field, `config.mlp_dim`, `2**i`."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Running(Origin):
+    """A size that changes from one turn of a loop to the next; `name` is the local array that carries it."""
+
+    loop: ast.AST = field(compare=False)
+    name: str
+    axis: int
+
+
+@dataclass(frozen=True)
+class Choice(Origin):
+    """A size that depends on which branch of `node` was taken."""
+
+    node: ast.AST = field(compare=False)
+    name: str
+    axis: int
+
+
+@dataclass(frozen=True)
+class Unexplained(Origin):
+    """A size that exists but that reading cannot tell."""
+
+    why: str
+
+
+class Symbols:
+    """The symbols of one interpretation, all in one JAX scope."""
+
+    def __init__(self) -> None:
+        from jax import export
+
+        self._export = export
+        self._scope = export.SymbolicScope()
+        self._extents = export.SymbolicScope()
+        self.origins: dict[str, Origin] = {}
+        self._by_origin: dict[Any, Dim] = {}
+        self._bound: dict[str, Dim] = {}
+        self._count = 0
+
+    def new(self, origin: Origin, key: Any = None) -> Dim:
+        """A symbol for `origin`; the same `key` gives the same symbol again."""
+        if key is not None and key in self._by_origin:
+            return self.resolve(self._by_origin[key])
+        self._count += 1
+        name = f"s{self._count}_"
+        (dim,) = self._export.symbolic_shape(name, scope=self._scope)
+        self.origins[name] = origin
+        if key is not None:
+            self._by_origin[key] = dim
+        return dim
+
+    def unknown(self, why: str) -> Dim:
+        return self.new(Unexplained(why))
+
+    # ---- facts -------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Dim]:
+        """What is bound now, to be given back to `restore` when a branch ends."""
+        return dict(self._bound)
+
+    def restore(self, bound: Mapping[str, Dim]) -> None:
+        self._bound = dict(bound)
+
+    def equate(self, left: Dim, right: Dim) -> bool:
+        """Takes `left == right` as a fact, where one side is a symbol that can give way."""
+        left, right = self.resolve(left), self.resolve(right)
+        if same(left, right):
+            return True
+        for giving, kept in sorted(((left, right), (right, left)), key=lambda pair: -self._yields(pair[0])):
+            name = symbol_name(giving)
+            if name is not None and self._yields(giving) and name not in names(kept):
+                self._bound[name] = kept
+                return True
+        return False
+
+    def _yields(self, dim: Dim) -> int:
+        """How readily a symbol gives way to what it is equal to; 0 never."""
+        name = symbol_name(dim)
+        if name is None:
+            return 0
+        match self.origins[name]:
+            case Unexplained():
+                return 4
+            case Choice():
+                return 3
+            case InputAxis():
+                return 2
+            case _:
+                return 0
+
+    def resolve(self, dim: Dim) -> Dim:
+        """`dim` with every bound symbol replaced."""
+        for _ in range(20):
+            bound = names(dim) & self._bound.keys()
+            if not bound:
+                return dim
+            dim = substitute(dim, {name: self._bound[name] for name in bound})
+        return dim
+
+    # ---- printing ----------------------------------------------------------------------------
+
+    def origin(self, dim: Dim) -> Origin | None:
+        """The origin of a size that is a single symbol."""
+        name = symbol_name(self.resolve(dim))
+        return None if name is None else self.origins[name]
+
+    def origins_of(self, dim: Dim) -> dict[str, Origin]:
+        return {name: self.origins[name] for name in sorted(names(self.resolve(dim)), key=_number)}
+
+    def render(self, dim: Dim, text: Callable[[str, Origin], str]) -> str:
+        """`dim` as Python; `text` writes each symbol."""
+        from .printing import render
+
+        dim = self.resolve(dim)
+        return render(dim, {name: text(name, origin) for name, origin in self.origins_of(dim).items()})
+
+
+def _number(name: str) -> int:
+    return int(re.sub(r"\D", "", name) or 0)
+
+
+def is_dim(value: object) -> bool:
+    return (isinstance(value, int) and not isinstance(value, bool)) or is_symbolic(value)
+
+
+def is_symbolic(value: object) -> bool:
+    return type(value).__name__ == "_DimExpr"
+
+
+_SYMBOL = re.compile(r"s\d+_")
+
+
+def names(dim: Dim) -> set[str]:
+    """The symbols in a size."""
+    return set() if isinstance(dim, int) else set(_SYMBOL.findall(str(dim)))
+
+
+def symbol_name(dim: Dim) -> str | None:
+    """The name of a size that is one bare symbol."""
+    if isinstance(dim, int):
+        return None
+    text = str(dim)
+    return text if _SYMBOL.fullmatch(text) else None
+
+
+def same(left: Dim, right: Dim) -> bool:
+    """Whether two sizes are equal whatever their symbols stand for."""
+    if isinstance(left, int) and isinstance(right, int):
+        return left == right
+    return bool(str(left - right) == "0")
+
+
+def differ(left: Dim, right: Dim) -> bool:
+    """Whether two sizes differ whatever their symbols stand for."""
+    difference = left - right
+    return isinstance(difference, int) and difference != 0
+
+
+def floordiv(left: Dim, right: Dim) -> Dim:
+    return left // right
+
+
+def substitute(dim: Dim, values: Mapping[str, Dim]) -> Dim:
+    """`dim` with symbols replaced by sizes."""
+    if isinstance(dim, int):
+        return dim
+    tree = ast.parse(str(dim), mode="eval")
+    missing = {name: _symbol(dim, name) for name in names(dim) - values.keys()}
+    return _evaluate(tree.body, {**missing, **values})
+
+
+def _symbol(dim: Dim, name: str) -> Dim:
+    from jax import export
+
+    (symbol,) = export.symbolic_shape(name, scope=dim.scope)
+    return symbol
+
+
+def _evaluate(node: ast.expr, env: Mapping[str, Dim]) -> Dim:
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.Name(id=name):
+            return env[name]
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_evaluate(operand, env)
+        case ast.BinOp(left=left, op=op, right=right):
+            a, b = _evaluate(left, env), _evaluate(right, env)
+            match op:
+                case ast.Add():
+                    return a + b
+                case ast.Sub():
+                    return a - b
+                case ast.Mult():
+                    return a * b
+                case ast.BitXor():
+                    return a**b
+        case ast.Call(func=ast.Name(id=function), args=args):
+            return _apply(function, [_evaluate(arg, env) for arg in args])
+    raise ValueError(f"not a size: {ast.dump(node)}")
+
+
+def _apply(function: str, args: list[Dim]) -> Dim:
+    from jax import core
+
+    match function:
+        case "floordiv":
+            return args[0] // args[1]
+        case "mod":
+            return args[0] % args[1]
+        case "max":
+            return core.max_dim(*args)
+        case "min":
+            return core.min_dim(*args)
+    raise ValueError(f"not an operation on sizes: {function}")

@@ -1,0 +1,71 @@
+"""What one interpretation learnt, kept per `ast` node."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from .dims import Dim
+from .values import LayerObject, Object, Value
+
+Stack = tuple[ast.Call, ...]  # the calls of user functions that led here, outermost first
+
+
+@dataclass(frozen=True)
+class Made:
+    """A layer or module was constructed at a site."""
+
+    value: LayerObject | Object
+    stack: Stack
+
+
+@dataclass(frozen=True)
+class Used:
+    """A layer or module was called."""
+
+    target: LayerObject | Object
+    call: ast.Call | None
+    method: str
+    args: tuple[Value, ...]
+    kwargs: dict[str, Value]
+    result: Value
+    stack: Stack
+
+
+@dataclass(frozen=True)
+class RunningSize:
+    """A size that a loop changes: its value before the loop and after each turn."""
+
+    loop: ast.AST
+    name: str
+    axis: int
+    initial: Dim
+    update: Dim
+
+
+@dataclass
+class Facts:
+    """Everything recorded while one root (a program, a module class, a function) was interpreted."""
+
+    values: dict[ast.AST, list[Value]] = field(default_factory=lambda: defaultdict(list))
+    made: dict[ast.AST, list[Made]] = field(default_factory=lambda: defaultdict(list))
+    used: dict[ast.AST, list[Used]] = field(default_factory=lambda: defaultdict(list))  # by the call
+    uses_of: dict[ast.AST, list[Used]] = field(default_factory=lambda: defaultdict(list))  # by the site
+    running: dict[str, RunningSize] = field(default_factory=dict)  # by symbol name
+    choices: dict[str, tuple[Dim, Dim]] = field(default_factory=dict)  # by symbol name: if true, if false
+    conditions: dict[ast.AST, set[bool]] = field(default_factory=lambda: defaultdict(set))
+
+    def clear_under(self, node: ast.AST) -> None:
+        """Forgets what was recorded below a node: a loop body is run again until its sizes are stable."""
+        below = set(ast.walk(node))
+        for table in (self.values, self.made, self.used, self.conditions):
+            for key in [key for key in table if key in below]:
+                del table[key]  # type: ignore[attr-defined]
+        for site, uses in list(self.uses_of.items()):
+            self.uses_of[site] = [use for use in uses if use.call not in below]
+
+    def value(self, node: ast.AST) -> Value | None:
+        """The last value that an expression had."""
+        values = self.values.get(node)
+        return values[-1] if values else None

@@ -1,0 +1,783 @@
+"""Runs Python code on abstract values.
+
+`Interpreter` executes statements and evaluates expressions; what calls and attributes of a value mean is decided in
+`calls.py`, what a library function returns in `library.py`. Nothing of the user's is ever executed.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..project import Module, Project
+from . import joins, operators
+from .dims import Symbols, is_dim
+from .facts import Facts, Stack
+from .values import (
+    FALSE,
+    NONE,
+    UNKNOWN,
+    Array,
+    Bound,
+    Class,
+    Constant,
+    Either,
+    External,
+    Function,
+    Items,
+    LayerObject,
+    Object,
+    Partial,
+    Repeated,
+    Size,
+    Table,
+    Unknown,
+    Value,
+    Variable,
+)
+
+if TYPE_CHECKING:
+    from ..rulebook import Rulebook
+
+MAX_DEPTH = 40
+MAX_STEPS = 400_000
+MAX_UNROLLED = 16
+
+
+class OutOfBudget(Exception):
+    """The interpretation of one root took too many steps."""
+
+
+@dataclass(eq=False)
+class Environment:
+    """The names of one scope."""
+
+    module: Module
+    parent: Environment | None = None
+    names: dict[str, Value] = field(default_factory=dict)
+    node: ast.AST | None = None
+
+    def lookup(self, name: str) -> Value | None:
+        scope: Environment | None = self
+        while scope is not None:
+            if name in scope.names and not (isinstance(scope.node, ast.ClassDef) and scope is not self):
+                return scope.names[name]
+            scope = scope.parent
+        return None
+
+    def holder(self, name: str) -> Environment | None:
+        scope: Environment | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope
+            scope = scope.parent
+        return None
+
+
+@dataclass
+class Frame:
+    """One running function."""
+
+    function: ast.AST
+    environment: Environment
+    returns: list[Value] = field(default_factory=list)
+    cls: Class | None = None
+    self_value: Value | None = None
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that could not be interpreted."""
+
+    node: ast.AST
+    why: str
+
+
+class Interpreter:
+    """Abstract execution of the modules of a project."""
+
+    def __init__(self, project: Project, rules: Rulebook) -> None:
+        self.project = project
+        self.rules = rules
+        self.symbols = Symbols()
+        self.facts = Facts()
+        self.globals: dict[Module, Environment] = {}
+        self.frames: list[Frame] = []
+        self.stack: Stack = ()
+        self.recording = True
+        self.troubles: list[Trouble] = []
+        self.handlers: dict[str, Callable[..., Value | None]] = {}
+        self.value_handlers: list[ValueHandler] = []
+        self.observers: list[Callable[[Object, str, Sequence[Value], dict[str, Value]], None]] = []
+        self._steps = 0
+        self._journals: list[dict[int, tuple[Any, Any]]] = []
+
+    # ---- modules -----------------------------------------------------------------------------------
+
+    def environment_of(self, module: Module) -> Environment:
+        """The global names of a module, after its top-level code ran."""
+        if module not in self.globals:
+            environment = Environment(module, node=module.tree)
+            environment.names["__name__"] = Constant("__main__")
+            self.globals[module] = environment
+            with self.fresh(self.facts if module.rewritable else Facts()):
+                self.frames.append(Frame(module.tree, environment))
+                try:
+                    self.execute(module.tree.body, environment)
+                except OutOfBudget:
+                    self.trouble(module.tree, "the program takes too many steps to follow")
+                finally:
+                    self.frames.pop()
+        return self.globals[module]
+
+    @contextmanager
+    def fresh(self, facts: Facts) -> Iterator[Facts]:
+        """Interprets with other facts, an empty call stack and a new budget."""
+        saved = (self.facts, self.stack, self._steps, self._journals)
+        self.facts, self.stack, self._steps, self._journals = facts, (), 0, []
+        try:
+            yield facts
+        finally:
+            self.facts, self.stack, self._steps, self._journals = saved
+
+    def trouble(self, node: ast.AST, why: str) -> None:
+        self.troubles.append(Trouble(node, why))
+
+    # ---- statements ---------------------------------------------------------------------------------
+
+    def execute(self, body: Sequence[ast.stmt], env: Environment) -> str | None:
+        """Runs statements; returns how control always leaves them ('return', 'raise', 'break', 'continue') or None."""
+        for statement in body:
+            self._steps += 1
+            if self._steps > MAX_STEPS:
+                raise OutOfBudget
+            method = getattr(self, f"_do_{type(statement).__name__}", None)
+            leaving: str | None = method(statement, env) if method else None
+            if leaving:
+                return leaving
+        return None
+
+    def _do_Expr(self, node: ast.Expr, env: Environment) -> None:
+        self.evaluate(node.value, env)
+
+    def _do_Assign(self, node: ast.Assign, env: Environment) -> None:
+        value = self.evaluate(node.value, env)
+        for target in node.targets:
+            self.assign(target, value, env)
+
+    def _do_AnnAssign(self, node: ast.AnnAssign, env: Environment) -> None:
+        if node.value is not None:
+            self.assign(node.target, self.evaluate(node.value, env), env)
+
+    def _do_AugAssign(self, node: ast.AugAssign, env: Environment) -> None:
+        load = _as_load(node.target)
+        left = self.evaluate(load, env)
+        right = self.evaluate(node.value, env)
+        if isinstance(left, Items) and isinstance(node.op, ast.Add) and left.kind == "list":
+            self.extend(left, right)
+            return
+        self.assign(node.target, operators.binary(self, node, node.op, left, right), env)
+
+    def _do_Return(self, node: ast.Return, env: Environment) -> str:
+        value = self.evaluate(node.value, env) if node.value else NONE
+        self.frames[-1].returns.append(value)
+        return "return"
+
+    def _do_Raise(self, node: ast.Raise, env: Environment) -> str:
+        return "raise"
+
+    def _do_Break(self, node: ast.Break, env: Environment) -> str:
+        return "break"
+
+    def _do_Continue(self, node: ast.Continue, env: Environment) -> str:
+        return "continue"
+
+    def _do_Assert(self, node: ast.Assert, env: Environment) -> None:
+        if self.truth(self.evaluate(node.test, env)) is None:
+            operators.assume(self, node.test, env, True)
+
+    def _do_FunctionDef(self, node: ast.FunctionDef, env: Environment) -> None:
+        owner = None
+        value: Value = Function(node, env, owner)
+        for decorator in reversed(node.decorator_list):
+            value = self.decorate(decorator, value, env)
+        self.bind(node.name, value, env)
+
+    _do_AsyncFunctionDef = _do_FunctionDef
+
+    def decorate(self, decorator: ast.expr, value: Value, env: Environment) -> Value:
+        with_decorator = self.evaluate(decorator, env)
+        if isinstance(with_decorator, External) and self.transparent(with_decorator.name):
+            return value
+        if isinstance(with_decorator, Unknown):
+            return value
+        return self.call(with_decorator, [value], {}, None)
+
+    @staticmethod
+    def transparent(name: str) -> bool:
+        """Decorators that leave what they decorate as it is, for our purposes."""
+        return name in {
+            "flax.linen.compact",
+            "flax.linen.nowrap",
+            "haiku.transparent",
+            "property",
+            "functools.wraps",
+            "abc.abstractmethod",
+            "typing.no_type_check",
+        } or name.startswith(("jaxtyping", "typeguard", "beartype", "chex.assert", "gin."))
+
+    def _do_ClassDef(self, node: ast.ClassDef, env: Environment) -> None:
+        inner = Environment(env.module, env, node=node)
+        cls = Class(node, inner, [self.evaluate(base, env) for base in node.bases])
+        for statement in node.body:
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                cls.members[statement.name] = Function(statement, env if env.node is not node else inner, cls)
+                inner.names[statement.name] = cls.members[statement.name]
+            elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                if statement.value is not None:
+                    inner.names[statement.target.id] = self.evaluate(statement.value, inner)
+            elif isinstance(statement, ast.Assign | ast.ClassDef):
+                self.execute([statement], inner)
+        for name, value in inner.names.items():
+            cls.members.setdefault(name, value)
+        self.bind(node.name, cls, env)
+
+    def _do_If(self, node: ast.If, env: Environment) -> str | None:
+        test = self.truth(self.evaluate(node.test, env))
+        if test is None:
+            test = operators.settled(self, node.test, env)
+        if test is not None:
+            self.facts.conditions[node].add(test)
+            return self.execute(node.body if test else node.orelse, env)
+        self.facts.conditions[node].update((True, False))
+        return self.branch(
+            node,
+            env,
+            lambda: (operators.assume(self, node.test, env, True), self.execute(node.body, env))[1],
+            lambda: (operators.assume(self, node.test, env, False), self.execute(node.orelse, env))[1],
+        )
+
+    def branch(
+        self, node: ast.AST, env: Environment, first: Callable[[], str | None], second: Callable[[], str | None]
+    ) -> str | None:
+        """Takes both ways from the same state and joins what they leave."""
+        bound = self.symbols.snapshot()
+        before = dict(env.names)
+        self._journals.append({})
+        left_exit = first()
+        left_names, left_bound = dict(env.names), self.symbols.snapshot()
+        left_states = self._undo()
+        env.names.clear()
+        env.names.update(before)
+        self.symbols.restore(bound)
+        self._journals.append({})
+        right_exit = second()
+        right_names, right_bound = dict(env.names), self.symbols.snapshot()
+        right_states = self._undo()
+        if left_exit and right_exit:
+            self._redo(left_states)
+            return left_exit if left_exit == right_exit else "return"
+        if left_exit or right_exit:
+            names, states = (right_names, right_states) if left_exit else (left_names, left_states)
+            raised = (left_exit or right_exit) == "raise"
+            if raised:
+                self.symbols.restore(right_bound if left_exit else left_bound)
+            else:
+                self.symbols.restore(bound)
+            env.names.clear()
+            env.names.update(names)
+            self._redo(states)
+            return None
+        self.symbols.restore(bound)
+        env.names.clear()
+        for name in {**left_names, **right_names}:
+            env.names[name] = joins.join(self, node, name, left_names.get(name), right_names.get(name))
+        self._redo_joined(node, left_states, right_states)
+        return None
+
+    def _do_For(self, node: ast.For, env: Environment) -> str | None:
+        from . import loops
+
+        return loops.run(self, node, env)
+
+    _do_AsyncFor = _do_For
+
+    def _do_While(self, node: ast.While, env: Environment) -> str | None:
+        from . import loops
+
+        return loops.run(self, node, env)
+
+    def _do_With(self, node: ast.With, env: Environment) -> str | None:
+        for item in node.items:
+            value = self.evaluate(item.context_expr, env)
+            if item.optional_vars is not None:
+                self.assign(item.optional_vars, value, env)
+        return self.execute(node.body, env)
+
+    _do_AsyncWith = _do_With
+
+    def _do_Try(self, node: ast.Try, env: Environment) -> str | None:
+        leaving = self.execute(node.body, env)
+        for handler in node.handlers:
+            if any(isinstance(s, ast.Import | ast.ImportFrom) for s in node.body):
+                continue  # the imports are taken to succeed
+            saved = dict(env.names)
+            self.branch(handler, env, lambda: None, lambda h=handler: self.execute(h.body, env))  # type: ignore[misc]
+            for name, value in saved.items():
+                env.names.setdefault(name, value)
+        if not leaving:
+            leaving = self.execute(node.orelse, env)
+        return self.execute(node.finalbody, env) or leaving
+
+    def _do_Match(self, node: ast.Match, env: Environment) -> str | None:
+        self.evaluate(node.subject, env)
+        leaving: str | None = None
+        for case in node.cases:
+            for name in ast.walk(case.pattern):
+                if isinstance(name, ast.MatchAs | ast.MatchStar) and name.name:
+                    env.names[name.name] = UNKNOWN
+            leaving = self.branch(case, env, lambda: None, lambda c=case: self.execute(c.body, env))  # type: ignore[misc]
+        return leaving
+
+    def _do_Delete(self, node: ast.Delete, env: Environment) -> None:
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                env.names.pop(target.id, None)
+
+    def _do_Global(self, node: ast.Global, env: Environment) -> None:
+        top = self.globals[env.module]
+        for name in node.names:
+            env.names[name] = top.names.get(name, UNKNOWN)
+
+    def _do_Import(self, node: ast.Import, env: Environment) -> None:
+        for alias in node.names:
+            if alias.asname:
+                value = self.import_module(alias.name, env)
+                self.bind(alias.asname, value, env)
+            else:
+                self.bind(alias.name.split(".")[0], self.import_module(alias.name.split(".")[0], env), env)
+
+    def _do_ImportFrom(self, node: ast.ImportFrom, env: Environment) -> None:
+        module = self.project.find(node.module or "", env.module.path, node.level)
+        for alias in node.names:
+            if alias.name == "*":
+                self._import_all(node, module, env)
+                continue
+            self.bind(alias.asname or alias.name, self._import_name(node, module, alias.name, env), env)
+
+    def _import_all(self, node: ast.ImportFrom, module: Module | None, env: Environment) -> None:
+        if module is not None:
+            for name, value in self.environment_of(module).names.items():
+                if not name.startswith("_"):
+                    self.bind(name, value, env)
+        elif node.module and self.rules.is_framework(node.module):
+            for name in self.rules.public_names(node.module):
+                self.bind(name, External(f"{node.module}.{name}"), env)
+
+    def _import_name(self, node: ast.ImportFrom, module: Module | None, name: str, env: Environment) -> Value:
+        if module is not None:
+            found = self.environment_of(module).names.get(name)
+            if found is not None:
+                return found
+        dotted = f"{node.module}.{name}" if node.module else name
+        submodule = self.project.find(dotted, env.module.path, node.level)
+        if submodule is not None:
+            return ModuleValue(submodule)
+        if node.level or module is not None:
+            return UNKNOWN
+        return External(self.rules.canonical(dotted))
+
+    def import_module(self, dotted: str, env: Environment) -> Value:
+        module = self.project.find(dotted, env.module.path)
+        if module is not None:
+            return ModuleValue(module)
+        folder = env.module.path.parent
+        if any((parent / dotted.split(".")[0]).is_dir() for parent in [folder, *folder.parents][:1]) and "." not in dotted:
+            return External(dotted) if self.rules.is_library(dotted) else ModuleValue(None, dotted)
+        return External(self.rules.canonical(dotted))
+
+    # ---- names -----------------------------------------------------------------------------------------
+
+    def bind(self, name: str, value: Value, env: Environment) -> None:
+        env.names[name] = value
+
+    def assign(self, target: ast.expr, value: Value, env: Environment) -> None:
+        self.record(target, value)
+        match target:
+            case ast.Name(id=name):
+                self.bind(name, value, env)
+            case ast.Tuple(elts=elts) | ast.List(elts=elts):
+                self._unpack(elts, value, env)
+            case ast.Starred(value=inner):
+                self.assign(inner, value, env)
+            case ast.Attribute(value=owner, attr=name):
+                from . import calls
+
+                calls.set_attribute(self, self.evaluate(owner, env), name, value, target)
+            case ast.Subscript(value=owner, slice=index):
+                container = self.evaluate(owner, env)
+                key = self.evaluate(index, env)
+                self._set_item(container, key, value)
+
+    def _set_item(self, container: Value, key: Value, value: Value) -> None:
+        if isinstance(container, Table) and isinstance(key, Constant):
+            self.mutating(container)
+            container.items[key.value] = value
+        elif isinstance(container, Items) and isinstance(key, Constant) and isinstance(key.value, int):
+            if -len(container.items) <= key.value < len(container.items):
+                self.mutating(container)
+                container.items[key.value] = value
+
+    def _unpack(self, targets: list[ast.expr], value: Value, env: Environment) -> None:
+        stars = [i for i, target in enumerate(targets) if isinstance(target, ast.Starred)]
+        known = self.known_items(value, len(targets) if not stars else None)
+        if known is None:
+            item = operators.element(self, value)
+            for target in targets:
+                self.assign(target, Repeated(item) if isinstance(target, ast.Starred) else item, env)
+            return
+        if stars:
+            at, rest = stars[0], len(targets) - stars[0] - 1
+            if len(known) < len(targets) - 1:
+                known = [*known, *[UNKNOWN] * (len(targets) - 1 - len(known))]
+            middle = Items(known[at : len(known) - rest], "list")
+            known = [*known[:at], middle, *known[len(known) - rest :]]
+        elif len(known) != len(targets):
+            self.trouble(targets[0], f"{len(known)} values for {len(targets)} names")
+            known = [UNKNOWN] * len(targets)
+        for target, item in zip(targets, known, strict=True):
+            self.assign(target, item, env)
+
+    def known_items(self, value: Value, count: int | None = None) -> list[Value] | None:
+        """The items of an iterable, where their number is known (or must be `count`)."""
+        from . import operators
+
+        return operators.items_of(self, value, count)
+
+    # ---- mutation, undone and joined at branches -----------------------------------------------------------
+
+    def mutating(self, container: Value) -> None:
+        """To be called before a list, dict or object changes, so that a branch can take it back."""
+        if self._journals:
+            self._journals[-1].setdefault(id(container), (container, _state(container)))
+
+    def extend(self, target: Items, value: Value) -> None:
+        self.mutating(target)
+        items = self.known_items(value)
+        target.items.extend(items if items is not None else [operators.element(self, value)])
+
+    def _undo(self) -> dict[int, tuple[Any, Any]]:
+        """Takes back what the last branch changed; returns the changed states."""
+        journal = self._journals.pop()
+        after = {key: (container, _state(container)) for key, (container, _) in journal.items()}
+        for container, state in journal.values():
+            _set_state(container, state)
+        return after
+
+    def _redo(self, states: dict[int, tuple[Any, Any]]) -> None:
+        for container, state in states.values():
+            self.mutating(container)
+            _set_state(container, state)
+
+    def _redo_joined(
+        self, node: ast.AST, left: dict[int, tuple[Any, Any]], right: dict[int, tuple[Any, Any]]
+    ) -> None:
+        for key in {**left, **right}:
+            container = (left.get(key) or right[key])[0]
+            self.mutating(container)
+            current = _state(container)
+            one = left[key][1] if key in left else current
+            two = right[key][1] if key in right else current
+            _set_state(container, joins.join_states(self, node, one, two))
+
+    # ---- expressions -------------------------------------------------------------------------------------
+
+    def evaluate(self, node: ast.expr, env: Environment) -> Value:
+        """What an expression is; recorded in the facts."""
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise OutOfBudget
+        method = getattr(self, f"_eval_{type(node).__name__}", None)
+        value: Value = method(node, env) if method else UNKNOWN
+        self.record(node, value)
+        return value
+
+    def record(self, node: ast.AST, value: Value) -> None:
+        if self.recording:
+            values = self.facts.values[node]
+            if not values or values[-1] is not value:
+                values.append(value)
+
+    def _eval_Constant(self, node: ast.Constant, env: Environment) -> Value:
+        return Constant(node.value)
+
+    def _eval_Name(self, node: ast.Name, env: Environment) -> Value:
+        value = env.lookup(node.id)
+        if value is not None:
+            return value
+        return External(node.id) if node.id in _BUILTINS else UNKNOWN
+
+    def _eval_Attribute(self, node: ast.Attribute, env: Environment) -> Value:
+        from . import calls
+
+        return calls.attribute(self, self.evaluate(node.value, env), node.attr, node)
+
+    def _eval_Call(self, node: ast.Call, env: Environment) -> Value:
+        function = self.evaluate(node.func, env)
+        args, kwargs = self.arguments(node, env)
+        return self.call(function, args, kwargs, node)
+
+    def arguments(self, node: ast.Call, env: Environment) -> tuple[list[Value], dict[str, Value]]:
+        args: list[Value] = []
+        kwargs: dict[str, Value] = {}
+        for arg in node.args:
+            if isinstance(arg, ast.Starred):
+                value = self.evaluate(arg.value, env)
+                items = self.known_items(value)
+                args.extend(items if items is not None else [Repeated(operators.element(self, value))])
+            else:
+                args.append(self.evaluate(arg, env))
+        for keyword in node.keywords:
+            value = self.evaluate(keyword.value, env)
+            if keyword.arg is not None:
+                kwargs[keyword.arg] = value
+            elif isinstance(value, Table):
+                kwargs.update({key: item for key, item in value.items.items() if isinstance(key, str)})
+        return args, kwargs
+
+    def call(self, function: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None) -> Value:
+        from . import calls
+
+        return calls.call(self, function, args, kwargs, node)
+
+    def _eval_BinOp(self, node: ast.BinOp, env: Environment) -> Value:
+        return operators.binary(self, node, node.op, self.evaluate(node.left, env), self.evaluate(node.right, env))
+
+    def _eval_UnaryOp(self, node: ast.UnaryOp, env: Environment) -> Value:
+        return operators.unary(self, node, self.evaluate(node.operand, env))
+
+    def _eval_BoolOp(self, node: ast.BoolOp, env: Environment) -> Value:
+        values = []
+        deciding = isinstance(node.op, ast.Or)
+        for operand in node.values:
+            value = self.evaluate(operand, env)
+            truth = self.truth(value)
+            if truth is deciding:
+                return value if not values else joins.join(self, node, "", *values[-1:], value)
+            if truth is None:
+                values.append(value)
+            elif operand is node.values[-1]:
+                values.append(value)
+        result = values[0] if values else Constant(not deciding)
+        for value in values[1:]:
+            result = joins.join(self, node, "", result, value) or UNKNOWN
+        return result
+
+    def _eval_Compare(self, node: ast.Compare, env: Environment) -> Value:
+        values = [self.evaluate(node.left, env), *[self.evaluate(c, env) for c in node.comparators]]
+        return operators.compare(self, node, values)
+
+    def _eval_IfExp(self, node: ast.IfExp, env: Environment) -> Value:
+        test = self.truth(self.evaluate(node.test, env))
+        if test is None:
+            test = operators.settled(self, node.test, env)
+        if test is not None:
+            self.facts.conditions[node].add(test)
+            return self.evaluate(node.body if test else node.orelse, env)
+        self.facts.conditions[node].update((True, False))
+        results: list[Value] = []
+
+        def side(expression: ast.expr, holds: bool) -> Callable[[], str | None]:
+            def run() -> None:
+                operators.assume(self, node.test, env, holds)
+                results.append(self.evaluate(expression, env))
+
+            return run
+
+        self.branch(node, env, side(node.body, True), side(node.orelse, False))
+        return joins.join(self, node, "", results[0], results[1])
+
+    def _eval_Tuple(self, node: ast.Tuple, env: Environment) -> Value:
+        return self._sequence(node.elts, "tuple", env)
+
+    def _eval_List(self, node: ast.List, env: Environment) -> Value:
+        return self._sequence(node.elts, "list", env)
+
+    def _eval_Set(self, node: ast.Set, env: Environment) -> Value:
+        return self._sequence(node.elts, "set", env)
+
+    def _sequence(self, elts: list[ast.expr], kind: str, env: Environment) -> Value:
+        items: list[Value] = []
+        for element in elts:
+            if isinstance(element, ast.Starred):
+                value = self.evaluate(element.value, env)
+                known = self.known_items(value)
+                if known is None:
+                    for rest in elts:
+                        if rest is not element and not isinstance(rest, ast.Starred):
+                            self.evaluate(rest, env)
+                    return Unknown(self.text_of(elts, kind))
+                items.extend(known)
+            else:
+                items.append(self.evaluate(element, env))
+        return Items(items, kind)
+
+    @staticmethod
+    def text_of(elts: list[ast.expr], kind: str) -> str | None:
+        return None
+
+    def _eval_Dict(self, node: ast.Dict, env: Environment) -> Value:
+        table = Table({})
+        for key, item in zip(node.keys, node.values, strict=True):
+            value = self.evaluate(item, env)
+            if key is None:
+                if not isinstance(value, Table):
+                    return UNKNOWN
+                table.items.update(value.items)
+                continue
+            name = self.evaluate(key, env)
+            if not isinstance(name, Constant) or not _hashable(name.value):
+                return UNKNOWN
+            table.items[name.value] = value
+        return table
+
+    def _eval_Subscript(self, node: ast.Subscript, env: Environment) -> Value:
+        container = self.evaluate(node.value, env)
+        return operators.subscript(self, node, container, self.evaluate(node.slice, env))
+
+    def _eval_Slice(self, node: ast.Slice, env: Environment) -> Value:
+        parts = [self.evaluate(part, env) if part else NONE for part in (node.lower, node.upper, node.step)]
+        return Items(parts, "slice")
+
+    def _eval_Lambda(self, node: ast.Lambda, env: Environment) -> Value:
+        return Function(node, env)
+
+    def _eval_Starred(self, node: ast.Starred, env: Environment) -> Value:
+        return self.evaluate(node.value, env)
+
+    def _eval_NamedExpr(self, node: ast.NamedExpr, env: Environment) -> Value:
+        value = self.evaluate(node.value, env)
+        self.assign(node.target, value, env)
+        return value
+
+    def _eval_JoinedStr(self, node: ast.JoinedStr, env: Environment) -> Value:
+        parts = []
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                value = self.evaluate(part.value, env)
+                if not isinstance(value, Constant) or part.format_spec is not None:
+                    parts = None
+                    continue
+                if parts is not None:
+                    parts.append(str(value.value))
+            elif isinstance(part, ast.Constant) and parts is not None:
+                parts.append(str(part.value))
+        return UNKNOWN if parts is None else Constant("".join(parts))
+
+    def _eval_ListComp(self, node: ast.ListComp, env: Environment) -> Value:
+        from . import loops
+
+        return loops.comprehension(self, node, env)
+
+    _eval_SetComp = _eval_ListComp
+    _eval_GeneratorExp = _eval_ListComp
+    _eval_DictComp = _eval_ListComp
+
+    def _eval_Yield(self, node: ast.Yield, env: Environment) -> Value:
+        value = self.evaluate(node.value, env) if node.value else NONE
+        self.frames[-1].returns.append(Repeated(value))
+        return NONE
+
+    # ---- truth --------------------------------------------------------------------------------------------
+
+    def truth(self, value: Value) -> bool | None:
+        """Whether a value is true, where that is certain."""
+        match value:
+            case Constant(value=known):
+                return bool(known)
+            case Items(items=items) | Table(items=items):
+                return bool(items)
+            case Function() | Class() | External() | Bound() | Partial() | LayerObject() | Object():
+                return True
+        return None
+
+
+@dataclass(frozen=True)
+class ModuleValue(Value):
+    """A module of the tree, or a package without a file of its own."""
+
+    module: Module | None
+    dotted: str = ""
+
+
+ValueHandler = Callable[["Interpreter", Value, str, ast.AST], "Value | None"]
+
+
+def _as_load(target: ast.expr) -> ast.expr:
+    """The target of an augmented assignment as an expression that reads it."""
+    match target:
+        case ast.Name(id=name):
+            new: ast.expr = ast.Name(id=name, ctx=ast.Load())
+        case ast.Attribute(value=value, attr=attr):
+            new = ast.Attribute(value=value, attr=attr, ctx=ast.Load())
+        case ast.Subscript(value=value, slice=index):
+            new = ast.Subscript(value=value, slice=index, ctx=ast.Load())
+        case _:
+            return target
+    return ast.copy_location(new, target)
+
+
+def _state(container: Value) -> Any:
+    match container:
+        case Items(items=items):
+            return list(items)
+        case Table(items=items):
+            return dict(items)
+        case Object(attributes=attributes):
+            return dict(attributes)
+        case Variable(value=value):
+            return value
+    raise TypeError(f"not a container: {container}")
+
+
+def _set_state(container: Value, state: Any) -> None:
+    match container:
+        case Items():
+            container.items = list(state)
+        case Table():
+            container.items = dict(state)
+        case Object():
+            container.attributes = dict(state)
+        case Variable():
+            container.value = state
+
+
+def _hashable(value: object) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+_BUILTINS = frozenset(dir(__builtins__) if not isinstance(__builtins__, dict) else __builtins__)
+
+__all__ = ["FALSE", "Environment", "Frame", "Interpreter", "ModuleValue", "OutOfBudget", "Trouble", "is_dim"]
+
+
+def walk_values(values: Iterable[Value]) -> Iterator[Value]:
+    """All values in nested containers."""
+    for value in values:
+        yield value
+        match value:
+            case Items(items=items):
+                yield from walk_values(items)
+            case Table(items=items):
+                yield from walk_values(items.values())
+            case Either(values=inner):
+                yield from walk_values(inner)
+            case Size() | Array():
+                pass

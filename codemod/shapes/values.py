@@ -1,0 +1,203 @@
+"""What an expression can be to the interpreter."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .dims import Dim, is_dim
+
+if TYPE_CHECKING:
+    from ..project import Module as PythonModule
+    from ..rule import Layer
+    from .interpreter import Environment
+
+Shape = tuple[Dim, ...]
+
+
+class Value:
+    """Base of all abstract values."""
+
+
+@dataclass(frozen=True)
+class Constant(Value):
+    """A Python object that is known whole: a number, a string, None, True."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Size(Value):
+    """A symbolic integer."""
+
+    dim: Dim
+
+
+@dataclass(frozen=True)
+class Array(Value):
+    """An array. `shape` is None where even the rank is unknown; `dtype` is a NumPy name or None.
+
+    An `optional` array may be None instead.
+    """
+
+    shape: Shape | None
+    dtype: str | None = None
+    optional: bool = False
+
+    @property
+    def rank(self) -> int | None:
+        return None if self.shape is None else len(self.shape)
+
+
+@dataclass(eq=False)
+class Items(Value):
+    """A list or tuple with known items; `names` makes it a named tuple."""
+
+    items: list[Value]
+    kind: str = "tuple"
+    names: tuple[str, ...] = ()
+    cls: Value | None = None
+
+
+@dataclass(eq=False)
+class Table(Value):
+    """A dict with known keys."""
+
+    items: dict[Any, Value]
+
+
+@dataclass(frozen=True)
+class Repeated(Value):
+    """A sequence of unknown length, all of whose items are like `item`; `text` writes it in a constructor."""
+
+    item: Value
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class External(Value):
+    """Something of a library, by its qualified name: `jax.numpy.concatenate`, `flax.linen.Dense`."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class Function(Value):
+    """A function of the user's, with the environment that it closes over."""
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    environment: Environment
+    owner: Class | None = None  # the class that it is a method of
+
+    @property
+    def name(self) -> str:
+        return "<lambda>" if isinstance(self.node, ast.Lambda) else self.node.name
+
+
+@dataclass(eq=False)
+class Class(Value):
+    """A class of the user's."""
+
+    node: ast.ClassDef
+    environment: Environment
+    bases: list[Value]
+    members: dict[str, Value] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.node.name
+
+    @property
+    def module(self) -> PythonModule:
+        return self.environment.module
+
+
+@dataclass(eq=False)
+class Object(Value):
+    """An instance of a user class; a Linen or Haiku module once it is made."""
+
+    cls: Class
+    attributes: dict[str, Value] = field(default_factory=dict)
+    site: ast.Call | None = None
+    arguments: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class LayerObject(Value):
+    """A layer of a library: what its rule makes of the constructor's arguments."""
+
+    rule: Layer
+    arguments: dict[str, Value]
+    site: ast.Call | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Bound(Value):
+    """A method taken from an object."""
+
+    target: Value
+    function: Value
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Partial(Value):
+    """functools.partial."""
+
+    function: Value
+    args: tuple[Value, ...]
+    kwargs: Mapping[str, Value]
+    site: ast.Call | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Either(Value):
+    """One of several values, depending on a branch."""
+
+    values: tuple[Value, ...]
+
+
+@dataclass(eq=False)
+class Variable(Value):
+    """What `self.variable` returns in Linen: an object with a `value`."""
+
+    site: ast.Call
+    value: Value
+
+
+@dataclass(frozen=True)
+class Unknown(Value):
+    """Something that reading cannot tell. `text`, where set, writes it in a constructor (`config.dtype`)."""
+
+    text: str | None = None
+    why: str = ""
+
+
+UNKNOWN = Unknown()
+NONE = Constant(None)
+TRUE = Constant(True)
+FALSE = Constant(False)
+
+
+def as_dim(value: Value | None) -> Dim | None:
+    """The size that a value is, if it is one."""
+    if isinstance(value, Size):
+        return value.dim
+    if isinstance(value, Constant) and is_dim(value.value):
+        return value.value
+    return None
+
+
+def from_dim(dim: Dim) -> Value:
+    return Constant(dim) if isinstance(dim, int) else Size(dim)
+
+
+def as_shape(value: Value | None) -> Shape | None:
+    """The shape that a tuple or list of sizes is."""
+    if isinstance(value, Items):
+        dims = [as_dim(item) for item in value.items]
+        return None if any(dim is None for dim in dims) else tuple(dims)
+    dim = as_dim(value)
+    return None if dim is None else (dim,)
