@@ -1,0 +1,111 @@
+"""What a name is after two ways of getting there."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from .dims import Choice, Dim, same
+from .values import (
+    NONE,
+    UNKNOWN,
+    Array,
+    Constant,
+    Either,
+    Items,
+    Repeated,
+    Shape,
+    Size,
+    Table,
+    Unknown,
+    Value,
+    Variable,
+    as_dim,
+    from_dim,
+)
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+
+def join(interp: Interpreter, node: ast.AST, name: str, left: Value | None, right: Value | None) -> Value:
+    """A value that stands for both. A name that one side lacks is what the other side has."""
+    if left is None or right is None:
+        return left or right or UNKNOWN
+    if left is right or left == right:
+        return left
+    one, two = as_dim(left), as_dim(right)
+    if one is not None and two is not None and not _bools(left, right):
+        return from_dim(join_dims(interp, node, name, 0, one, two))
+    match left, right:
+        case Array(), Array():
+            return _arrays(interp, node, name, left, right)
+        case Array(shape=shape, dtype=dtype), Constant(value=None):
+            return Array(shape, dtype, optional=True)
+        case Constant(value=None), Array(shape=shape, dtype=dtype):
+            return Array(shape, dtype, optional=True)
+        case (Array(), Unknown()) | (Unknown(), Array()):
+            return Array(None)
+        case Items(items=a, kind=kind), Items(items=b) if len(a) == len(b) and kind == right.kind:
+            items = [join(interp, node, f"{name}_{i}", x, y) for i, (x, y) in enumerate(zip(a, b, strict=True))]
+            return Items(items, kind, left.names, left.cls)
+        case Table(items=one_items), Table(items=two_items):
+            keys = {**one_items, **two_items}
+            return Table({k: join(interp, node, name, one_items.get(k), two_items.get(k)) for k in keys})
+        case Repeated(item=a_item), Repeated(item=b_item):
+            return Repeated(join(interp, node, name, a_item, b_item), left.text or right.text)
+        case (Unknown(), _) | (_, Unknown()):
+            return UNKNOWN
+    return either(left, right)
+
+
+def either(*values: Value) -> Value:
+    """One of several; alternatives are listed once."""
+    flat: list[Value] = []
+    for value in values:
+        for option in value.values if isinstance(value, Either) else (value,):
+            if not any(option is known or option == known for known in flat):
+                flat.append(option)
+    if all(isinstance(option, Constant) for option in flat):
+        return UNKNOWN if NONE not in flat and len(flat) > 8 else Either(tuple(flat))
+    return flat[0] if len(flat) == 1 else Either(tuple(flat))
+
+
+def _bools(*values: Value) -> bool:
+    return any(isinstance(value, Constant) and isinstance(value.value, bool) for value in values)
+
+
+def _arrays(interp: Interpreter, node: ast.AST, name: str, left: Array, right: Array) -> Array:
+    dtype = left.dtype if left.dtype == right.dtype else (left.dtype or right.dtype)
+    optional = left.optional or right.optional
+    if left.shape is None or right.shape is None or len(left.shape) != len(right.shape):
+        return Array(None, dtype, optional)
+    shape: Shape = tuple(
+        join_dims(interp, node, name, axis - len(left.shape), a, b)
+        for axis, (a, b) in enumerate(zip(left.shape, right.shape, strict=True))
+    )
+    return Array(shape, dtype, optional)
+
+
+def join_dims(interp: Interpreter, node: ast.AST, name: str, axis: int, left: Dim, right: Dim) -> Dim:
+    """One symbol for a size that differs between the two ways."""
+    left, right = interp.symbols.resolve(left), interp.symbols.resolve(right)
+    if same(left, right):
+        return left
+    key = ("choice", node, name, axis, str(left), str(right))
+    dim = interp.symbols.new(Choice(node, name, axis), key)
+    interp.facts.choices[str(dim)] = (left, right)
+    return dim
+
+
+def join_states(interp: Interpreter, node: ast.AST, left: Any, right: Any) -> Any:
+    """The contents of a container that two branches left in different states."""
+    if isinstance(left, list) and isinstance(right, list):
+        if len(left) == len(right):
+            return [join(interp, node, "", a, b) for a, b in zip(left, right, strict=True)]
+        return left if len(left) > len(right) else right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return {key: join(interp, node, str(key), left.get(key), right.get(key)) for key in {**left, **right}}
+    return join(interp, node, "", left, right)
+
+

@@ -1,0 +1,617 @@
+"""Calls into known libraries, answered by `jax.eval_shape` on the real function.
+
+NumPy is answered by `jax.numpy`. Where JAX cannot decide something on symbols that the running program decides (an
+even split, a reshape), the result follows from the fact that the program runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .dims import Dim, is_dim, is_symbolic, same
+from .values import (
+    NONE,
+    UNKNOWN,
+    Array,
+    Constant,
+    Either,
+    External,
+    Items,
+    Partial,
+    Repeated,
+    Shape,
+    Size,
+    Table,
+    Unknown,
+    Value,
+    as_dim,
+    as_shape,
+    from_dim,
+)
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+# Only these are ever imported and run.
+LIBRARIES = ("jax", "numpy", "math", "einops", "optax", "flax", "operator", "chex")
+_ELEMENTWISE_METHODS = {"astype", "copy", "clip", "conj", "round", "block_until_ready", "__array__"}
+_DTYPE_ARGUMENTS = {"dtype", "precision", "preferred_element_type", "out_sharding", "promote_dtype", "out_type"}
+
+
+class Unconvertible(Exception):
+    """A value that cannot be handed to a real function."""
+
+
+def resolve(name: str) -> Any:
+    """The object behind a qualified name of a known library; NumPy's arrays functions are `jax.numpy`'s."""
+    if name.split(".")[0] not in LIBRARIES:
+        raise Unconvertible(name)
+    if name.startswith("numpy.") and not name.startswith("numpy.random"):
+        try:
+            return _import("jax." + name)
+        except (AttributeError, ImportError):
+            pass
+    try:
+        return _import(name)
+    except (AttributeError, ImportError) as error:
+        raise Unconvertible(name) from error
+
+
+@functools.cache
+def _import(name: str) -> Any:
+    parts = name.split(".")
+    for cut in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:cut]))
+        except ImportError:
+            continue
+        for part in parts[cut:]:
+            found = getattr(found, part)
+        return found
+    raise ImportError(name)
+
+
+# ---- calls --------------------------------------------------------------------------------------------
+
+
+def call(
+    interp: Interpreter, node: ast.AST | None, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value:
+    """What a library function returns."""
+    where = node or ast.Pass()
+    special = _SPECIAL.get(name.replace("numpy.", "jax.numpy.", 1) if name.startswith("numpy.") else name)
+    if special is not None:
+        found = special(interp, where, args, kwargs)
+        if found is not None:
+            return found
+    try:
+        function = resolve(name)
+    except Unconvertible:
+        return UNKNOWN
+    return run(interp, where, function, args, kwargs, elementwise=name.startswith(("jax.nn.", "flax.linen.")))
+
+
+def method(interp: Interpreter, node: ast.AST, array: Array, name: str, args: Sequence[Value], kwargs: Any) -> Value:
+    """What a method of an array returns."""
+    if name in _ELEMENTWISE_METHODS:
+        dtype = _dtype_name(args[0]) if name == "astype" and args else array.dtype
+        return Array(array.shape, dtype)
+    if name == "reshape":
+        shape = args[0] if len(args) == 1 and isinstance(args[0], Items | Unknown | Repeated) else Items(list(args))
+        return reshape(interp, node, array, shape)
+    if name == "item":
+        return UNKNOWN
+    if name in ("tolist",):
+        return Repeated(UNKNOWN)
+    function = lambda x, *a, **k: getattr(x, name)(*a, **k)  # noqa: E731
+    if f"jax.numpy.{name}" in _SPECIAL:
+        found = _SPECIAL[f"jax.numpy.{name}"](interp, node, [array, *args], kwargs)
+        if found is not None:
+            return found
+    return run(interp, node, function, [array, *args], kwargs)
+
+
+def run(
+    interp: Interpreter,
+    node: ast.AST,
+    function: Callable[..., Any],
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    elementwise: bool = False,
+) -> Value:
+    """`jax.eval_shape` on abstract values; an unknown where it cannot be asked, a trouble where it refuses."""
+    kwargs = {k: v for k, v in kwargs.items() if not (k in _DTYPE_ARGUMENTS and not isinstance(v, External))}
+    arrays: list[Any] = []
+    try:
+        real_args = [_convert(interp, value, arrays) for value in args]
+        real_kwargs = {key: _convert(interp, value, arrays) for key, value in kwargs.items()}
+    except Unconvertible:
+        return _without_knowing(args, kwargs, elementwise)
+    return _evaluate(interp, node, function, real_args, real_kwargs, arrays)
+
+
+def _without_knowing(args: Sequence[Value], kwargs: Mapping[str, Value], elementwise: bool) -> Value:
+    arrays = [value for value in args if isinstance(value, Array)]
+    if elementwise and len(arrays) == 1 and args and args[0] is arrays[0]:
+        return Array(arrays[0].shape, arrays[0].dtype)
+    return Array(None) if arrays else UNKNOWN
+
+
+def _evaluate(
+    interp: Interpreter, node: ast.AST, function: Callable[..., Any], args: Any, kwargs: Any, arrays: list[Any]
+) -> Value:
+    import jax
+
+    if not arrays and not _has_symbols((args, kwargs)):
+        try:
+            return _value(jax.eval_shape(lambda: _plain(function(*args, **kwargs))))
+        except Exception:  # not array code (a constructor, say)
+            return _ordinary(function, args, kwargs)
+
+    boxes: list[Any] = []
+
+    def traced(leaves: list[Any]) -> Any:
+        fill = functools.partial(_fill, leaves=leaves)
+        result = function(
+            *[_map(fill, a) for a in args], **{k: _map(fill, v) for k, v in kwargs.items()}
+        )
+        boxes.append(result)
+        return _plain(result)
+
+    try:
+        shapes = jax.eval_shape(traced, arrays or [_carrier(args, kwargs)])
+    except Exception as error:
+        interp.trouble(node, f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else ''}")
+        return UNKNOWN
+    result = _value(shapes)
+    return result if result is not UNKNOWN or not boxes else _value(boxes[-1])
+
+
+def _ordinary(function: Callable[..., Any], args: Any, kwargs: Any) -> Value:
+    if getattr(function, "__module__", "") in ("math", "operator", "builtins", "_operator"):
+        try:
+            return _value(function(*args, **kwargs))
+        except Exception:  # the program would raise here
+            return UNKNOWN
+    return UNKNOWN
+
+
+class _Slot:
+    """Stands for an array argument until `jax.eval_shape` supplies the traced one."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+
+def _fill(leaf: Any, leaves: list[Any]) -> Any:
+    return leaves[leaf.at] if isinstance(leaf, _Slot) else leaf
+
+
+def _map(fill: Callable[[Any], Any], tree: Any) -> Any:
+    if isinstance(tree, list):
+        return [_map(fill, item) for item in tree]
+    if isinstance(tree, tuple):
+        return tuple(_map(fill, item) for item in tree)
+    if isinstance(tree, dict):
+        return {key: _map(fill, item) for key, item in tree.items()}
+    return fill(tree)
+
+
+def _has_symbols(tree: Any) -> bool:
+    if isinstance(tree, list | tuple):
+        return any(_has_symbols(item) for item in tree)
+    if isinstance(tree, dict):
+        return any(_has_symbols(item) for item in tree.values())
+    return is_symbolic(tree)
+
+
+def _symbols(tree: Any) -> list[Any]:
+    if isinstance(tree, list | tuple):
+        return [dim for item in tree for dim in _symbols(item)]
+    if isinstance(tree, dict):
+        return [dim for item in tree.values() for dim in _symbols(item)]
+    return [tree] if is_symbolic(tree) else []
+
+
+def _carrier(*trees: Any) -> Any:
+    """An array whose shape carries the symbols, which JAX must meet in some input."""
+    import jax
+
+    return jax.ShapeDtypeStruct(tuple(_symbols(list(trees))), "float32")
+
+
+def _convert(interp: Interpreter, value: Value, arrays: list[Any]) -> Any:
+    import jax
+
+    match value:
+        case Constant(value=known):
+            return known
+        case Size(dim=dim):
+            return interp.symbols.resolve(dim)
+        case Array(shape=shape) if shape is not None:
+            resolved = tuple(interp.symbols.resolve(dim) for dim in shape)
+            arrays.append(jax.ShapeDtypeStruct(resolved, value.dtype or "float32"))
+            return _Slot(len(arrays) - 1)
+        case Items(items=items, kind=kind):
+            inner = [_convert(interp, item, arrays) for item in items]
+            return slice(*inner) if kind == "slice" else (inner if kind == "list" else tuple(inner))
+        case Table(items=table):
+            return {key: _convert(interp, item, arrays) for key, item in table.items()}
+        case External(name=name):
+            return resolve(name)
+        case Either(values=values):
+            known_values = [option for option in values if option != NONE]
+            if len(known_values) == 1:
+                return _convert(interp, known_values[0], arrays)
+    raise Unconvertible
+
+
+def _plain(result: Any) -> Any:
+    """A result that jax.eval_shape can return: what is no array goes."""
+    import jax
+
+    leaves = jax.tree.leaves(result)
+    if all(hasattr(leaf, "shape") and hasattr(leaf, "dtype") for leaf in leaves):
+        return result
+    return None
+
+
+def _value(result: Any) -> Value:
+    """A shape, or a tree of them, as a value."""
+    if hasattr(result, "shape") and hasattr(result, "dtype"):
+        return Array(tuple(result.shape), str(result.dtype))
+    if isinstance(result, tuple):
+        names = getattr(result, "_fields", ())
+        return Items([_value(item) for item in result], "tuple", tuple(names))
+    if isinstance(result, list):
+        return Items([_value(item) for item in result], "list")
+    if isinstance(result, dict):
+        return Table({key: _value(item) for key, item in result.items()})
+    if is_dim(result):
+        return from_dim(result)
+    if isinstance(result, str | float | bool | bytes):
+        return Constant(result)
+    return UNKNOWN
+
+
+def _dtype_name(value: Value) -> str | None:
+    if isinstance(value, External):
+        name = value.name.rsplit(".", 1)[-1]
+        known = ("float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint32")
+        return name if name in known else ("bool" if name in ("bool", "bool_") else None)
+    if isinstance(value, Constant) and isinstance(value.value, str):
+        return value.value
+    return None
+
+
+# ---- what the program's running settles ------------------------------------------------------------------
+
+
+def product(dims: Sequence[Dim]) -> Dim:
+    return functools.reduce(operator.mul, dims, 1)
+
+
+def reshape(interp: Interpreter, node: ast.AST, array: Array, target: Value) -> Value:
+    """A reshape; one size may be -1, the others are taken at their word."""
+    shape = _reshape_target(interp, target)
+    if shape is None:
+        return Array(None, array.dtype)
+    if not any(isinstance(dim, int) and dim == -1 for dim in shape):
+        return Array(shape, array.dtype)
+    if array.shape is None:
+        filled = tuple(
+            interp.symbols.unknown("the size of a reshape") if isinstance(d, int) and d == -1 else d for d in shape
+        )
+        return Array(filled, array.dtype)
+    rest = [dim for dim in shape if not (isinstance(dim, int) and dim == -1)]
+    source = [interp.symbols.resolve(dim) for dim in array.shape]
+    for dim in list(rest):
+        match = next((d for d in source if same(d, dim)), None)
+        if match is not None:
+            source.remove(match)
+            rest.remove(dim)
+    total, known = product(source), product(rest)
+    inferred = total // known if not same(known, 1) else total
+    return Array(tuple(inferred if isinstance(d, int) and d == -1 else d for d in shape), array.dtype)
+
+
+def _reshape_target(interp: Interpreter, target: Value) -> Shape | None:
+    if isinstance(target, Items) and len(target.items) == 1 and isinstance(target.items[0], Items):
+        target = target.items[0]
+    shape = as_shape(target)
+    if shape is not None:
+        return tuple(interp.symbols.resolve(dim) for dim in shape)
+    if not isinstance(target, Items):
+        return None
+    from .operators import dim_of
+
+    dims = [dim_of(interp, item) for item in target.items]
+    return tuple(interp.symbols.unknown("the size of a reshape") if d is None else d for d in dims)
+
+
+def matmul(interp: Interpreter, node: ast.AST, left: Value, right: Value) -> Value:
+    from .operators import agree
+
+    if not (isinstance(left, Array) and isinstance(right, Array) and left.shape and right.shape):
+        return Array(None)
+    contracted = right.shape[-2] if len(right.shape) > 1 else right.shape[-1]
+    if agree(interp, node, [left.shape[-1], contracted]) is None:
+        return UNKNOWN
+    import jax.numpy as jnp
+
+    return run(interp, node, jnp.matmul, [left, right], {})
+
+
+def index(interp: Interpreter, node: ast.AST, array: Array, key: Value) -> Value:
+    if array.shape is None:
+        return Array(None, array.dtype)
+    simple = _simple_index(interp, array.shape, key)
+    if simple is not None:
+        return Array(simple, array.dtype)
+    return run(interp, node, operator.getitem, [array, key], {})
+
+
+def _simple_index(interp: Interpreter, shape: Shape, key: Value) -> Shape | None:
+    """Indices made of `...`, `:`, None and unknown or traced integers, which need no JAX."""
+    keys = list(key.items) if isinstance(key, Items) and key.kind == "tuple" else [key]
+    plain = [k for k in keys if k not in (NONE, Constant(...))]
+    if len(plain) > len(shape) or keys.count(Constant(...)) > 1:
+        return None
+    if Constant(...) in keys:
+        at = keys.index(Constant(...))
+        keys[at : at + 1] = [_ALL] * (len(shape) - len(plain))
+    keys += [_ALL] * (len(shape) - len([k for k in keys if k != NONE]))
+    result: list[Dim] = []
+    axis = 0
+    for item in keys:
+        if item == NONE:
+            result.append(1)
+            continue
+        dim = shape[axis]
+        axis += 1
+        if isinstance(item, Items) and item.kind == "slice" and all(part == NONE for part in item.items):
+            result.append(dim)
+        elif isinstance(item, Items) and item.kind == "slice":
+            size = _slice_size(interp, dim, item)
+            if size is None:
+                return None
+            result.append(size)
+        elif as_dim(item) is None and not (isinstance(item, Array) and item.shape == ()) and not _is_number(item):
+            return None
+    return tuple(result)
+
+
+_ALL = Items([NONE, NONE, NONE], "slice")
+
+
+def _is_number(item: Value) -> bool:
+    return isinstance(item, Unknown) and item.text is not None
+
+
+def _slice_size(interp: Interpreter, dim: Dim, item: Items) -> Dim | None:
+    """The length of `a[lower:upper]`: the bounds are taken to lie within the axis."""
+    lower, upper, step = item.items
+    if step != NONE:
+        return None
+    low = 0 if lower == NONE else as_dim(lower)
+    high = dim if upper == NONE else as_dim(upper)
+    if low is None or high is None:
+        return interp.symbols.unknown("the length of a slice")
+    if isinstance(dim, int) and isinstance(low, int) and isinstance(high, int):
+        return len(range(*slice(low, high).indices(dim)))
+    low = dim + low if isinstance(low, int) and low < 0 else low
+    high = dim + high if isinstance(high, int) and high < 0 else high
+    return high - low
+
+
+def _concatenate(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    from .operators import agree, items_of
+
+    arrays = items_of(interp, args[0]) if args else None
+    where = kwargs.get("axis", args[1] if len(args) > 1 else Constant(0))
+    if arrays is None or not isinstance(where, Constant) or not isinstance(where.value, int):
+        return Array(None)
+    shapes = [a.shape if isinstance(a, Array) else None for a in arrays]
+    if any(shape is None for shape in shapes) or len({len(s) for s in shapes if s is not None}) != 1:
+        if all(shape is not None for shape in shapes):
+            interp.trouble(node, "arrays of different rank are concatenated")
+        return Array(None)
+    rank = len(shapes[0] or ())
+    axis = where.value % rank if rank else 0
+    result: list[Dim] = []
+    for at in range(rank):
+        dims = [shape[at] for shape in shapes if shape is not None]
+        dim = sum(dims[1:], dims[0]) if at == axis else agree(interp, node, dims)
+        if dim is None:
+            return UNKNOWN
+        result.append(dim)
+    first = next((a.dtype for a in arrays if isinstance(a, Array) and a.dtype), None)
+    return Array(tuple(result), first)
+
+
+def _stack(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    from .operators import broadcast, items_of
+
+    arrays = items_of(interp, args[0]) if args else None
+    if arrays is None:
+        item = args[0].item if args and isinstance(args[0], Repeated) else None
+        if isinstance(item, Array) and item.shape is not None:
+            return Array((interp.symbols.unknown("the length of a list"), *item.shape), item.dtype)
+        return Array(None)
+    shapes = [a.shape if isinstance(a, Array) else None for a in arrays]
+    shape = broadcast(interp, node, *shapes) if shapes and all(s is not None for s in shapes) else None
+    where = kwargs.get("axis", args[1] if len(args) > 1 else Constant(0))
+    if shape is None or not isinstance(where, Constant) or not isinstance(where.value, int):
+        return Array(None)
+    axis = where.value % (len(shape) + 1)
+    return Array((*shape[:axis], len(arrays), *shape[axis:]), getattr(arrays[0], "dtype", None))
+
+
+def _split(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    array = args[0] if args else None
+    parts = kwargs.get("indices_or_sections", args[1] if len(args) > 1 else UNKNOWN)
+    where = kwargs.get("axis", args[2] if len(args) > 2 else Constant(0))
+    if not isinstance(array, Array) or array.shape is None:
+        count = parts.value if isinstance(parts, Constant) and isinstance(parts.value, int) else None
+        return Repeated(Array(None)) if count is None else Items([Array(None)] * count, "list")
+    if not (isinstance(parts, Constant) and isinstance(parts.value, int) and isinstance(where, Constant)):
+        return None
+    axis = int(where.value) % len(array.shape)
+    piece = array.shape[axis] // parts.value
+    shape = (*array.shape[:axis], piece, *array.shape[axis + 1 :])
+    return Items([Array(shape, array.dtype)] * parts.value, "list")
+
+
+def _reshape(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    if len(args) < 2 and not kwargs:
+        return None
+    shape = args[1] if len(args) > 1 else next(iter(kwargs.values()))
+    return reshape(interp, node, args[0], shape) if isinstance(args[0], Array) else Array(None)
+
+
+def _broadcasting(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    from .operators import broadcast
+
+    shapes = [a.shape if isinstance(a, Array) else () for a in args if isinstance(a, Array | Constant | Size)]
+    arrays = [a for a in args if isinstance(a, Array)]
+    if not arrays:
+        return None
+    known = [shape for shape in shapes if shape is not None]
+    shape = broadcast(interp, node, *known) if len(known) == len(shapes) else None
+    return Array(shape, arrays[-1].dtype)
+
+
+def _scalar_math(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    """`np.sqrt(d)` of a size or an unknown number is some number."""
+    if args and isinstance(args[0], Size | Unknown):
+        return Unknown()
+    return None
+
+
+def _prod(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    shape = as_shape(args[0]) if args and isinstance(args[0], Items) else None
+    if shape is not None:
+        return from_dim(product([interp.symbols.resolve(dim) for dim in shape]))
+    if args and isinstance(args[0], Unknown) and args[0].text:
+        return Unknown(f"math.prod({args[0].text})")
+    return None
+
+
+def _creation(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    shape = kwargs.get("shape", args[0] if args else UNKNOWN)
+    from .operators import dim_of
+
+    items = shape.items if isinstance(shape, Items) else [shape]
+    dims = [dim_of(interp, item) for item in items]
+    dtype = kwargs.get("dtype", args[1] if len(args) > 1 else NONE)
+    if any(dim is None for dim in dims):
+        return Array(None, _dtype_name(dtype))
+    return Array(tuple(dims), _dtype_name(dtype) or "float32")
+
+
+def _full(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    return _creation(interp, node, [*args[:1], *args[2:]], kwargs)
+
+
+def _einsum(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    """Sizes of equal letters agree; then the result follows from the letters."""
+    from .operators import agree
+
+    if not args or not isinstance(args[0], Constant) or not isinstance(args[0].value, str):
+        return Array(None)
+    inputs, _, output = args[0].value.replace(" ", "").partition("->")
+    if not output and "->" not in args[0].value:
+        return None
+    sizes: dict[str, list[Dim]] = {}
+    lead: Shape = ()
+    for term, value in zip(inputs.split(","), args[1:], strict=False):
+        if not isinstance(value, Array) or value.shape is None:
+            return Array(None)
+        letters = term.replace("...", "")
+        extra = len(value.shape) - len(letters)
+        if extra < 0 or (extra and "..." not in term):
+            interp.trouble(node, f"einsum term {term} for an array of rank {len(value.shape)}")
+            return UNKNOWN
+        at = term.find("...")
+        shape = list(value.shape)
+        if at >= 0:
+            lead = tuple(shape[at : at + extra]) or lead
+            del shape[at : at + extra]
+        for letter, dim in zip(letters, shape, strict=True):
+            sizes.setdefault(letter, []).append(dim)
+    agreed = {letter: agree(interp, node, dims) for letter, dims in sizes.items()}
+    if any(dim is None for dim in agreed.values()):
+        return UNKNOWN
+    result: list[Dim] = []
+    for part in output.replace("...", "."):
+        result.extend(lead if part == "." else [agreed[part]])
+    return Array(tuple(result), "float32")
+
+
+def _random(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    shape = kwargs.get("shape", args[1] if len(args) > 1 else Items([]))
+    found = as_shape(shape)
+    return Array(found, "float32")
+
+
+def _bernoulli(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    shape = kwargs.get("shape", args[2] if len(args) > 2 else Items([]))
+    return Array(as_shape(shape), "bool")
+
+
+def _randint(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    found = _random(interp, node, args, kwargs)
+    return Array(found.shape, "int32") if isinstance(found, Array) else found
+
+
+def _partial(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    site = node if isinstance(node, ast.Call) else None
+    return Partial(args[0], tuple(args[1:]), dict(kwargs), site) if args else None
+
+
+def _key(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    return KEY
+
+
+def _split_key(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+    count = kwargs.get("num", args[1] if len(args) > 1 else Constant(2))
+    if isinstance(count, Constant) and isinstance(count.value, int) and count.value <= 64:
+        return Items([KEY] * count.value, "array")
+    return Repeated(KEY)
+
+
+KEY = Array((), "key")
+
+Special = Callable[["Interpreter", ast.AST, Sequence[Value], Mapping[str, Value]], "Value | None"]
+
+_SPECIAL: dict[str, Special] = {
+    "functools.partial": _partial,
+    "jax.numpy.concatenate": _concatenate,
+    "jax.numpy.stack": _stack,
+    "jax.numpy.split": _split,
+    "jax.numpy.array_split": _split,
+    "jax.numpy.reshape": _reshape,
+    "jax.numpy.where": _broadcasting,
+    "jax.numpy.einsum": _einsum,
+    "jax.numpy.prod": _prod,
+    "math.prod": _prod,
+    "jax.random.PRNGKey": _key,
+    "jax.random.key": _key,
+    "jax.random.fold_in": _key,
+    "jax.random.split": _split_key,
+    "jax.random.bernoulli": _bernoulli,
+    "jax.random.randint": _randint,
+    "jax.numpy.full": _full,
+    **{f"jax.random.{name}": _random for name in ("normal", "uniform", "truncated_normal", "gumbel")},
+    **{f"jax.numpy.{name}": _creation for name in ("zeros", "ones", "empty")},
+    **{f"jax.numpy.{name}": _broadcasting for name in ("maximum", "minimum", "add", "multiply", "subtract", "divide")},
+    **{f"{module}.{name}": _scalar_math for module in ("math", "jax.numpy") for name in ("sqrt", "log", "exp", "ceil")},
+    **{f"math.{name}": _scalar_math for name in ("log2", "floor", "pow")},
+}
+
+__all__ = ["KEY", "LIBRARIES", "call", "index", "matmul", "method", "product", "reshape", "resolve", "run"]

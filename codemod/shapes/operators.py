@@ -1,0 +1,513 @@
+"""Operators, comparisons, subscripts and iteration on abstract values."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from . import library
+from .dims import Dim, Expression, differ, is_symbolic, same
+from .values import (
+    FALSE,
+    NONE,
+    TRUE,
+    UNKNOWN,
+    Array,
+    Bound,
+    Class,
+    Constant,
+    Either,
+    External,
+    Function,
+    Items,
+    LayerObject,
+    Object,
+    Partial,
+    Repeated,
+    Shape,
+    Size,
+    Table,
+    Unknown,
+    Value,
+    as_dim,
+    from_dim,
+)
+
+if TYPE_CHECKING:
+    from .interpreter import Environment, Interpreter
+
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+}
+_SIGNS = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Pow: "**",
+}
+_EXACT = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
+
+
+def binary(interp: Interpreter, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Value:
+    """`left op right`."""
+    if isinstance(left, Either) or isinstance(right, Either):
+        left, right = _main(left), _main(right)
+    if isinstance(left, Array) or isinstance(right, Array):
+        return _array_binary(interp, node, op, left, right)
+    if isinstance(left, Items) or isinstance(right, Items):
+        return _items_binary(op, left, right)
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        return _constants(op, left.value, right.value)
+    if isinstance(op, _EXACT) and (isinstance(left, Size) or isinstance(right, Size)):
+        one, two = dim_of(interp, left), dim_of(interp, right)
+        if one is not None and two is not None:
+            return _dims(interp, op, one, two)
+    text = _composed(interp, op, left, right)
+    return Unknown(text) if text else UNKNOWN
+
+
+def _main(value: Value) -> Value:
+    """The alternative of an `Either` that an operator most likely meets."""
+    if not isinstance(value, Either):
+        return value
+    known = [option for option in value.values if option != NONE]
+    return next((option for option in known if isinstance(option, Array)), known[0] if len(known) == 1 else UNKNOWN)
+
+
+def _dims(interp: Interpreter, op: ast.operator, left: Dim, right: Dim) -> Value:
+    left, right = interp.symbols.resolve(left), interp.symbols.resolve(right)
+    try:
+        return from_dim(_BINARY[type(op)](left, right))
+    except Exception:  # an operation that JAX cannot decide on symbols
+        return UNKNOWN
+
+
+def _composed(interp: Interpreter, op: ast.operator, left: Value, right: Value) -> str | None:
+    one, two = interp_text(interp, left), interp_text(interp, right)
+    sign = _SIGNS.get(type(op))
+    if one is None or two is None or sign is None:
+        return None
+    return f"({one} {sign} {two})"
+
+
+def interp_text(interp: Interpreter, value: Value) -> str | None:
+    """The text of a value that a constructor can compute, for unknown numbers such as `2**i`."""
+    match value:
+        case Unknown(text=text):
+            return text
+        case Constant(value=known) if isinstance(known, int | float | str):
+            return repr(known)
+        case Size(dim=dim):
+            texts: list[str] = []
+            for origin in interp.symbols.origins_of(dim).values():
+                if not isinstance(origin, Expression):
+                    return None
+                texts.append(origin.text)
+            return interp.symbols.render(dim, lambda _, origin: getattr(origin, "text", "?"))
+    return None
+
+
+def dim_of(interp: Interpreter, value: Value) -> Dim | None:
+    """The size that a value is; an unknown that a constructor can compute becomes a symbol."""
+    dim = as_dim(value)
+    if dim is not None:
+        return dim
+    if isinstance(value, Unknown) and value.text is not None and value.why != "not a size":
+        return interp.symbols.new(Expression(value.text), ("text", interp.root, value.text))
+    return None
+
+
+def _constants(op: ast.operator, left: Any, right: Any) -> Value:
+    function = _BINARY.get(type(op))
+    if function is None:
+        return UNKNOWN
+    if isinstance(op, ast.Pow) and not (abs(right) < 64 and abs(left) < 1e6 if _numbers(left, right) else False):
+        return UNKNOWN
+    if isinstance(op, ast.Mult) and not _numbers(left, right):
+        return UNKNOWN
+    try:
+        return Constant(function(left, right))
+    except Exception:  # the program would raise here
+        return UNKNOWN
+
+
+def _numbers(*values: Any) -> bool:
+    return all(isinstance(value, int | float) for value in values)
+
+
+def _items_binary(op: ast.operator, left: Value, right: Value) -> Value:
+    match op, left, right:
+        case ast.Add(), Items(items=a, kind=kind), Items(items=b):
+            return Items([*a, *b], kind)
+        case ast.Mult(), Items(items=a, kind=kind), Constant(value=int(n)) if n <= 1024:
+            return Items(a * n, kind)
+        case ast.Mult(), Constant(value=int(n)), Items(items=a, kind=kind) if n <= 1024:
+            return Items(a * n, kind)
+    return UNKNOWN
+
+
+def _array_binary(interp: Interpreter, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Value:
+    if isinstance(op, ast.MatMult):
+        return library.matmul(interp, node, left, right)
+    one, two = _operand(left), _operand(right)
+    if one is None or two is None:
+        known = left if isinstance(left, Array) else right
+        # An operand of unknown kind (a rate, a scale, a field) leaves the shape of the other.
+        return known if isinstance(known, Array) else UNKNOWN
+    shape = broadcast(interp, node, one, two)
+    return Array(shape, _promoted(left, right, op))
+
+
+def _operand(value: Value) -> Shape | None:
+    match value:
+        case Array(shape=shape):
+            return shape
+        case Constant() | Size():
+            return ()
+    return None
+
+
+def _promoted(left: Value, right: Value, op: ast.operator | None = None) -> str | None:
+    kinds = [value.dtype for value in (left, right) if isinstance(value, Array)]
+    floats = [kind for kind in kinds if kind and "float" in kind]
+    scalars = [v.value for v in (left, right) if isinstance(v, Constant)]
+    if floats:
+        return floats[0] if len(floats) == 1 else max(floats, key=lambda kind: (int(kind[-2:]), kind))
+    if isinstance(op, ast.Div) or any(isinstance(scalar, float) for scalar in scalars):
+        return "float32"
+    return kinds[0] if kinds else None
+
+
+def broadcast(interp: Interpreter, node: ast.AST, *shapes: Shape | None) -> Shape | None:
+    """The broadcast shape; two sizes that must be equal are taken to be."""
+    if any(shape is None for shape in shapes):
+        return None
+    rank = max(len(shape) for shape in shapes if shape is not None)
+    result: list[Dim] = []
+    for axis in range(-rank, 0):
+        dims = [shape[axis] for shape in shapes if shape is not None and -axis <= len(shape)]
+        dim = agree(interp, node, [d for d in dims if not (isinstance(d, int) and d == 1)] or [1])
+        if dim is None:
+            return None
+        result.append(dim)
+    return tuple(result)
+
+
+def agree(interp: Interpreter, node: ast.AST, dims: list[Dim]) -> Dim | None:
+    """The one size that several must be, as the program runs; None and a trouble if they cannot be."""
+    dim = interp.symbols.resolve(dims[0])
+    for other in dims[1:]:
+        other = interp.symbols.resolve(other)
+        if same(dim, other):
+            continue
+        if differ(dim, other):
+            interp.trouble(node, f"sizes {dim} and {other} do not agree")
+            return None
+        interp.symbols.equate(dim, other)
+        dim = interp.symbols.resolve(dim)
+        if is_symbolic(dim) and isinstance(interp.symbols.resolve(other), int):
+            dim = interp.symbols.resolve(other)
+    return dim
+
+
+def unary(interp: Interpreter, node: ast.UnaryOp, operand: Value) -> Value:
+    match node.op, operand:
+        case ast.Not(), _:
+            truth = interp.truth(operand)
+            if truth is not None:
+                return Constant(not truth)
+            return Unknown(f"not {operand.text}") if isinstance(operand, Unknown) and operand.text else UNKNOWN
+        case ast.USub(), Constant(value=int() | float() as known):
+            return Constant(-known)
+        case ast.USub(), Size(dim=dim):
+            return from_dim(-dim)
+        case _, Array():
+            return Array(operand.shape, operand.dtype)
+    return UNKNOWN
+
+
+# ---- comparisons ------------------------------------------------------------------------------------
+
+
+def compare(interp: Interpreter, node: ast.Compare, values: list[Value]) -> Value:
+    results = [
+        _compare(interp, op, left, right) for op, left, right in zip(node.ops, values, values[1:], strict=False)
+    ]
+    if any(isinstance(result, Array) for result in results):
+        return next(result for result in results if isinstance(result, Array))
+    if FALSE in results:
+        return FALSE
+    return TRUE if all(result == TRUE for result in results) else UNKNOWN
+
+
+def _compare(interp: Interpreter, op: ast.cmpop, left: Value, right: Value) -> Value:
+    match op:
+        case ast.Is() | ast.IsNot():
+            answer = _is(left, right)
+            return UNKNOWN if answer is None else Constant(answer is isinstance(op, ast.Is))
+        case ast.Eq() | ast.NotEq():
+            if isinstance(left, Array) or isinstance(right, Array):
+                return _elementwise(interp, op, left, right)
+            equal = _equal(interp, left, right)
+            return UNKNOWN if equal is None else Constant(equal is isinstance(op, ast.Eq))
+        case ast.In() | ast.NotIn():
+            inside = _contains(left, right)
+            return UNKNOWN if inside is None else Constant(inside is isinstance(op, ast.In))
+    if isinstance(left, Array) or isinstance(right, Array):
+        return _elementwise(interp, op, left, right)
+    return _ordered(interp, op, left, right)
+
+
+def _elementwise(interp: Interpreter, op: ast.AST, left: Value, right: Value) -> Value:
+    one, two = _operand(left), _operand(right)
+    shape = None if one is None or two is None else broadcast(interp, op, one, two)
+    return Array(shape, "bool")
+
+
+def _is(left: Value, right: Value) -> bool | None:
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        return left.value is right.value or (left.value == right.value and type(left.value) is type(right.value))
+    value = right if left == NONE else left
+    other = left if value is right else right
+    if other != NONE:
+        return None
+    match value:
+        case Array(optional=optional):
+            return None if optional else False
+        case Either(values=values):
+            answers = {_is(option, NONE) for option in values}
+            return answers.pop() if len(answers) == 1 else None
+        case Unknown():
+            return None
+    return False
+
+
+def _equal(interp: Interpreter, left: Value, right: Value) -> bool | None:
+    one, two = as_dim(left), as_dim(right)
+    if one is not None and two is not None:
+        one, two = interp.symbols.resolve(one), interp.symbols.resolve(two)
+        return True if same(one, two) else (False if differ(one, two) else None)
+    match left, right:
+        case Constant(value=a), Constant(value=b):
+            return bool(a == b)
+        case Items(items=a), Items(items=b):
+            if len(a) != len(b):
+                return False
+            answers = [_equal(interp, x, y) for x, y in zip(a, b, strict=True)]
+            return False if False in answers else (None if None in answers else True)
+        case External(name=x), External(name=y):
+            return True if x == y else None
+        case (Constant(value=None), Size() | Items()) | (Size() | Items(), Constant(value=None)):
+            return False
+        case (Constant(value=str()), Size()) | (Size(), Constant(value=str())):
+            return False
+    return True if left is right and not isinstance(left, Unknown | Either) else None
+
+
+def _contains(left: Value, right: Value) -> bool | None:
+    if isinstance(right, Table) and isinstance(left, Constant):
+        return left.value in right.items
+    if isinstance(left, Constant) and isinstance(right, Items):
+        if all(isinstance(item, Constant) for item in right.items):
+            return left in right.items
+    if isinstance(left, Constant) and isinstance(right, Constant) and isinstance(right.value, str):
+        return str(left.value) in right.value
+    return None
+
+
+def _ordered(interp: Interpreter, op: ast.cmpop, left: Value, right: Value) -> Value:
+    functions: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+        ast.Lt: operator.lt,
+        ast.LtE: operator.le,
+        ast.Gt: operator.gt,
+        ast.GtE: operator.ge,
+    }
+    function = functions[type(op)]
+    one, two = as_dim(left), as_dim(right)
+    if one is not None and two is not None:
+        difference = interp.symbols.resolve(one) - interp.symbols.resolve(two)
+        if isinstance(difference, int):
+            return Constant(function(difference, 0))
+        try:
+            return Constant(bool(function(one, two)))  # decided by the least extent of 1
+        except Exception:  # inconclusive
+            return UNKNOWN
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        try:
+            return Constant(bool(function(left.value, right.value)))
+        except TypeError:
+            return UNKNOWN
+    return UNKNOWN
+
+
+def settled(interp: Interpreter, test: ast.expr, env: Environment) -> bool | None:
+    """The truth of a test that the values leave open but the program's own checks settle; None if nothing does."""
+    return None
+
+
+def assume(interp: Interpreter, test: ast.expr, env: Environment, holds: bool) -> None:
+    """Takes the outcome of a test as a fact about the names in it."""
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            assume(interp, operand, env, not holds)
+        case ast.BoolOp(op=ast.And(), values=values) if holds:
+            for value in values:
+                assume(interp, value, env, True)
+        case ast.BoolOp(op=ast.Or(), values=values) if not holds:
+            for value in values:
+                assume(interp, value, env, False)
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            _assume_compare(interp, op, left, right, env, holds)
+        case ast.Name(id=name):
+            value = env.lookup(name)
+            if isinstance(value, Array) and value.optional:
+                env.names[name] = Array(value.shape, value.dtype) if holds else NONE
+            elif isinstance(value, Unknown) and value.why == "flag":
+                env.names[name] = Constant(holds)
+
+
+def _assume_compare(
+    interp: Interpreter, op: ast.cmpop, left: ast.expr, right: ast.expr, env: Environment, holds: bool
+) -> None:
+    if isinstance(op, ast.Is | ast.IsNot):
+        is_none = holds is isinstance(op, ast.Is)
+        if isinstance(right, ast.Constant) and right.value is None and isinstance(left, ast.Name):
+            _assume_none(left.id, env, is_none)
+    elif isinstance(op, ast.Eq | ast.NotEq) and holds is isinstance(op, ast.Eq):
+        one, two = interp.facts.value(left), interp.facts.value(right)
+        _assume_equal(interp, one, two)
+
+
+def _assume_none(name: str, env: Environment, is_none: bool) -> None:
+    value = env.lookup(name)
+    match value:
+        case Array(optional=True):
+            env.names[name] = NONE if is_none else Array(value.shape, value.dtype)
+        case Either(values=values):
+            rest = [option for option in values if (option == NONE) is is_none]
+            env.names[name] = rest[0] if len(rest) == 1 else Either(tuple(rest))
+        case Unknown() if is_none:
+            env.names[name] = NONE
+
+
+def _assume_equal(interp: Interpreter, left: Value | None, right: Value | None) -> None:
+    if isinstance(left, Items) and isinstance(right, Items) and len(left.items) == len(right.items):
+        for one, two in zip(left.items, right.items, strict=True):
+            _assume_equal(interp, one, two)
+        return
+    a, b = as_dim(left), as_dim(right)
+    if a is not None and b is not None:
+        interp.symbols.equate(a, b)
+
+
+# ---- iteration and subscripts ------------------------------------------------------------------------
+
+
+def element(interp: Interpreter, value: Value, name: str | None = None) -> Value:
+    """Any one item of an iterable; an unknown one is called `name` in a constructor."""
+    from .joins import join
+
+    match value:
+        case Repeated(item=item):
+            return item
+        case Items(items=items) if items:
+            result = items[0]
+            for item in items[1:]:
+                result = join(interp, ast.Pass(), "", result, item)
+            return result
+        case Array(shape=shape, dtype=dtype):
+            return Array(shape[1:] if shape else None, dtype)
+        case Unknown(text=text) if text is not None:
+            return Unknown(name)
+        case Constant(value=str()):
+            return UNKNOWN
+    return UNKNOWN
+
+
+def items_of(interp: Interpreter, value: Value, count: int | None = None) -> list[Value] | None:
+    """The items of an iterable of known length, or of an unknown one that must have `count`."""
+    match value:
+        case Items(items=items):
+            return list(items)
+        case Table(items=items):
+            return [Constant(key) for key in items]
+        case Repeated(item=item):
+            return None if count is None else [item] * count
+        case Constant(value=str() | tuple() | list() | range() as known) if len(known) <= 256:
+            return [Constant(item) for item in known]
+        case Array(shape=shape, dtype=dtype) if shape:
+            length = shape[0] if isinstance(shape[0], int) and shape[0] <= 256 else count
+            return None if length is None else [Array(shape[1:], dtype)] * length
+        case Unknown(text=text) if text is not None and count is not None:
+            return [Unknown(f"{text}[{i}]") for i in range(count)]
+        case Array() if count is not None:
+            return [Array(None, value.dtype)] * count
+    return None
+
+
+def subscript(interp: Interpreter, node: ast.Subscript, container: Value, index: Value) -> Value:
+    match container, index:
+        case Items(items=items), Constant(value=int(at)):
+            if -len(items) <= at < len(items):
+                return items[at]
+            interp.trouble(node, f"index {at} of {len(items)} items")
+            return UNKNOWN
+        case Items(items=items, kind=kind), Items(items=[Constant(value=a), Constant(value=b), Constant(value=c)]):
+            return Items(items[slice(a, b, c)], kind)
+        case Items(items=items), _ if items:
+            return element(interp, container)
+        case Table(items=table), Constant(value=key):
+            return table.get(key, UNKNOWN) if _hashable(key) else UNKNOWN
+        case Table(items=table), _ if table:
+            return element(interp, Items(list(table.values())))
+        case Repeated(item=item), _ if not (isinstance(index, Items) and index.kind == "slice"):
+            return item
+        case Repeated(), _:
+            return container
+        case Array(), _:
+            return library.index(interp, node, container, index)
+        case External(), _:
+            return container
+        case Unknown(text=text), _ if text is not None:
+            inside = _index_text(index)
+            return Unknown(f"{text}[{inside}]") if inside is not None else UNKNOWN
+        case Either(values=values), _:
+            known = [value for value in values if value != NONE]
+            if len(known) == 1:
+                return subscript(interp, node, known[0], index)
+    for handler in interp.value_handlers:
+        found = handler(interp, container, "[]", node)
+        if found is not None:
+            return interp.call(found, [index], {}, None)
+    return UNKNOWN
+
+
+def _index_text(index: Value) -> str | None:
+    match index:
+        case Constant(value=known):
+            return repr(known)
+        case Unknown(text=text):
+            return text
+        case Items(kind="slice", items=items):
+            parts = ["" if item == NONE else _index_text(item) for item in items]
+            if any(part is None for part in parts):
+                return None
+            return ":".join(str(part) for part in (parts if parts[2] else parts[:2]))
+    return None
+
+
+def _hashable(key: object) -> bool:
+    return getattr(type(key), "__hash__", None) is not None
+
+
