@@ -44,6 +44,23 @@ class RunningSize:
     update: Dim
 
 
+@dataclass(frozen=True)
+class VariableMade:
+    """A parameter, variable, state or random key was asked for.
+
+    `kind` is 'param', 'variable', 'state', 'set_state' or 'rng'; `owner` the module object, None in a Haiku function.
+    """
+
+    kind: str
+    node: ast.Call
+    name: str | None
+    collection: str
+    arguments: dict[str, Value]
+    result: Value
+    owner: Object | None
+    stack: Stack
+
+
 @dataclass
 class Facts:
     """Everything recorded while one root (a program, a module class, a function) was interpreted."""
@@ -52,6 +69,7 @@ class Facts:
     made: dict[ast.AST, list[Made]] = field(default_factory=lambda: defaultdict(list))
     used: dict[ast.AST, list[Used]] = field(default_factory=lambda: defaultdict(list))  # by the call
     uses_of: dict[ast.AST, list[Used]] = field(default_factory=lambda: defaultdict(list))  # by the site
+    variables: dict[ast.AST, list[VariableMade]] = field(default_factory=lambda: defaultdict(list))
     running: dict[str, RunningSize] = field(default_factory=dict)  # by symbol name
     choices: dict[str, tuple[Dim, Dim]] = field(default_factory=dict)  # by symbol name: if true, if false
     conditions: dict[ast.AST, set[bool]] = field(default_factory=lambda: defaultdict(set))
@@ -59,11 +77,15 @@ class Facts:
     def clear_under(self, node: ast.AST) -> None:
         """Forgets what was recorded below a node: a loop body is run again until its sizes are stable."""
         below = set(ast.walk(node))
-        for table in (self.values, self.made, self.used, self.conditions):
+        for table in (self.values, self.made, self.used, self.conditions, self.variables):
             for key in [key for key in table if key in below]:
                 del table[key]  # type: ignore[attr-defined]
         for site, uses in list(self.uses_of.items()):
             self.uses_of[site] = [use for use in uses if use.call not in below]
+
+    def clear_under_all(self, body: list[ast.stmt]) -> None:
+        for statement in body:
+            self.clear_under(statement)
 
     def value(self, node: ast.AST) -> Value | None:
         """The last value that an expression had."""

@@ -112,6 +112,10 @@ class Interpreter:
         self.handlers: dict[str, Callable[..., Value | None]] = {}
         self.value_handlers: list[ValueHandler] = []
         self.observers: list[Callable[[Object, str, Sequence[Value], dict[str, Value]], None]] = []
+        self.root: object = None  # the class or function being interpreted for its own sake
+        self.root_object: Object | None = None
+        self.creations = 0  # how many layers, modules and variables were made so far
+        self.max_unrolled = MAX_UNROLLED
         self._steps = 0
         self._journals: list[dict[int, tuple[Any, Any]]] = []
 

@@ -438,8 +438,8 @@ def element(interp: Interpreter, value: Value, name: str | None = None) -> Value
 def items_of(interp: Interpreter, value: Value, count: int | None = None) -> list[Value] | None:
     """The items of an iterable of known length, or of an unknown one that must have `count`."""
     match value:
-        case Items(items=items):
-            return list(items)
+        case Items(items=items, open=unbounded):
+            return None if unbounded else list(items)
         case Table(items=items):
             return [Constant(key) for key in items]
         case Repeated(item=item):
@@ -458,6 +458,8 @@ def items_of(interp: Interpreter, value: Value, count: int | None = None) -> lis
 
 def subscript(interp: Interpreter, node: ast.Subscript, container: Value, index: Value) -> Value:
     match container, index:
+        case Items(open=True), _:
+            return element(interp, container)
         case Items(items=items), Constant(value=int(at)):
             if -len(items) <= at < len(items):
                 return items[at]

@@ -53,12 +53,13 @@ class Array(Value):
 
 @dataclass(eq=False)
 class Items(Value):
-    """A list or tuple with known items; `names` makes it a named tuple."""
+    """A list or tuple with known items; `names` makes it a named tuple. An `open` one may hold each item many times."""
 
     items: list[Value]
     kind: str = "tuple"
     names: tuple[str, ...] = ()
     cls: Value | None = None
+    open: bool = False
 
 
 @dataclass(eq=False)
@@ -70,10 +71,16 @@ class Table(Value):
 
 @dataclass(frozen=True)
 class Repeated(Value):
-    """A sequence of unknown length, all of whose items are like `item`; `text` writes it in a constructor."""
+    """A sequence (with `key`, a mapping) of unknown length, all of whose items are like `item`."""
 
     item: Value
     text: str | None = None
+    key: Value | None = None
+
+
+@dataclass(frozen=True)
+class Index(Value):
+    """An integer that a loop counts, before the loop gives it a name."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,289 @@
+"""Loops and comprehensions.
+
+A loop whose body makes no layers and whose length is known is unrolled. Any other is run on a symbol for its loop
+variables until the sizes at its head no longer change: a size that a turn changes becomes a `Running` symbol, whose
+first value and update are recorded in the facts.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from . import operators
+from .dims import Dim, Expression, Running, same
+from .facts import RunningSize
+from .values import (
+    UNKNOWN,
+    Array,
+    Constant,
+    Index,
+    Items,
+    Repeated,
+    Size,
+    Table,
+    Unknown,
+    Value,
+    as_dim,
+)
+
+if TYPE_CHECKING:
+    from .interpreter import Environment, Interpreter
+
+MAX_PASSES = 5
+
+
+def run(interp: Interpreter, node: ast.For | ast.AsyncFor | ast.While, env: Environment) -> str | None:
+    """Runs a `for` or `while` statement; returns how control always leaves it."""
+    iterable = UNKNOWN if isinstance(node, ast.While) else interp.evaluate(node.iter, env)
+    known = None if isinstance(node, ast.While) else operators.items_of(interp, iterable)
+    if known == []:
+        return interp.execute(node.orelse, env)
+    before = dict(env.names)
+    made = _sites(interp)
+    interp._journals.append({})
+    _stabilise(interp, node, iterable, env)
+    states = interp._undo()
+    unrollable = known is not None and len(known) <= interp.max_unrolled and _sites(interp) == made
+    if unrollable and known is not None:
+        interp.facts.clear_under_all(node.body)
+        env.names.clear()
+        env.names.update(before)
+        return _unroll(interp, node, known, env)
+    interp._redo(states)
+    for container, _ in states.values():
+        if isinstance(container, Items) and len(container.items) > 0:
+            container.open = True
+    return interp.execute(node.orelse, env)
+
+
+def _sites(interp: Interpreter) -> int:
+    return interp.creations
+
+
+def _unroll(
+    interp: Interpreter, node: ast.For | ast.AsyncFor | ast.While, known: list[Value], env: Environment
+) -> str | None:
+    assert not isinstance(node, ast.While)
+    for item in known:
+        interp.assign(node.target, item, env)
+        leaving = interp.execute(node.body, env)
+        if leaving in ("return", "raise"):
+            return leaving
+        if leaving == "break":
+            return None
+    return interp.execute(node.orelse, env)
+
+
+def _stabilise(
+    interp: Interpreter, node: ast.For | ast.AsyncFor | ast.While, iterable: Value, env: Environment
+) -> None:
+    """Runs the body until the sizes at its head are stable."""
+    head = dict(env.names)
+    for turn in range(MAX_PASSES):
+        interp.facts.clear_under_all(node.body)
+        interp._journals.append({})
+        if not isinstance(node, ast.While):
+            bind_target(interp, node, node.target, generic_item(interp, iterable), env)
+        else:
+            interp.evaluate(node.test, env)
+        interp.execute(node.body, env)
+        states = interp._undo()
+        changed = _changed(interp, node, head, env.names)
+        if not changed or turn == MAX_PASSES - 1:
+            interp._redo(states)
+            _after(interp, node, head, env)
+            return
+        head.update(changed)
+        env.names.clear()
+        env.names.update(head)
+
+
+def _changed(interp: Interpreter, node: ast.AST, head: dict[str, Value], end: dict[str, Value]) -> dict[str, Value]:
+    """The names whose sizes a turn changed, with symbols in place of what changed."""
+    changed: dict[str, Value] = {}
+    for name, start in head.items():
+        value = _widened(interp, node, name, start, end.get(name, start))
+        if value is not None:
+            changed[name] = value
+    return changed
+
+
+def _widened(interp: Interpreter, node: ast.AST, name: str, start: Value, end: Value) -> Value | None:
+    if start is end:
+        return None
+    one, two = as_dim(start), as_dim(end)
+    if one is not None and two is not None:
+        one, two = interp.symbols.resolve(one), interp.symbols.resolve(two)
+        if same(one, two):
+            return None
+        dim = interp.symbols.new(Expression(name), ("counter", node, name))
+        return None if same(dim, one) else Size(dim)
+    if isinstance(start, Array) and isinstance(end, Array):
+        return _widened_array(interp, node, name, start, end)
+    if isinstance(start, Items) and isinstance(end, Items) and len(start.items) == len(end.items):
+        items = [
+            _widened(interp, node, f"{name}_{i}", a, b) or a
+            for i, (a, b) in enumerate(zip(start.items, end.items, strict=True))
+        ]
+        return None if all(a is b for a, b in zip(items, start.items, strict=True)) else Items(items, start.kind)
+    if isinstance(start, Constant) and isinstance(end, Constant) and start != end:
+        return UNKNOWN
+    return None
+
+
+def _widened_array(interp: Interpreter, node: ast.AST, name: str, start: Array, end: Array) -> Array | None:
+    if start.shape is None:
+        return None
+    if end.shape is None or len(end.shape) != len(start.shape):
+        return Array(None, start.dtype)
+    dims: list[Dim] = []
+    for axis, (one, two) in enumerate(zip(start.shape, end.shape, strict=True)):
+        one, two = interp.symbols.resolve(one), interp.symbols.resolve(two)
+        if same(one, two):
+            dims.append(one)
+            continue
+        place = axis - len(start.shape)
+        dim = interp.symbols.new(Running(node, name, place), ("running", node, name, place, interp.root))
+        known = interp.facts.running.get(str(dim))
+        interp.facts.running[str(dim)] = RunningSize(node, name, place, known.initial if known else one, two)
+        dims.append(dim)
+    shape = tuple(dims)
+    if all(same(a, b) for a, b in zip(shape, start.shape, strict=True)):
+        return None
+    return Array(shape, start.dtype)
+
+
+def _after(interp: Interpreter, node: ast.AST, head: dict[str, Value], env: Environment) -> None:
+    """After the loop a running size has whatever value the last turn gave it: the same symbol."""
+    for name, start in head.items():
+        end = env.names.get(name)
+        if isinstance(start, Array) and isinstance(end, Array) and start.shape and end.shape:
+            if len(start.shape) != len(end.shape):
+                env.names[name] = Array(None, end.dtype)
+                continue
+            for axis, (one, two) in enumerate(zip(start.shape, end.shape, strict=True)):
+                place = axis - len(start.shape)
+                running = interp.facts.running.get(str(one))
+                if running is not None and running.loop is node and running.name == name:
+                    interp.facts.running[str(one)] = RunningSize(node, name, place, running.initial, two)
+            env.names[name] = Array(start.shape, end.dtype)
+        elif isinstance(start, Size) and as_dim(end) is not None:
+            env.names[name] = start
+
+
+# ---- what a loop variable is ----------------------------------------------------------------------------
+
+
+def generic_item(interp: Interpreter, iterable: Value) -> Value:
+    """Any one item of an iterable, numbers that differ between items left for the loop to name."""
+    match iterable:
+        case Repeated(item=item, key=None):
+            return item
+        case Repeated(key=key) if key is not None:
+            return key
+        case Items(items=items):
+            return _generic(interp, items)
+        case Table(items=table):
+            return _generic(interp, [Constant(key) for key in table])
+        case Constant(value=range() | tuple() | list() as known):
+            return _generic(interp, [Constant(item) for item in known])
+        case Array(shape=shape, dtype=dtype):
+            return Array(shape[1:] if shape else None, dtype)
+        case Unknown(text=text) if text is not None:
+            return Unknown("")
+    return UNKNOWN
+
+
+def _generic(interp: Interpreter, items: Sequence[Value]) -> Value:
+    if not items:
+        return UNKNOWN
+    first = items[0]
+    if all(item is first or item == first for item in items):
+        return first
+    if all(as_dim(item) is not None for item in items):
+        return Index()
+    if all(isinstance(item, Items) and len(item.items) == len(getattr(first, "items", ())) for item in items):
+        columns = zip(*[item.items for item in items if isinstance(item, Items)], strict=True)
+        return Items([_generic(interp, list(column)) for column in columns])
+    if all(isinstance(item, Constant) for item in items):
+        return Unknown("")
+    return operators.element(interp, Items(list(items)))
+
+
+def bind_target(interp: Interpreter, node: ast.AST, target: ast.expr, value: Value, env: Environment) -> None:
+    """Assigns a loop variable; numbers and unknowns get the variable's own name as their text."""
+    match target, value:
+        case ast.Name(id=name), Index():
+            value = Size(interp.symbols.new(Expression(name), ("loop", node, name, interp.root)))
+        case ast.Name(id=name), Unknown(text=""):
+            value = Unknown(name)
+        case (ast.Tuple(elts=elts) | ast.List(elts=elts)), Items(items=items) if len(elts) == len(items):
+            for inner, item in zip(elts, items, strict=True):
+                bind_target(interp, node, inner, item, env)
+            return
+        case (ast.Tuple(elts=elts) | ast.List(elts=elts)), Unknown(text=""):
+            for inner in elts:
+                bind_target(interp, node, inner, value, env)
+            return
+    interp.assign(target, value, env)
+
+
+# ---- comprehensions ---------------------------------------------------------------------------------------
+
+
+def comprehension(
+    interp: Interpreter, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp, env: Environment
+) -> Value:
+    """A list, set, dict or generator built in one expression."""
+    from .interpreter import Environment
+
+    inner = Environment(env.module, env, node=node)
+    made = _sites(interp)
+    result = _symbolic(interp, node, inner)
+    generator = node.generators[0]
+    iterable = interp.facts.value(generator.iter) if interp.recording else None
+    known = operators.items_of(interp, iterable) if iterable is not None else None
+    simple = len(node.generators) == 1 and not generator.ifs and known is not None
+    if simple and known is not None and len(known) <= interp.max_unrolled and _sites(interp) == made:
+        return _expanded(interp, node, known, Environment(env.module, env, node=node))
+    return result
+
+
+def _symbolic(
+    interp: Interpreter, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp, env: Environment
+) -> Value:
+    for generator in node.generators:
+        iterable = interp.evaluate(generator.iter, env)
+        bind_target(interp, node, generator.target, generic_item(interp, iterable), env)
+        for condition in generator.ifs:
+            interp.evaluate(condition, env)
+    if isinstance(node, ast.DictComp):
+        key = interp.evaluate(node.key, env)
+        return Repeated(interp.evaluate(node.value, env), key=key)
+    return Repeated(interp.evaluate(node.elt, env))
+
+
+def _expanded(
+    interp: Interpreter,
+    node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp,
+    known: list[Value],
+    env: Environment,
+) -> Value:
+    target = node.generators[0].target
+    if isinstance(node, ast.DictComp):
+        table = Table({})
+        for item in known:
+            interp.assign(target, item, env)
+            key = interp.evaluate(node.key, env)
+            value = interp.evaluate(node.value, env)
+            if not isinstance(key, Constant):
+                return Repeated(value, key=key)
+            table.items[key.value] = value
+        return table
+    items = []
+    for item in known:
+        interp.assign(target, item, env)
+        items.append(interp.evaluate(node.elt, env))
+    return Items(items, "list")
