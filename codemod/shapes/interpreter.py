@@ -7,17 +7,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..project import Module, Project
 from . import joins, operators
-from .dims import Symbols, is_dim
+from .dims import Symbols
 from .facts import Facts, Stack
 from .values import (
-    FALSE,
     NONE,
     UNKNOWN,
     Array,
@@ -45,6 +44,9 @@ if TYPE_CHECKING:
 MAX_DEPTH = 40
 MAX_STEPS = 400_000
 MAX_UNROLLED = 16
+
+
+Handler = Callable[["Interpreter", "ast.Call | None", Sequence[Value], "Mapping[str, Value]"], "Value | None"]
 
 
 class OutOfBudget(Exception):
@@ -109,8 +111,7 @@ class Interpreter:
         self.stack: Stack = ()
         self.recording = True
         self.troubles: list[Trouble] = []
-        self.handlers: dict[str, Callable[..., Value | None]] = {}
-        self.value_handlers: list[ValueHandler] = []
+        self.handlers: dict[str, Handler] = {}
         self.observers: list[Callable[[Object, str, Sequence[Value], dict[str, Value]], None]] = []
         self.root: object = None  # the class or function being interpreted for its own sake
         self.root_object: Object | None = None
@@ -717,9 +718,6 @@ class ModuleValue(Value):
     dotted: str = ""
 
 
-ValueHandler = Callable[["Interpreter", Value, str, ast.AST], "Value | None"]
-
-
 def _as_load(target: ast.expr) -> ast.expr:
     """The target of an augmented assignment as an expression that reads it."""
     match target:
@@ -768,20 +766,3 @@ def _hashable(value: object) -> bool:
 
 
 _BUILTINS = frozenset(dir(__builtins__) if not isinstance(__builtins__, dict) else __builtins__)
-
-__all__ = ["FALSE", "Environment", "Frame", "Interpreter", "ModuleValue", "OutOfBudget", "Trouble", "is_dim"]
-
-
-def walk_values(values: Iterable[Value]) -> Iterator[Value]:
-    """All values in nested containers."""
-    for value in values:
-        yield value
-        match value:
-            case Items(items=items):
-                yield from walk_values(items)
-            case Table(items=items):
-                yield from walk_values(items.values())
-            case Either(values=inner):
-                yield from walk_values(inner)
-            case Size() | Array():
-                pass

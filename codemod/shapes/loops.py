@@ -239,12 +239,11 @@ def comprehension(
     """A list, set, dict or generator built in one expression."""
     from .interpreter import Environment
 
-    inner = Environment(env.module, env, node=node)
     made = _sites(interp)
-    result = _symbolic(interp, node, inner)
     generator = node.generators[0]
-    iterable = interp.facts.value(generator.iter) if interp.recording else None
-    known = operators.items_of(interp, iterable) if iterable is not None else None
+    iterable = interp.evaluate(generator.iter, env)
+    result = _symbolic(interp, node, iterable, Environment(env.module, env, node=node))
+    known = operators.items_of(interp, iterable)
     simple = len(node.generators) == 1 and not generator.ifs and known is not None
     if simple and known is not None and len(known) <= interp.max_unrolled and _sites(interp) == made:
         return _expanded(interp, node, known, Environment(env.module, env, node=node))
@@ -252,10 +251,13 @@ def comprehension(
 
 
 def _symbolic(
-    interp: Interpreter, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp, env: Environment
+    interp: Interpreter,
+    node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp,
+    first: Value,
+    env: Environment,
 ) -> Value:
     for generator in node.generators:
-        iterable = interp.evaluate(generator.iter, env)
+        iterable = first if generator is node.generators[0] else interp.evaluate(generator.iter, env)
         bind_target(interp, node, generator.target, generic_item(interp, iterable), env)
         for condition in generator.ifs:
             interp.evaluate(condition, env)

@@ -15,6 +15,7 @@ from .values import (
     TRUE,
     UNKNOWN,
     Array,
+    Behaviour,
     Bound,
     Class,
     Constant,
@@ -458,6 +459,8 @@ def items_of(interp: Interpreter, value: Value, count: int | None = None) -> lis
 
 def subscript(interp: Interpreter, node: ast.Subscript, container: Value, index: Value) -> Value:
     match container, index:
+        case Behaviour(), _:
+            return container.subscript(interp, index, node)
         case Items(open=True), _:
             return element(interp, container)
         case Items(items=items), Constant(value=int(at)):
@@ -488,10 +491,6 @@ def subscript(interp: Interpreter, node: ast.Subscript, container: Value, index:
             known = [value for value in values if value != NONE]
             if len(known) == 1:
                 return subscript(interp, node, known[0], index)
-    for handler in interp.value_handlers:
-        found = handler(interp, container, "[]", node)
-        if found is not None:
-            return interp.call(found, [index], {}, None)
     return UNKNOWN
 
 

@@ -12,7 +12,7 @@ from .dims import Dim, is_dim
 if TYPE_CHECKING:
     from ..project import Module as PythonModule
     from ..rule import Layer
-    from .interpreter import Environment
+    from .interpreter import Environment, Interpreter
 
 Shape = tuple[Dim, ...]
 
@@ -180,6 +180,35 @@ class Unknown(Value):
 
     text: str | None = None
     why: str = ""
+
+
+@dataclass(eq=False)
+class Super(Value):
+    """`super()` within a method of `cls` on `target`."""
+
+    target: Object
+    cls: Class
+
+
+@dataclass(frozen=True, eq=False)
+class SuperMethod(Value):
+    """A method of an ancestor, bound to an object."""
+
+    target: Object
+    function: Function
+
+
+class Behaviour(Value):
+    """Base of values that say themselves what is done with them: those of the program around modules."""
+
+    def attribute(self, interp: Interpreter, name: str, node: ast.AST) -> Value:
+        return UNKNOWN
+
+    def call(self, interp: Interpreter, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None) -> Value:
+        return UNKNOWN
+
+    def subscript(self, interp: Interpreter, index: Value, node: ast.Subscript) -> Value:
+        return UNKNOWN
 
 
 UNKNOWN = Unknown()

@@ -1,0 +1,553 @@
+"""What attributes and calls mean, by the kind of value they are made on."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ..rule import Layer, Use
+from . import builtin, classes, joins, library
+from .facts import Made, Used
+from .values import (
+    NONE,
+    UNKNOWN,
+    Array,
+    Behaviour,
+    Bound,
+    Class,
+    Constant,
+    Either,
+    External,
+    Function,
+    Items,
+    LayerObject,
+    Object,
+    Partial,
+    Repeated,
+    Super,
+    SuperMethod,
+    Table,
+    Unknown,
+    Value,
+    Variable,
+    from_dim,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .interpreter import Interpreter
+
+Args = Sequence[Value]
+Kwargs = Mapping[str, Value]
+
+
+# ---- attributes --------------------------------------------------------------------------------------------
+
+
+def attribute(interp: Interpreter, owner: Value, name: str, node: ast.AST) -> Value:
+    """`owner.name`."""
+    match owner:
+        case Behaviour():
+            return owner.attribute(interp, name, node)
+        case Super():
+            return _super_attribute(owner, name)
+        case External(name=qualified):
+            return External(interp.rules.canonical(f"{qualified}.{name}"))
+        case Array():
+            return _array_attribute(owner, name)
+        case Object():
+            return _object_attribute(interp, owner, name, node)
+        case LayerObject():
+            return _layer_attribute(owner, name)
+        case Class():
+            found = classes.member(owner, name)
+            if found is not None:
+                return found
+            return Constant(owner.name) if name == "__name__" else UNKNOWN
+        case Items(names=names, items=items) if name in names:
+            return items[names.index(name)]
+        case Variable(value=value):
+            return value if name == "value" else UNKNOWN
+        case Partial(function=function) if name == "func":
+            return function
+        case Either(values=values):
+            options = [attribute(interp, option, name, node) for option in values if option != NONE]
+            return joins.either(*options) if options else UNKNOWN
+        case Unknown(text=text):
+            return Unknown(f"{text}.{name}", owner.why) if text else UNKNOWN
+        case Items() | Table() | Repeated() | Constant():
+            return Bound(owner, External(f"builtins.{type(owner).__name__}.{name}"), name)
+    return _module_attribute(interp, owner, name)
+
+
+def _module_attribute(interp: Interpreter, owner: Value, name: str) -> Value:
+    from .interpreter import ModuleValue
+
+    if not isinstance(owner, ModuleValue):
+        return UNKNOWN
+    if owner.module is None:
+        return interp.import_module(f"{owner.dotted}.{name}", next(iter(interp.globals.values())))
+    found = interp.environment_of(owner.module).names.get(name)
+    if found is not None:
+        return found
+    submodule = interp.project.find(name, owner.module.path.parent / "__init__.py")
+    return ModuleValue(submodule) if submodule is not None and owner.module.path.name == "__init__.py" else UNKNOWN
+
+
+def _super_attribute(owner: Super, name: str) -> Value:
+    order = classes.mro(owner.target.cls)
+    for cls in order[order.index(owner.cls) + 1 :] if owner.cls in order else []:
+        if name in cls.members:
+            found = cls.members[name]
+            return SuperMethod(owner.target, found) if isinstance(found, Function) else found
+    return External("builtins.super_of_library")
+
+
+def _array_attribute(array: Array, name: str) -> Value:
+    match name:
+        case "shape":
+            return Unknown() if array.shape is None else Items([from_dim(dim) for dim in array.shape])
+        case "ndim":
+            return UNKNOWN if array.shape is None else Constant(len(array.shape))
+        case "size":
+            return UNKNOWN if array.shape is None else from_dim(library.product(array.shape))
+        case "dtype":
+            return External(f"jax.numpy.{array.dtype}") if array.dtype else UNKNOWN
+        case "T" | "mT":
+            return Array(None if array.shape is None else tuple(reversed(array.shape)), array.dtype)
+        case "real" | "imag":
+            return array
+        case "at":
+            return Bound(array, External("builtins.Array.at"), "at")
+    return Bound(array, External(f"builtins.Array.{name}"), name)
+
+
+def _object_attribute(interp: Interpreter, owner: Object, name: str, node: ast.AST) -> Value:
+    kind = classes.framework(owner.cls)
+    if kind == "linen" and name not in owner.attributes and name not in owner.arguments:
+        ensure_setup(interp, owner)
+    if name in owner.attributes:
+        return owner.attributes[name]
+    if name in owner.arguments:
+        return owner.arguments[name]
+    found = classes.member(owner.cls, name)
+    if isinstance(found, Function):
+        if classes.has_decorator(found.node, "property", "cached_property"):
+            return call_function(interp, found, [owner], {}, None, owner)
+        if classes.has_decorator(found.node, "staticmethod"):
+            return found
+        target: Value = owner.cls if classes.has_decorator(found.node, "classmethod") else owner
+        return Bound(target, found, name)
+    if found is not None:
+        return found if not isinstance(found, External) else Bound(owner, found, name)
+    if name == "__class__":
+        return owner.cls
+    if kind == "linen":
+        return Bound(owner, External(f"flax.linen.Module.{name}"), name)
+    if kind == "haiku":
+        return Bound(owner, External(f"haiku.Module.{name}"), name)
+    return UNKNOWN
+
+
+def _layer_attribute(owner: LayerObject, name: str) -> Value:
+    if name in owner.rule.methods or name == "__call__":
+        return Bound(owner, External(f"{owner.rule.source}.{name}"), name)
+    if name in owner.arguments:
+        return owner.arguments[name]
+    if any(name == variable.source for variable in owner.rule.variables):
+        return Array(None)
+    return Bound(owner, External(f"{owner.rule.source}.{name}"), name)
+
+
+def set_attribute(interp: Interpreter, owner: Value, name: str, value: Value, node: ast.AST) -> None:
+    """`owner.name = value`."""
+    match owner:
+        case Object(attributes=attributes):
+            interp.mutating(owner)
+            attributes[name] = value
+        case Variable():
+            if name == "value":
+                interp.mutating(owner)
+                owner.value = value
+        case Class(members=members):
+            members[name] = value
+
+
+# ---- calls -------------------------------------------------------------------------------------------------
+
+
+def call(interp: Interpreter, function: Value, args: Args, kwargs: Kwargs, node: ast.Call | None) -> Value:
+    """`function(*args, **kwargs)`."""
+    match function:
+        case Behaviour():
+            return function.call(interp, list(args), dict(kwargs), node)
+        case SuperMethod(target=target, function=inherited):
+            return call_function(interp, inherited, [target, *args], kwargs, node, target)
+        case External(name=name):
+            return call_external(interp, name, args, kwargs, node)
+        case Function():
+            return call_function(interp, function, args, kwargs, node, None)
+        case Class():
+            return instantiate(interp, function, args, kwargs, node)
+        case Object():
+            return call_method(interp, function, "__call__", args, kwargs, node)
+        case LayerObject():
+            return apply_layer(interp, function, "__call__", args, kwargs, node)
+        case Bound():
+            return _call_bound(interp, function, args, kwargs, node)
+        case Partial(function=inner, args=first, kwargs=named):
+            return call(interp, inner, [*first, *args], {**named, **kwargs}, node)
+        case Either(values=values):
+            results = [call(interp, option, args, kwargs, node) for option in values if option != NONE]
+            result = results[0] if results else UNKNOWN
+            for other in results[1:]:
+                result = joins.join(interp, node or ast.Pass(), "result", result, other)
+            return result
+    return _call_unknown(args, kwargs)
+
+
+def _call_unknown(args: Args, kwargs: Kwargs) -> Value:
+    """A callable that reading cannot tell is taken to keep the shape of the one array it gets (an activation)."""
+    arrays = [value for value in [*args, *kwargs.values()] if isinstance(value, Array) and value.dtype != "key"]
+    if len(arrays) == 1 and args and args[0] is arrays[0]:
+        return Array(arrays[0].shape, arrays[0].dtype)
+    return Array(None) if arrays else UNKNOWN
+
+
+def _call_bound(interp: Interpreter, bound: Bound, args: Args, kwargs: Kwargs, node: ast.Call | None) -> Value:
+    match bound.target, bound.function:
+        case Object() as owner, Function():
+            return call_method(interp, owner, bound.name, args, kwargs, node)
+        case Object() as owner, External(name=name):
+            handler = interp.handlers.get(name)
+            if handler is None:
+                handler = interp.handlers.get(name.rpartition(".")[0] + ".*")
+            found = handler(interp, node, [owner, *args], kwargs) if handler else None
+            return found if found is not None else UNKNOWN
+        case LayerObject() as layer, _:
+            return apply_layer(interp, layer, bound.name, args, kwargs, node)
+        case target, Function() as function:
+            return call_function(interp, function, [target, *args], kwargs, node, None)
+        case Array() as array, _:
+            return _call_array_method(interp, array, bound, args, kwargs, node)
+    return builtin.method(interp, node, bound.target, bound.name, args, kwargs)
+
+
+def _call_array_method(
+    interp: Interpreter, array: Array, bound: Bound, args: Args, kwargs: Kwargs, node: ast.Call | None
+) -> Value:
+    if bound.name in ("set", "add", "multiply", "max", "min") and isinstance(bound.function, External):
+        if bound.function.name.startswith("builtins.At."):
+            return array
+    if array.shape is None:
+        return Array(None, array.dtype) if bound.name != "reshape" else library.method(
+            interp, node or ast.Pass(), array, "reshape", args, kwargs
+        )
+    return library.method(interp, node or ast.Pass(), array, bound.name, args, kwargs)
+
+
+def call_external(interp: Interpreter, name: str, args: Args, kwargs: Kwargs, node: ast.Call | None) -> Value:
+    """A call of something of a library."""
+    handler = interp.handlers.get(name)
+    if handler is not None:
+        found = handler(interp, node, args, kwargs)
+        if found is not None:
+            return found
+    rule = interp.rules.layer(name)
+    if rule is not None:
+        return make_layer(interp, rule, args, kwargs, node)
+    if "." not in name:
+        return builtin.call(interp, node, name, args, kwargs)
+    changed = interp.rules.call(name)
+    if changed is not None and changed.result is not None:
+        bound = bind_signature(changed.signature, args, kwargs)
+        inputs = {k: v for k, v in bound.items() if isinstance(v, Array)}
+        result = changed.result(Use(bound, inputs, frozenset(bound)))
+        return result if result is not None else UNKNOWN
+    if name.startswith("haiku."):
+        return _call_unknown(args, kwargs)
+    return library.call(interp, node, name, args, kwargs)
+
+
+def bind_signature(signature: Sequence[str], args: Args, kwargs: Kwargs) -> dict[str, Value]:
+    """Arguments by parameter name; surplus positional ones are dropped."""
+    return {**dict(zip(signature, args, strict=False)), **kwargs}
+
+
+# ---- layers ------------------------------------------------------------------------------------------------
+
+
+def make_layer(interp: Interpreter, rule: Layer, args: Args, kwargs: Kwargs, node: ast.Call | None) -> Value:
+    """A layer of a library is constructed (and, for an inline one, applied)."""
+    arguments = bind_signature((*rule.signature, *rule.keyword_only), args, kwargs)
+    layer = LayerObject(rule, arguments, node)
+    record_made(interp, layer, node)
+    if not rule.inline:
+        return layer
+    inputs = [arguments[name] for name in rule.inputs if name in arguments]
+    return apply_layer(interp, layer, "__call__", inputs, {}, node)
+
+
+def record_made(interp: Interpreter, value: LayerObject | Object, node: ast.Call | None) -> None:
+    interp.creations += 1
+    if node is not None and interp.recording:
+        interp.facts.made[node].append(Made(value, interp.stack))
+
+
+def use_of(rule: Layer, arguments: Mapping[str, Value], args: Args, kwargs: Kwargs) -> Use:
+    """One use of a layer as its rule sees it."""
+    defaults = {name: _default(value) for name, value in rule.defaults.items()}
+    inputs = bind_signature(rule.inputs, args, kwargs)
+    return Use({**defaults, **arguments}, inputs, frozenset(arguments))
+
+
+def _default(value: object) -> Value:
+    if isinstance(value, tuple | list):
+        return Items([_default(item) for item in value], "list" if isinstance(value, list) else "tuple")
+    return Constant(value)
+
+
+def apply_layer(
+    interp: Interpreter, layer: LayerObject, name: str, args: Args, kwargs: Kwargs, node: ast.Call | None
+) -> Value:
+    """A layer is called: its rule tells the shape of the result."""
+    use = use_of(layer.rule, layer.arguments, args, kwargs)
+    output = layer.rule.output if name == "__call__" else layer.rule.methods.get(name)
+    result = _composite(interp, layer, name, args, kwargs, node)
+    if result is None and output is not None:
+        try:
+            result = output(use)
+        except Exception as error:  # the layer refuses these shapes
+            interp.trouble(node or ast.Pass(), f"{layer.rule.source}: {error}")
+    if result is None:
+        known = args[0] if args and isinstance(args[0], Array) else None
+        if known is not None and known.shape is not None and name == "__call__":
+            interp.trouble(node or ast.Pass(), f"{layer.rule.source} cannot take these shapes")
+        result = Array(None)
+    _record_use(interp, layer, name, args, kwargs, result, node)
+    return result
+
+
+def _composite(
+    interp: Interpreter, layer: LayerObject, name: str, args: Args, kwargs: Kwargs, node: ast.Call | None
+) -> Value | None:
+    """The result of a layer that runs other layers one after the other."""
+    if name != "__call__" or layer.rule.source not in ("flax.linen.Sequential", "haiku.Sequential"):
+        return None
+    layers = layer.arguments.get("layers")
+    steps = interp.known_items(layers) if layers is not None else None
+    if steps is None:
+        return None
+    result: Value = args[0] if args else UNKNOWN
+    for step in steps:
+        result = call(interp, step, [result], {}, node)
+    return result
+
+
+def _record_use(
+    interp: Interpreter,
+    target: LayerObject | Object,
+    name: str,
+    args: Args,
+    kwargs: Kwargs,
+    result: Value,
+    node: ast.Call | None,
+) -> None:
+    if not interp.recording:
+        return
+    used = Used(target, node, name, tuple(args), dict(kwargs), result, interp.stack)
+    if node is not None:
+        interp.facts.used[node].append(used)
+    if target.site is not None:
+        interp.facts.uses_of[target.site].append(used)
+
+
+# ---- functions, classes and objects -----------------------------------------------------------------------------
+
+
+def call_function(
+    interp: Interpreter,
+    function: Function,
+    args: Args,
+    kwargs: Kwargs,
+    node: ast.Call | None,
+    self_value: Object | None,
+) -> Value:
+    """Interprets a function of the user's with these arguments."""
+    from .interpreter import MAX_DEPTH, Environment, Frame
+
+    if len(interp.frames) > MAX_DEPTH or sum(f.function is function.node for f in interp.frames) > 2:
+        return UNKNOWN
+    env = Environment(function.environment.module, function.environment, node=function.node)
+    bind_parameters(interp, function, args, kwargs, env)
+    frame = Frame(function.node, env, cls=function.owner, self_value=self_value)
+    interp.frames.append(frame)
+    saved = interp.stack
+    if node is not None:
+        interp.stack = (*interp.stack, node)
+    try:
+        if isinstance(function.node, ast.Lambda):
+            return interp.evaluate(function.node.body, env)
+        leaving = interp.execute(function.node.body, env)
+    finally:
+        interp.frames.pop()
+        interp.stack = saved
+    returns = list(frame.returns)
+    if leaving not in ("return", "raise") and (not returns or leaving is None) and not _is_generator(function.node):
+        returns.append(NONE)
+    result = returns[0] if returns else UNKNOWN
+    for other in returns[1:]:
+        result = joins.join(interp, function.node, "result", result, other)
+    return result
+
+
+def _is_generator(node: ast.AST) -> bool:
+    return any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in ast.walk(node))
+
+
+def bind_parameters(
+    interp: Interpreter, function: Function, args: Args, kwargs: Kwargs, env: object
+) -> None:
+    """Binds arguments to parameters, defaults included; what is missing is unknown."""
+    from .interpreter import Environment
+
+    assert isinstance(env, Environment)
+    spec = function.node.args
+    positional = [*spec.posonlyargs, *spec.args]
+    defaults = dict(zip([a.arg for a in positional[len(positional) - len(spec.defaults) :]], spec.defaults, strict=True))
+    defaults.update(
+        {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
+    )
+    values = dict(zip([a.arg for a in positional], args, strict=False))
+    named = {a.arg for a in [*positional, *spec.kwonlyargs]}
+    values.update({key: value for key, value in kwargs.items() if key in named})
+    for parameter in [*positional, *spec.kwonlyargs]:
+        value = values.get(parameter.arg)
+        if value is None:
+            default = defaults.get(parameter.arg)
+            value = interp.evaluate(default, function.environment) if default is not None else UNKNOWN
+        env.names[parameter.arg] = value
+        interp.record(parameter, value)
+    if spec.vararg is not None:
+        rest = list(args[len(positional) :])
+        value = rest[0] if len(rest) == 1 and isinstance(rest[0], Repeated) else Items(rest)
+        env.names[spec.vararg.arg] = value
+        interp.record(spec.vararg, value)
+    if spec.kwarg is not None:
+        surplus = Table({key: value for key, value in kwargs.items() if key not in named})
+        env.names[spec.kwarg.arg] = surplus
+        interp.record(spec.kwarg, surplus)
+
+
+def instantiate(interp: Interpreter, cls: Class, args: Args, kwargs: Kwargs, node: ast.Call | None) -> Value:
+    """`cls(*args, **kwargs)`."""
+    kind = classes.framework(cls)
+    if kind == "linen" or (kind is None and classes.is_record(cls)):
+        return _record_instance(interp, cls, args, kwargs, node, kind)
+    made = Object(cls, site=node)
+    if kind == "haiku":
+        record_made(interp, made, node)
+    initialiser = classes.method(cls, "__init__")
+    if initialiser is not None:
+        bound = _bound_arguments(interp, initialiser, args, kwargs)
+        made.arguments.update(bound if kind == "haiku" else {})
+        with elsewhere(interp, made):
+            call_function(interp, initialiser, [made, *args], kwargs, None, made)
+        for name in list(made.arguments):
+            if name not in made.attributes:
+                made.arguments[f"<{name}>"] = made.arguments.pop(name)
+    return made
+
+
+def _bound_arguments(interp: Interpreter, function: Function, args: Args, kwargs: Kwargs) -> dict[str, Value]:
+    names = [a.arg for a in [*function.node.args.posonlyargs, *function.node.args.args]][1:]
+    return {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+def _record_instance(
+    interp: Interpreter, cls: Class, args: Args, kwargs: Kwargs, node: ast.Call | None, kind: str | None
+) -> Value:
+    fields = classes.fields(cls)
+    values = dict(zip([field.name for field in fields], args, strict=False))
+    values.update({key: value for key, value in kwargs.items() if key not in ("parent", "name")})
+    for field in fields:
+        if field.name not in values:
+            values[field.name] = _field_default(interp, field)
+    if classes.is_named_tuple(cls):
+        names = tuple(field.name for field in fields)
+        return Items([values[name] for name in names], "tuple", names, cls)
+    made = Object(cls, site=node)
+    if kind == "linen":
+        made.arguments.update(values)
+        record_made(interp, made, node)
+        return made
+    made.attributes.update(values)
+    hook = classes.method(cls, "__post_init__")
+    if hook is not None:
+        call_function(interp, hook, [made], {}, None, made)
+    return made
+
+
+def _field_default(interp: Interpreter, field: classes.Field) -> Value:
+    if field.default is None:
+        return UNKNOWN
+    value = interp.evaluate(field.default, field.owner.environment)
+    default = field.default
+    if isinstance(default, ast.Call) and ast.unparse(default.func).split(".")[-1] == "field":
+        for keyword in default.keywords:
+            if keyword.arg == "default":
+                return interp.evaluate(keyword.value, field.owner.environment)
+            if keyword.arg == "default_factory":
+                factory = interp.evaluate(keyword.value, field.owner.environment)
+                return interp.call(factory, [], {}, None)
+    return value
+
+
+def ensure_setup(interp: Interpreter, owner: Object) -> None:
+    """Runs `setup` of a Linen module before its attributes are first needed."""
+    if "<setup>" in owner.attributes:
+        return
+    interp.mutating(owner)
+    owner.attributes["<setup>"] = NONE
+    setup = classes.method(owner.cls, "setup")
+    if setup is not None:
+        with elsewhere(interp, owner):
+            call_function(interp, setup, [owner], {}, None, owner)
+
+
+@contextmanager
+def elsewhere(interp: Interpreter, owner: Object) -> Iterator[None]:
+    """Inside a module that is not the root, nothing is recorded: its own interpretation records it."""
+    saved = interp.recording
+    if classes.framework(owner.cls) is not None and owner is not interp.root_object:
+        interp.recording = False
+    try:
+        yield
+    finally:
+        interp.recording = saved
+
+
+def call_method(
+    interp: Interpreter, owner: Object, name: str, args: Args, kwargs: Kwargs, node: ast.Call | None
+) -> Value:
+    """`owner.name(*args, **kwargs)` for an object of the user's."""
+    function = classes.method(owner.cls, name)
+    kind = classes.framework(owner.cls)
+    if function is None:
+        external = External(f"{'flax.linen' if kind == 'linen' else 'haiku'}.Module.{name}")
+        return _call_bound(interp, Bound(owner, external, name), args, kwargs, node) if kind else _call_unknown(args, {})
+    if kind is None:
+        return call_function(interp, function, [owner, *args], kwargs, node, owner)
+    if kind == "linen":
+        ensure_setup(interp, owner)
+    if owner is not interp.root_object:
+        for observer in interp.observers:
+            observer(owner, name, args, dict(kwargs))
+    with elsewhere(interp, owner):
+        result = call_function(interp, function, [owner, *args], kwargs, node, owner)
+    if owner is not interp.root_object:
+        _record_use(interp, owner, name, args, kwargs, result, node)
+    return result
