@@ -1,0 +1,71 @@
+"""A rewritten module class as the code around it sees it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from ..shapes.values import Class, Function
+
+
+@dataclass(frozen=True)
+class AddedParameter:
+    """A constructor parameter for a size that the original inferred.
+
+    `source` computes it from the original's call: a Python expression over the argument names of `method` (and, as
+    `self.<field>`, the constructor's fields), such as `x.shape[-1]`.
+    """
+
+    name: str
+    source: str
+    method: str = "__call__"
+    keyword_only: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class VariablePath:
+    """Where one variable of the original is in the rewritten module.
+
+    `source` is the path in the original's tree (`("Dense_0", "kernel")`), `target` the attribute path. A part with
+    `{i}` stands for each index of a list made by a loop.
+    """
+
+    collection: str
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    layout: str = ""
+
+
+@dataclass
+class ModuleModel:
+    """One module class, or Haiku function, and what its rewrite looks like from outside.
+
+    `modes` gives, per method, the flags that went from its parameters, each with the mode that a true value stands for
+    ("train" or "eval") and, in `mode_defaults`, its default. `holds` are the kinds of state besides Params:
+    "BatchStat", "RngState", and the names of emitted Variable classes. `streams` are the names of random streams that
+    it draws from when called. `collections` maps a Linen collection to the Variable class that took its place.
+    """
+
+    cls: Class | Function
+    framework: str
+    name: str
+    new_name: str
+    rewritten: bool = False
+    added: list[AddedParameter] = field(default_factory=list)
+    modes: dict[str, dict[str, str]] = field(default_factory=dict)
+    mode_defaults: dict[str, dict[str, bool | None]] = field(default_factory=dict)
+    field_modes: dict[str, str] = field(default_factory=dict)
+    holds: set[str] = field(default_factory=set)
+    streams: set[str] = field(default_factory=set)
+    collections: dict[str, str] = field(default_factory=dict)
+    takes_rngs: bool = True
+    sows: bool = False
+    parameters: list[str] = field(default_factory=list)  # of the new constructor, positional ones in order
+    variables: list[VariablePath] = field(default_factory=list)
+    children: dict[str, ModuleModel] = field(default_factory=dict)  # source name of a submodule -> its model
+    attributes: dict[str, str] = field(default_factory=dict)  # source name of a submodule or variable -> attribute text
+
+    @property
+    def node(self) -> ast.AST:
+        return self.cls.node
