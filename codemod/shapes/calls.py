@@ -384,6 +384,8 @@ def call_function(
     env = Environment(function.environment.module, function.environment, node=function.node)
     bind_parameters(interp, function, args, kwargs, env)
     frame = Frame(function.node, env, cls=function.owner, self_value=self_value)
+    if interp.recording:
+        interp.facts.functions.setdefault(function.node)
     interp.frames.append(frame)
     saved = interp.stack
     if node is not None:

@@ -72,6 +72,7 @@ class Facts:
     variables: dict[ast.AST, list[VariableMade]] = field(default_factory=lambda: defaultdict(list))
     running: dict[str, RunningSize] = field(default_factory=dict)  # by symbol name
     choices: dict[str, tuple[Dim, Dim]] = field(default_factory=dict)  # by symbol name: if true, if false
+    functions: dict[ast.AST, None] = field(default_factory=dict)  # entered functions, in order
     conditions: dict[ast.AST, set[bool]] = field(default_factory=lambda: defaultdict(set))
 
     def clear_under(self, node: ast.AST) -> None:

@@ -1,0 +1,230 @@
+"""Interprets one module class, or Haiku function, for its own sake.
+
+Its fields and inputs are symbols. What its inputs are like (rank, dtype, structure) comes from the places that call
+it; where none is known, ranks are tried and only those kept that raise no trouble.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..shapes import classes
+from ..shapes.calls import bind_signature, call_function, call_method
+from ..shapes.facts import Facts
+from ..shapes.interpreter import Interpreter, OutOfBudget, Trouble
+from ..shapes.values import NONE, UNKNOWN, Array, Class, Constant, Function, Object, Unknown, Value
+from .symbolic import argument_value, array_of_rank, field_value, is_flag, looks_like_array
+
+RANKS = (2, 3, 4, 1, 5)
+MAX_TRIES = 30
+
+
+@dataclass(frozen=True)
+class Context:
+    """One call of a module seen elsewhere."""
+
+    owner: Object
+    method: str
+    args: tuple[Value, ...]
+    kwargs: Mapping[str, Value]
+
+
+class Contexts:
+    """Every call of every module class, as the interpreter meets them."""
+
+    def __init__(self) -> None:
+        self.calls: dict[ast.AST, list[Context]] = defaultdict(list)
+
+    def __call__(self, owner: Object, method: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> None:
+        for cls in classes.mro(owner.cls):
+            self.calls[cls.node].append(Context(owner, method, tuple(args), dict(kwargs)))
+
+    def of(self, cls: Class, method: str) -> list[Context]:
+        return [context for context in self.calls[cls.node] if context.method == method]
+
+
+@dataclass
+class Study:
+    """What interpreting a module by itself showed."""
+
+    cls: Class
+    framework: str
+    root: Object
+    facts: Facts
+    arguments: dict[str, dict[str, Value]]  # by method, by parameter
+    results: dict[str, Value]
+    troubles: list[Trouble]
+    reached: list[ast.AST] = field(default_factory=list)  # functions, in the order in which they were first entered
+    ambiguous: bool = False
+
+
+def study(interp: Interpreter, cls: Class, contexts: Contexts) -> Study:
+    """Interprets a class with the most likely inputs."""
+    best: Study | None = None
+    for choice in itertools.islice(_choices(interp, cls, contexts), MAX_TRIES):
+        attempt = _interpret(interp, cls, contexts, choice)
+        if best is None or len(attempt.troubles) < len(best.troubles):
+            best = attempt
+        if not attempt.troubles:
+            break
+    assert best is not None
+    return best
+
+
+Choice = Mapping[str, int]  # parameter -> rank
+
+
+def _choices(interp: Interpreter, cls: Class, contexts: Contexts) -> list[Choice]:
+    """The ranks to try for inputs that no call tells about, equal ranks first."""
+    entry = classes.method(cls, "__call__")
+    if entry is None or contexts.of(cls, "__call__"):
+        return [{}]
+    unknown = [p.arg for p, default in _parameters(entry) if _is_array_parameter(p, default)]
+    if not unknown:
+        return [{}]
+    equal = [dict.fromkeys(unknown, rank) for rank in RANKS]
+    if len(unknown) == 1 or len(unknown) > 4:
+        return equal
+    mixed = [dict(zip(unknown, ranks, strict=True)) for ranks in itertools.product(RANKS, repeat=len(unknown))]
+    return equal + [choice for choice in mixed if choice not in equal]
+
+
+def _parameters(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
+    spec = function.node.args
+    positional = [*spec.posonlyargs, *spec.args]
+    if positional and function.owner is not None:
+        positional = positional[1:]
+    defaults = [None] * (len(positional) - len(spec.defaults)) + list(spec.defaults)
+    pairs: list[tuple[ast.arg, ast.expr | None]] = list(zip(positional, defaults[-len(positional) :], strict=False))
+    return pairs + list(zip(spec.kwonlyargs, spec.kw_defaults, strict=True))
+
+
+def _is_array_parameter(parameter: ast.arg, default: ast.expr | None) -> bool:
+    if is_flag(parameter.arg, parameter.annotation, default):
+        return False
+    if default is not None and not (isinstance(default, ast.Constant) and default.value is None):
+        return False
+    return looks_like_array(parameter.annotation)
+
+
+def _interpret(interp: Interpreter, cls: Class, contexts: Contexts, choice: Choice) -> Study:
+    kind = classes.framework(cls) or "linen"
+    root = Object(cls)
+    facts = Facts()
+    saved = (interp.root, interp.root_object, interp.troubles, interp.recording)
+    interp.root, interp.root_object, interp.troubles, interp.recording = cls.node, root, [], True
+    bound = interp.symbols.snapshot()
+    result = Study(cls, kind, root, facts, {}, {}, interp.troubles)
+    try:
+        with interp.fresh(facts):
+            _build(interp, root, kind, contexts)
+            for name in _methods(cls):
+                _run_method(interp, result, name, contexts, choice)
+            _resolve(interp, result)
+    except OutOfBudget:
+        interp.trouble(cls.node, f"class {cls.name} takes too many steps to follow")
+    finally:
+        interp.symbols.restore(bound)
+        interp.root, interp.root_object, interp.troubles, interp.recording = saved
+    return result
+
+
+def _build(interp: Interpreter, root: Object, kind: str, contexts: Contexts) -> None:
+    """Gives the root object its fields."""
+    seen = contexts.calls[root.cls.node]
+    if kind == "linen":
+        for declared in classes.fields(root.cls):
+            examples = _distinct([c.owner.arguments.get(declared.name) for c in seen])
+            root.arguments[declared.name] = field_value(
+                interp, declared.name, declared.annotation, declared.default, declared.owner.environment, examples
+            )
+        return
+    initialiser = classes.method(root.cls, "__init__")
+    if initialiser is None:
+        return
+    kwargs: dict[str, Value] = {}
+    for parameter, default in _parameters(initialiser):
+        keys = (parameter.arg, f"<{parameter.arg}>")
+        examples = _distinct([c.owner.arguments.get(key) for c in seen for key in keys])
+        kwargs[parameter.arg] = field_value(
+            interp, parameter.arg, parameter.annotation, default, initialiser.environment, examples
+        )
+    if "name" in kwargs:
+        kwargs["name"] = NONE
+    call_function(interp, initialiser, [root], kwargs, None, root)
+
+
+def _distinct(values: Sequence[Value | None]) -> list[Value]:
+    found: list[Value] = []
+    for value in values:
+        if value is not None and value is not UNKNOWN and not any(value is v or value == v for v in found):
+            found.append(value)
+    return found
+
+
+def _methods(cls: Class) -> list[str]:
+    """The entry method, then the other methods that are no part of the machinery."""
+    names = [name for owner in classes.mro(cls) for name, value in owner.members.items() if isinstance(value, Function)]
+    others = [n for n in dict.fromkeys(names) if n not in ("__call__", "setup", "__init__", "__post_init__")]
+    return [*(["__call__"] if "__call__" in names else []), *[n for n in others if not n.startswith("__")]]
+
+
+def _run_method(interp: Interpreter, study: Study, name: str, contexts: Contexts, choice: Choice) -> None:
+    function = classes.method(study.cls, name)
+    if function is None or classes.has_decorator(function.node, "staticmethod", "classmethod", "property", "nowrap"):
+        return
+    if name != "__call__" and any(function.node is frame for frame in _entered(study)):
+        return
+    seen = contexts.of(study.cls, name)
+    values: dict[str, Value] = {}
+    for parameter, default in _parameters(function):
+        example = _example(parameter, default, function, seen, choice)
+        values[parameter.arg] = argument_value(interp, name, parameter.arg, example)
+        if is_flag(parameter.arg, parameter.annotation, default):
+            values[parameter.arg] = Unknown(parameter.arg, "flag")
+    study.arguments[name] = values
+    troubles = len(interp.troubles)
+    study.results[name] = call_method(interp, study.root, name, [], values, None)
+    if name != "__call__":
+        del interp.troubles[troubles:]  # ranks are chosen by the entry method alone
+
+
+def _entered(study: Study) -> list[ast.AST]:
+    """The functions whose parameters have values: those that were run."""
+    return [node for node in study.facts.functions]
+
+
+def _example(
+    parameter: ast.arg, default: ast.expr | None, function: Function, seen: Sequence[Context], choice: Choice
+) -> Value:
+    names = [p.arg for p, _ in _parameters(function)]
+    given = [bind_signature(names, c.args, c.kwargs).get(parameter.arg) for c in seen]
+    examples = _distinct(given)
+    arrays = [e for e in examples if isinstance(e, Array)]
+    if arrays:
+        array = next((a for a in arrays if a.shape is not None), arrays[0])
+        optional = any(g is None or g == NONE for g in given) or any(a.optional for a in arrays)
+        return Array(array.shape, array.dtype, optional)
+    if examples and examples != [NONE]:
+        return examples[0]
+    if parameter.arg in choice:
+        is_none = isinstance(default, ast.Constant) and default.value is None
+        return array_of_rank(choice[parameter.arg], optional=is_none)
+    if default is None and not seen and _is_array_parameter(parameter, default):
+        return array_of_rank(2)
+    if isinstance(default, ast.Constant) and default.value is None:
+        return Array(None, optional=True) if looks_like_array(parameter.annotation) else UNKNOWN
+    if isinstance(default, ast.Constant) and not isinstance(default.value, bool):
+        return Constant(default.value)
+    return UNKNOWN
+
+
+def _resolve(interp: Interpreter, study: Study) -> None:
+    """Replaces bound symbols in the recorded facts, as the bindings end with the study."""
+    from ..shapes.resolution import resolve_facts
+
+    resolve_facts(interp.symbols, study.facts)

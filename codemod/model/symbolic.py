@@ -1,0 +1,170 @@
+"""Values that stand for any: constructor fields and call arguments of a module that is studied for its own sake."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Sequence
+
+from ..shapes import classes, joins
+from ..shapes.dims import Expression, InputAxis
+from ..shapes.interpreter import Environment, Interpreter
+from ..shapes.values import (
+    NONE,
+    UNKNOWN,
+    Array,
+    Class,
+    Constant,
+    External,
+    Function,
+    Items,
+    LayerObject,
+    Object,
+    Partial,
+    Size,
+    Table,
+    Unknown,
+    Value,
+    as_dim,
+)
+
+FLAGS = frozenset(
+    ("train", "training", "is_training", "deterministic", "decode", "eval", "is_train", "use_running_average", "test")
+)
+_INT = re.compile(r"^(int|Optional\[int\]|int \| None|None \| int|Union\[int, None\]|Union\[None, int\])$")
+_ARRAYS = re.compile(r"(^|\.|\[)(Array|ndarray|ArrayLike|DeviceArray|Tensor|JaxArray|Float|Int|Bool|Num|Shaped)\b")
+
+
+def is_flag(name: str, annotation: ast.expr | None, default: ast.expr | None) -> bool:
+    """Whether a parameter is a boolean."""
+    if annotation is not None and "bool" in ast.unparse(annotation).lower():
+        return True
+    if isinstance(default, ast.Constant) and isinstance(default.value, bool):
+        return True
+    return name in FLAGS
+
+
+def field_value(
+    interp: Interpreter,
+    text: str,
+    annotation: ast.expr | None,
+    default: ast.expr | None,
+    env: Environment,
+    examples: Sequence[Value] = (),
+) -> Value:
+    """Any value that a constructor field may have; `text` writes it in the constructor."""
+    written = ast.unparse(annotation) if annotation is not None else ""
+    known = interp.evaluate(default, env) if default is not None else None
+    if is_flag(text.rsplit(".", 1)[-1], annotation, default):
+        return Unknown(text, "flag")
+    if _INT.match(written) or (not written and _all_sizes([*examples, *([known] if known else [])])):
+        size = Size(interp.symbols.new(Expression(text), ("text", interp.root, text)))
+        optional = "None" in written or "Optional" in written or known == NONE
+        return joins.either(NONE, size) if optional else size
+    if re.match(r"^(Optional\[)?float\b", written) or _is_float(known):
+        return Unknown(text, "not a size")
+    config = _config_class(interp, annotation, env)
+    if config is not None:
+        return config_object(interp, text, config)
+    for example in [*examples, *([known] if known is not None else [])]:
+        if isinstance(example, Object) and classes.framework(example.cls) is None:
+            return config_object(interp, text, example.cls)
+    callables = [v for v in [*examples, *([known] if known is not None else [])] if _is_callable(v)]
+    if callables:
+        return joins.either(*callables)
+    if known == NONE and not examples:
+        return joins.either(NONE, Unknown(text))
+    return Unknown(text)
+
+
+def _all_sizes(values: Iterable[Value]) -> bool:
+    dims = [v for v in values if v is not UNKNOWN]
+    return bool(dims) and all(
+        as_dim(v) is not None and not (isinstance(v, Constant) and isinstance(v.value, bool)) for v in dims
+    )
+
+
+def _is_float(value: Value | None) -> bool:
+    return isinstance(value, Constant) and isinstance(value.value, float)
+
+
+def _is_callable(value: Value) -> bool:
+    return isinstance(value, External | Function | Partial | Class | LayerObject) or (
+        isinstance(value, Object) and classes.framework(value.cls) is not None
+    )
+
+
+def _config_class(interp: Interpreter, annotation: ast.expr | None, env: Environment) -> Class | None:
+    """The user's dataclass that an annotation names."""
+    if annotation is None:
+        return None
+    expression: ast.expr = annotation
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        try:
+            expression = ast.parse(annotation.value, mode="eval").body
+        except SyntaxError:
+            return None
+    if not isinstance(expression, ast.Name | ast.Attribute):
+        return None
+    saved, interp.recording = interp.recording, False
+    try:
+        found = interp.evaluate(expression, env)
+    finally:
+        interp.recording = saved
+    if isinstance(found, Class) and classes.framework(found) is None and classes.is_record(found):
+        return found
+    return None
+
+
+def config_object(interp: Interpreter, text: str, cls: Class) -> Object:
+    """A configuration, each of whose fields may have any value."""
+    made = Object(cls)
+    for field in classes.fields(cls):
+        made.attributes[field.name] = field_value(
+            interp, f"{text}.{field.name}", field.annotation, field.default, field.owner.environment
+        )
+    return made
+
+
+def argument_value(interp: Interpreter, method: str, path: str, example: Value) -> Value:
+    """An argument like `example`, with a symbol for each axis of its arrays."""
+    match example:
+        case Array(dtype="key"):
+            return example
+        case Array(shape=None):
+            return example
+        case Array(shape=shape, dtype=dtype, optional=optional) if shape is not None:
+            rank = len(shape)
+            dims = tuple(
+                interp.symbols.new(InputAxis(method, path, axis, rank), ("input", interp.root, method, path, axis, rank))
+                for axis in range(rank)
+            )
+            return Array(dims, dtype, optional)
+        case Items(items=items, kind=kind, names=names, cls=cls):
+            paths = [f"{path}.{name}" for name in names] or [f"{path}[{i}]" for i in range(len(items))]
+            inner = [argument_value(interp, method, p, item) for p, item in zip(paths, items, strict=True)]
+            return Items(inner, kind, names, cls)
+        case Table(items=table):
+            return Table({key: argument_value(interp, method, f"{path}[{key!r}]", v) for key, v in table.items()})
+        case Object(cls=cls, attributes=attributes) if classes.framework(cls) is None:
+            copy = Object(cls)
+            copy.attributes = {n: argument_value(interp, method, f"{path}.{n}", v) for n, v in attributes.items()}
+            return copy
+        case Constant(value=bool()):
+            return Unknown(path, "flag")
+        case Constant(value=int()) | Size():
+            return Size(interp.symbols.unknown(f"the argument {path}"))
+        case Constant(value=None):
+            return NONE
+        case Unknown():
+            return UNKNOWN
+    return example
+
+
+def array_of_rank(rank: int, dtype: str = "float32", optional: bool = False) -> Array:
+    """An example array for `argument_value`."""
+    return Array(tuple(range(2, 2 + rank)), dtype, optional)
+
+
+def looks_like_array(annotation: ast.expr | None) -> bool:
+    return annotation is None or bool(_ARRAYS.search(ast.unparse(annotation)))
