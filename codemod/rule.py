@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .shapes.dims import Dim, is_dim
-from .shapes.values import Array, Constant, Items, Shape, Value, as_dim, as_shape
+from .shapes.values import Array, Constant, Items, Shape, Value, as_dim
 
 
 class Declined(Exception):
@@ -39,6 +39,7 @@ class Use:
     arguments: Mapping[str, Value]
     inputs: Mapping[str, Value]
     given: frozenset[str] = frozenset()
+    to_dim: Callable[[Value | None], Dim | None] = as_dim
 
     def input(self, which: int | str = 0) -> Value | None:
         if isinstance(which, str):
@@ -52,11 +53,13 @@ class Use:
 
     def dim(self, name: str) -> Dim | None:
         """A constructor argument that is a size."""
-        return as_dim(self.arguments.get(name))
+        return self.to_dim(self.arguments.get(name))
 
     def dims(self, name: str) -> Shape | None:
         """A constructor argument that is a tuple of sizes (a lone size is a tuple of one)."""
-        return as_shape(self.arguments.get(name))
+        value = self.arguments.get(name)
+        dims = [self.to_dim(item) for item in (value.items if isinstance(value, Items) else [value])]
+        return None if any(dim is None for dim in dims) else tuple(dims)
 
     def constant(self, name: str, default: Any = None) -> Any:
         """A constructor argument that is known whole, else `default`."""

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..rule import Layer, Use
-from . import builtin, classes, joins, library
+from . import builtin, classes, joins, library, operators
+from .dims import Dim
 from .facts import Made, Used
 from .values import (
     NONE,
@@ -297,11 +298,19 @@ def record_made(interp: Interpreter, value: LayerObject | Object, node: ast.Call
         interp.facts.made[node].append(Made(value, interp.stack))
 
 
-def use_of(rule: Layer, arguments: Mapping[str, Value], args: Args, kwargs: Kwargs) -> Use:
+def use_of(
+    interp: Interpreter, rule: Layer, arguments: Mapping[str, Value], args: Args, kwargs: Kwargs
+) -> Use:
     """One use of a layer as its rule sees it."""
     defaults = {name: _default(value) for name, value in rule.defaults.items()}
     inputs = bind_signature(rule.inputs, args, kwargs)
-    return Use({**defaults, **arguments}, inputs, frozenset(arguments))
+    return Use({**defaults, **arguments}, inputs, frozenset(arguments), lambda value: _size(interp, value))
+
+
+def _size(interp: Interpreter, value: Value | None) -> Dim | None:
+    if isinstance(value, Unknown) and value.why:
+        return None
+    return None if value is None else operators.dim_of(interp, value)
 
 
 def _default(value: object) -> Value:
@@ -314,7 +323,7 @@ def apply_layer(
     interp: Interpreter, layer: LayerObject, name: str, args: Args, kwargs: Kwargs, node: ast.Call | None
 ) -> Value:
     """A layer is called: its rule tells the shape of the result."""
-    use = use_of(layer.rule, layer.arguments, args, kwargs)
+    use = use_of(interp, layer.rule, layer.arguments, args, kwargs)
     output = layer.rule.output if name == "__call__" else layer.rule.methods.get(name)
     result = _composite(interp, layer, name, args, kwargs, node)
     if result is None and output is not None:

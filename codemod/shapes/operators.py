@@ -383,23 +383,39 @@ def _assume_compare(
 ) -> None:
     if isinstance(op, ast.Is | ast.IsNot):
         is_none = holds is isinstance(op, ast.Is)
-        if isinstance(right, ast.Constant) and right.value is None and isinstance(left, ast.Name):
-            _assume_none(left.id, env, is_none)
+        if isinstance(right, ast.Constant) and right.value is None:
+            _assume_none(interp, left, env, is_none)
     elif isinstance(op, ast.Eq | ast.NotEq) and holds is isinstance(op, ast.Eq):
         one, two = interp.facts.value(left), interp.facts.value(right)
         _assume_equal(interp, one, two)
 
 
-def _assume_none(name: str, env: Environment, is_none: bool) -> None:
-    value = env.lookup(name)
+def _assume_none(interp: Interpreter, target: ast.expr, env: Environment, is_none: bool) -> None:
+    """Narrows a name, or an attribute of an object, that is or is not None."""
+    match target:
+        case ast.Name(id=name):
+            narrowed = _narrowed(env.lookup(name), is_none)
+            if narrowed is not None:
+                env.names[name] = narrowed
+        case ast.Attribute(value=ast.Name(id=owner_name), attr=name):
+            owner = env.lookup(owner_name)
+            if isinstance(owner, Object):
+                narrowed = _narrowed(owner.attributes.get(name, owner.arguments.get(name)), is_none)
+                if narrowed is not None:
+                    interp.mutating(owner)
+                    owner.attributes[name] = narrowed
+
+
+def _narrowed(value: Value | None, is_none: bool) -> Value | None:
     match value:
-        case Array(optional=True):
-            env.names[name] = NONE if is_none else Array(value.shape, value.dtype)
+        case Array(optional=True, shape=shape, dtype=dtype):
+            return NONE if is_none else Array(shape, dtype)
         case Either(values=values):
             rest = [option for option in values if (option == NONE) is is_none]
-            env.names[name] = rest[0] if len(rest) == 1 else Either(tuple(rest))
+            return rest[0] if len(rest) == 1 else (Either(tuple(rest)) if rest else None)
         case Unknown() if is_none:
-            env.names[name] = NONE
+            return NONE
+    return None
 
 
 def _assume_equal(interp: Interpreter, left: Value | None, right: Value | None) -> None:

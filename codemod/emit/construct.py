@@ -1,0 +1,271 @@
+"""Writes the constructor call of one site as NNX has it."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ..model.module import AddedParameter, ModuleModel
+from ..model.sites import Site
+from ..rule import Declined, Drop, Layer, Mode, Refuse, To, Use, Written
+from ..shapes.calls import use_of
+from ..shapes.dims import Dim, same
+from ..shapes.interpreter import Interpreter
+from ..shapes.values import Constant, LayerObject, Value
+from .transport import CannotMove, Scope, Transport
+
+FRAMEWORK_ARGUMENTS = frozenset(("name", "parent"))
+
+
+@dataclass(frozen=True)
+class Constructed:
+    """A constructor call: its head and its arguments in order."""
+
+    head: str
+    args: list[str]
+    rngs: bool
+    helper: str | None = None
+
+
+@dataclass
+class Constructor:
+    """Writes constructor calls for the sites of one class."""
+
+    interp: Interpreter
+    transport: Transport
+    target: Callable[[str], str]  # a qualified name as the file writes it
+    sizes_of: Callable[[Site, AddedParameter], Dim | None]
+    flags: Callable[[ast.expr], bool]  # whether an expression only says a mode that is dropped
+    rngs: str = "rngs"
+    helpers: set[str] = field(default_factory=set)
+
+    def write(self, site: Site, scope: Scope, child: ModuleModel | None) -> Constructed:
+        """The call for a site; raises Declined where it cannot be written."""
+        if isinstance(site.value, LayerObject):
+            return self._layer(site, site.value.rule, scope)
+        assert child is not None
+        return self._module(site, child, scope)
+
+    # ---- layers of the library -----------------------------------------------------------------
+
+    def _layer(self, site: Site, rule: Layer, scope: Scope) -> Constructed:
+        assert isinstance(site.value, LayerObject)
+        use = self._use(site, rule)
+        if rule.check is not None:
+            rule.check(use)
+        given = source_arguments(site.node, (*rule.signature, *rule.keyword_only))
+        leading = [self._leading(name, site, rule, given, use, scope) for name in rule.leading]
+        used = {name for name in given if self._target_name(rule, name) in rule.leading}
+        positional = len([text for text in leading if text is not None])
+        args = [text for text in leading if text is not None]
+        signature = target_signature(rule.target)
+        for name, node in given.items():
+            if name in used or name in FRAMEWORK_ARGUMENTS or name in rule.inputs and rule.inline:
+                continue
+            written = self._argument(rule, name, node, use, scope)
+            if written is None:
+                continue
+            target, text = written
+            by_position = _is_positional(site.node, node) and positional == len(args)
+            if by_position and signature[len(args) : len(args) + 1] == [target]:
+                args.append(text)
+                positional += 1
+            else:
+                args.append(f"{target}={text}")
+        args += [f"{name}={text}" for name, text in rule.stated.items() if not self._states(rule, name, given)]
+        head = rule.target if rule.helper else self.target(rule.target)
+        self._needs_helpers(rule, args)
+        return Constructed(head, args, rule.rngs, rule.target if rule.helper else None)
+
+    def _needs_helpers(self, rule: Layer, args: list[str]) -> None:
+        from .helpers import helper_names
+
+        if rule.helper:
+            self.helpers.add(rule.target)
+        for text in rule.stated.values():
+            if text in helper_names():
+                self.helpers.add(text)
+
+    def _use(self, site: Site, rule: Layer) -> Use:
+        assert isinstance(site.value, LayerObject)
+        calls = [use for use in site.uses if use.method == "__call__"] or site.uses
+        if not calls:
+            return use_of(self.interp, rule, site.value.arguments, (), {})
+        last = calls[-1]
+        assert isinstance(last.target, LayerObject)
+        return use_of(self.interp, rule, last.target.arguments, last.args, last.kwargs)
+
+    @staticmethod
+    def _target_name(rule: Layer, name: str) -> str | None:
+        argument = rule.arguments.get(name, To(name))
+        return argument.name if isinstance(argument, To) else None
+
+    def _leading(
+        self, name: str, site: Site, rule: Layer, given: Mapping[str, ast.expr], use: Use, scope: Scope
+    ) -> str | None:
+        if name in rule.sizes:
+            return self.transport.size(self._size(site, rule, name), site.node)
+        for source, node in given.items():
+            if self._target_name(rule, source) == name:
+                written = self._argument(rule, source, node, use, scope)
+                return None if written is None else written[1]
+        for source, argument in rule.arguments.items():
+            if isinstance(argument, To) and argument.name == name and source in rule.defaults:
+                text = argument.write(Written("", use.arguments.get(source), use)) if argument.write else None
+                return text if text is not None else repr(rule.defaults[source])
+        return None
+
+    def _size(self, site: Site, rule: Layer, name: str) -> Dim:
+        """The input size of a layer; every use must agree."""
+        found: Dim | None = None
+        for used in site.uses:
+            if used.method != "__call__" and name not in rule.sizes:
+                continue
+            assert isinstance(used.target, LayerObject)
+            use = use_of(self.interp, rule, used.target.arguments, used.args, used.kwargs)
+            if used.method != "__call__":
+                continue
+            dim = rule.sizes[name](use)
+            if dim is None:
+                raise CannotMove(
+                    site.node,
+                    f"the input size of `{rule.source.rsplit('.', 1)[-1]}` could not be inferred",
+                    "annotate the shapes, or write the layer with its size by hand",
+                )
+            dim = self.transport.symbols.resolve(dim)
+            if found is not None and not same(found, dim):
+                raise CannotMove(
+                    site.node,
+                    f"`{rule.source.rsplit('.', 1)[-1]}` is called with inputs of different sizes",
+                    "one layer cannot have both; check the calls",
+                )
+            found = dim
+        if found is None:
+            raise CannotMove(
+                site.node,
+                f"no call of this `{rule.source.rsplit('.', 1)[-1]}` was found that would show its input size",
+                "remove the layer if it is unused, or call it in a method that runs",
+            )
+        return found
+
+    def _argument(
+        self, rule: Layer, name: str, node: ast.expr, use: Use, scope: Scope
+    ) -> tuple[str, str] | None:
+        """The target's name and text of an argument, None where it goes."""
+        argument = rule.arguments.get(name, To(name))
+        value = use.arguments.get(name)
+        match argument:
+            case Drop(only_if=only_if, message=message, help=help):
+                if only_if is not None and not _is_one_of(value, only_if):
+                    raise Declined(message or f"`{name}` has no counterpart", help)
+                return None
+            case Mode(when_true=when_true):
+                return self._mode(argument, name, node, scope)
+            case Refuse(message=message, help=help):
+                if value is not None and _is_one_of(value, (rule.defaults.get(name),)):
+                    return None
+                raise Declined(message, help)
+            case To(name=target, write=write):
+                text = self.transport.expression(node, scope)
+                if write is not None:
+                    new = write(Written(text, value, use))
+                    self._note_helper(new)
+                    return None if new is None else (target, new)
+                return target, text
+        return None
+
+    def _note_helper(self, text: str | None) -> None:
+        from .helpers import helper_names
+
+        if text is None:
+            return
+        for name in helper_names():
+            if text == name or text.startswith(name + "("):
+                self.helpers.add(name)
+
+    def _mode(self, mode: Mode, name: str, node: ast.expr, scope: Scope) -> tuple[str, str] | None:
+        if self.flags(node) or mode.target is None:
+            return None
+        if isinstance(node, ast.Constant) and node.value is None:
+            return None
+        text = self.transport.expression(node, scope)
+        return mode.target, f"not {text}" if mode.negated else text
+
+    def _states(self, rule: Layer, name: str, given: Mapping[str, ast.expr]) -> bool:
+        """Whether the source writes an argument that the target would otherwise state."""
+        return any(
+            self._target_name(rule, source) == name and not _is_none_default(node, rule, source)
+            for source, node in given.items()
+        )
+
+    # ---- modules of the user's -------------------------------------------------------------------
+
+    def _module(self, site: Site, child: ModuleModel, scope: Scope) -> Constructed:
+        args: list[str] = []
+        keywords_only = bool(site.node.keywords) and not site.node.args
+        for added in child.added:
+            dim = self.sizes_of(site, added)
+            if dim is None:
+                raise CannotMove(
+                    site.node,
+                    f"the size `{added.name}` of `{child.name}` could not be inferred here",
+                    "pass it by hand",
+                )
+            text = self.transport.size(dim, site.node)
+            by_keyword = added.keyword_only or (keywords_only and len(child.added) > 1)
+            args.append(f"{added.name}={text}" if by_keyword else text)
+        for arg in site.node.args:
+            args.append(self.transport.expression(arg, scope))
+        for keyword in site.node.keywords:
+            if keyword.arg in FRAMEWORK_ARGUMENTS:
+                continue
+            if keyword.arg in child.field_modes and self.flags(keyword.value):
+                continue
+            text = self.transport.expression(keyword.value, scope)
+            args.append(f"**{text}" if keyword.arg is None else f"{keyword.arg}={text}")
+        head = self.transport.source.segment(site.node.func)
+        if child.new_name != child.name:
+            head = child.new_name
+        return Constructed(head, args, child.takes_rngs)
+
+
+def source_arguments(call: ast.Call, signature: tuple[str, ...]) -> dict[str, ast.expr]:
+    """The arguments that a call writes out, by parameter name, in order."""
+    if any(isinstance(arg, ast.Starred) for arg in call.args) or any(k.arg is None for k in call.keywords):
+        raise CannotMove(
+            call, "arguments are unpacked with * or **", "write the arguments out, or keep this layer as it is"
+        )
+    if len(call.args) > len(signature):
+        raise CannotMove(call, "more arguments than the layer has", "check the call")
+    given: dict[str, ast.expr] = dict(zip(signature, call.args, strict=False))
+    given.update({keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None})
+    return given
+
+
+def _is_positional(call: ast.Call, node: ast.expr) -> bool:
+    return any(arg is node for arg in call.args)
+
+
+def _is_one_of(value: Value | None, options: tuple[object, ...]) -> bool:
+    return isinstance(value, Constant) and any(
+        value.value == option and type(value.value) is type(option) for option in options
+    )
+
+
+def _is_none_default(node: ast.expr, rule: Layer, name: str) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+@functools.cache
+def target_signature(target: str) -> list[str]:
+    """The positional parameters of an NNX class in order, for arguments that stay positional."""
+    from ..shapes.library import Unconvertible, resolve
+
+    try:
+        parameters = inspect.signature(resolve(target).__init__).parameters.values()
+    except (Unconvertible, TypeError, ValueError, AttributeError):
+        return []
+    return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD][1:]

@@ -1,0 +1,178 @@
+"""Which flags of a module only steer training and evaluation, and therefore go.
+
+A flag goes if every use of it says a mode to a layer (`deterministic=not train`), hands it to a module whose own flag
+goes, or guards nothing but such layers. `model.train()` and `model.eval()` take its place.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..model.module import ModuleModel
+from ..model.sites import Site
+from ..model.study import Study
+from ..model.symbolic import FLAGS, is_flag
+from ..rule import Layer, Mode
+from ..shapes import classes
+from ..shapes.facts import Facts, Used
+from ..shapes.values import LayerObject, Object, Partial
+
+
+@dataclass
+class Flags:
+    """The flags that go: per method parameters, and fields, each with the mode that true stands for."""
+
+    parameters: dict[ast.AST, dict[str, str]] = field(default_factory=dict)  # by function
+    fields: dict[str, str] = field(default_factory=dict)
+    dropped_loads: set[ast.AST] = field(default_factory=set)
+
+    def is_mode(self, node: ast.AST) -> bool:
+        """Whether an expression only says a mode that goes: `train`, `not train`, `self.deterministic`."""
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return self.is_mode(node.operand)
+        if isinstance(node, ast.Call):
+            return bool(node.args) and ast.unparse(node.func).endswith("merge_param") and all(
+                self.is_mode(arg) for arg in node.args[1:]
+            )
+        return node in self.dropped_loads
+
+
+@dataclass(frozen=True)
+class _Load:
+    node: ast.AST
+    flag: str
+    function: ast.AST | None  # None for a field
+
+
+def decide(study: Study, sites: Iterable[Site], models: Mapping[ast.AST, ModuleModel], parents: Mapping[ast.AST, ast.AST]) -> Flags:
+    """The flags of a class that go. Either all flags of one meaning go from a class, or none does."""
+    loads = _loads(study)
+    meanings: dict[tuple[ast.AST | None, str], set[str]] = {}
+    for load in loads:
+        meaning = _meaning(load.node, study.facts, models, parents, study)
+        meanings.setdefault((load.function, load.flag), set()).add(meaning or "")
+    flags = Flags()
+    if any(found - {"train", "eval", "pass"} for found in meanings.values()):
+        return flags
+    for (function, name), found in meanings.items():
+        mode = next(iter(found - {"pass"}), _usual(name))
+        if len(found - {"pass"}) > 1:
+            return Flags()
+        if function is None:
+            flags.fields[name] = mode
+        else:
+            flags.parameters.setdefault(function, {})[name] = mode
+    flags.dropped_loads = {load.node for load in loads}
+    return flags
+
+
+def _usual(name: str) -> str:
+    return "eval" if name in ("deterministic", "use_running_average", "eval", "test") else "train"
+
+
+def _loads(study: Study) -> list[_Load]:
+    """Every read of a boolean parameter or field in the class."""
+    found: list[_Load] = []
+    for function in study.cls.node.body:
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        spec = function.args
+        parameters = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
+        defaults = dict(zip([p.arg for p in spec.args[len(spec.args) - len(spec.defaults) :]], spec.defaults, strict=True))
+        names = {p.arg for p in parameters if is_flag(p.arg, p.annotation, defaults.get(p.arg))}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load):
+                found.append(_Load(node, node.id, function))
+        if function.name == "__init__":
+            found = [load for load in found if load.function is not function]
+    fields = {f.name for f in classes.fields(study.cls) if f.name in FLAGS and is_flag(f.name, f.annotation, f.default)}
+    if study.framework == "linen":
+        for node in ast.walk(study.cls.node):
+            if isinstance(node, ast.Attribute) and node.attr in fields and isinstance(node.ctx, ast.Load):
+                if isinstance(node.value, ast.Name) and node.value.id == "self":
+                    found.append(_Load(node, node.attr, None))
+    return found
+
+
+def _meaning(
+    node: ast.AST, facts: Facts, models: Mapping[ast.AST, ModuleModel], parents: Mapping[ast.AST, ast.AST], study: Study
+) -> str | None:
+    """'train' or 'eval', what a true flag says here; 'pass' where it says nothing; None where it is really used."""
+    negated = False
+    below, above = node, parents[node]
+    while isinstance(above, ast.UnaryOp) and isinstance(above.op, ast.Not):
+        negated = not negated
+        below, above = above, parents[above]
+    if isinstance(above, ast.keyword):
+        below, above = above, parents[above]
+    if isinstance(above, ast.Call) and ast.unparse(above.func).endswith("merge_param"):
+        return "pass"
+    if not isinstance(above, ast.Call):
+        return None
+    meaning = _said_to_call(above, below, facts, models, study)
+    return _opposite(meaning) if negated and meaning in ("train", "eval") else meaning
+
+
+def _opposite(mode: str | None) -> str | None:
+    return {"train": "eval", "eval": "train"}.get(mode or "")
+
+
+def _said_to_call(
+    call: ast.Call, argument: ast.AST, facts: Facts, models: Mapping[ast.AST, ModuleModel], study: Study
+) -> str | None:
+    answers = {_said_to(value, call, argument) for value in _layers_made(call, facts)}
+    answers |= {_said_in_use(use, call, argument, models, study) for use in facts.used.get(call, [])}
+    return answers.pop() if len(answers) == 1 else None
+
+
+def _layers_made(call: ast.Call, facts: Facts) -> list[LayerObject | Partial | Object]:
+    values = [made.value for made in facts.made.get(call, [])]
+    partials = [v for v in facts.values.get(call, []) if isinstance(v, Partial)]
+    return [*values, *partials]
+
+
+def _position(call: ast.Call, argument: ast.AST) -> int | str | None:
+    if isinstance(argument, ast.keyword):
+        return argument.arg
+    return next((i for i, arg in enumerate(call.args) if arg is argument), None)
+
+
+def _said_to(value: LayerObject | Partial | Object, call: ast.Call, argument: ast.AST) -> str | None:
+    where = _position(call, argument)
+    if isinstance(value, Partial):
+        return _partial_mode(value, where)
+    if isinstance(value, LayerObject):
+        return _mode_of(value.rule, value.rule.arguments, (*value.rule.signature, *value.rule.keyword_only), where)
+    return None
+
+
+def _partial_mode(value: Partial, where: int | str | None) -> str | None:
+    from ..shapes.values import External
+
+    if isinstance(where, str) and isinstance(value.function, External):
+        return {"use_running_average": "eval", "deterministic": "eval"}.get(where)
+    return None
+
+
+def _mode_of(rule: Layer, table: Mapping[str, object], names: tuple[str, ...], where: int | str | None) -> str | None:
+    name = names[where] if isinstance(where, int) and where < len(names) else where
+    argument = table.get(str(name))
+    return argument.when_true if isinstance(argument, Mode) else None
+
+
+def _said_in_use(
+    use: Used, call: ast.Call, argument: ast.AST, models: Mapping[ast.AST, ModuleModel], study: Study
+) -> str | None:
+    where = _position(call, argument)
+    if isinstance(use.target, LayerObject):
+        return _mode_of(use.target.rule, use.target.rule.call, use.target.rule.inputs, where)
+    child = models.get(use.target.cls.node)
+    if child is None:
+        return None
+    function = classes.method(use.target.cls, use.method)
+    names = [p.arg for p in function.node.args.args][1:] if function is not None else []
+    name = names[where] if isinstance(where, int) and where < len(names) else where
+    return child.modes.get(use.method, {}).get(str(name))
+

@@ -1,0 +1,451 @@
+"""Writes the body of `__init__`: the slice of a module's methods that makes its layers.
+
+Control flow around a site is copied with the site; statements that only feed sites move with them; a loop that makes
+layers fills an `nnx.List` in the same loop, with a running variable for each size that the loop changes.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..model.module import ModuleModel
+from ..model.sites import Comprehension, Site
+from ..shapes.dims import Running, names
+from ..shapes.facts import RunningSize
+from . import layout
+from .construct import Constructor
+from .transport import Scope, Transport
+from .variables import VariableWriter
+
+
+@dataclass
+class InitBody:
+    """The constructor's statements, written method by method."""
+
+    transport: Transport
+    constructor: Constructor
+    variables: VariableWriter
+    sites: Sequence[Site]
+    child_of: Callable[[Site], ModuleModel | None]
+    unit: str
+    limit: int
+    indent: str
+    running_names: Callable[[str], str]
+    keep: Callable[[ast.stmt], bool]  # statements of setup or __init__ that stay
+    dropped_test: Callable[[ast.expr], bool | None]  # tests on flags that go
+    rngs_bound: set[str] = field(default_factory=set)
+    moved: set[ast.stmt] = field(default_factory=set)
+    lists: dict[int, list[Site]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.by_statement: dict[ast.stmt, list[Site]] = {}
+        for site in self.sites:
+            self.by_statement.setdefault(site.statement, []).append(site)
+        nodes = {site.node for site in self.sites}
+        self.inner = {
+            site.node
+            for site in self.sites
+            if any(inner is not site.node and inner in nodes for inner in self._around(site, nodes))
+        }
+
+    def _around(self, site: Site, nodes: set[ast.Call]) -> list[ast.AST]:
+        """The sites whose constructor arguments hold this one."""
+        return [
+            other
+            for other in nodes
+            if other is not site.node
+            and any(
+                inner is site.node
+                for arg in [*other.args, *[k.value for k in other.keywords]]
+                for inner in ast.walk(arg)
+            )
+        ]
+
+    # ---- blocks ------------------------------------------------------------------------------------
+
+    def method(self, function: ast.FunctionDef, scope: Scope, whole: bool) -> list[str]:
+        """The lines of one method's slice; with `whole`, all its statements (setup, __init__)."""
+        return self.block(function.body, scope, 0, whole)
+
+    def block(self, body: Sequence[ast.stmt], scope: Scope, depth: int, whole: bool) -> list[str]:
+        lines: list[str] = []
+        for place, statement in enumerate(body):
+            if isinstance(statement, ast.If) and not whole and self._leaves(statement):
+                rest = self.block(body[place + 1 :], scope, depth + 1, whole)
+                if not rest:
+                    lines += self._if(statement, scope, depth, whole)
+                    return lines
+                guarded = self._guarded(statement, scope, depth, rest)
+                if guarded is not None:
+                    return lines + guarded
+            lines += self.statement(statement, scope, depth, whole)
+        return lines
+
+    def _leaves(self, statement: ast.If) -> bool:
+        """`if cond: return x`: what follows runs only if it does not hold."""
+        return (
+            not statement.orelse
+            and isinstance(statement.body[-1], ast.Return)
+            and not any(site.statement in ast.walk(statement) for site in self.sites)
+        )
+
+    def _guarded(self, statement: ast.If, scope: Scope, depth: int, rest: list[str]) -> list[str] | None:
+        known = self.dropped_test(statement.test)
+        if known is not None or not self.transport.is_static(statement.test, scope):
+            return None
+        test = self._negated(statement.test, scope)
+        return [self._line(depth, f"if {test}:"), *rest]
+
+    def _negated(self, test: ast.expr, scope: Scope) -> str:
+        match test:
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return self.transport.expression(operand, scope)
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                opposite = _OPPOSITE.get(type(op))
+                if opposite:
+                    one = self.transport.expression(left, scope)
+                    return f"{one} {opposite} {self.transport.expression(right, scope)}"
+            case ast.Name() | ast.Attribute() | ast.Call():
+                return f"not {self.transport.expression(test, scope)}"
+        return f"not ({self.transport.expression(test, scope)})"
+
+    def statement(self, statement: ast.stmt, scope: Scope, depth: int, whole: bool) -> list[str]:
+        match statement:
+            case ast.For():
+                return self._for(statement, scope, depth, whole)
+            case ast.If():
+                return self._if(statement, scope, depth, whole)
+            case ast.With():
+                inner = self.block(statement.body, scope, depth, whole)
+                return inner
+            case ast.FunctionDef() if not whole and statement not in self.transport.needs.statements:
+                return []
+        if statement in self.by_statement:
+            return self._comments(statement, depth) + self._sites(statement, scope, depth)
+        if statement in self.transport.needs.statements or (whole and self.keep(statement)):
+            self.moved.add(statement)
+            return self._comments(statement, depth) + self._copied(statement, scope, depth)
+        return []
+
+    def _copied(self, statement: ast.stmt, scope: Scope, depth: int) -> list[str]:
+        source = self.transport.source
+        start, end = source.span(statement)
+        pieces: list[tuple[int, int, str]] = []
+        for expression in _expressions_of(statement):
+            span = source.span(expression)
+            pieces.append((*span, self.transport.expression(expression, scope)))
+        from .transport import splice
+
+        text = splice(source.text, start, end, pieces)
+        if isinstance(statement, ast.Assign):
+            text = self._bind_rngs(statement, text)
+        comment = self._trailing_comment(end)
+        return self._lines(depth, text + comment, source.line_indent(start))
+
+    def _bind_rngs(self, statement: ast.Assign, text: str) -> str:
+        """A partial that stays in the constructor binds `rngs=rngs`."""
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call) if name in self.rngs_bound:
+                if text.rstrip().endswith(")") and ast.unparse(call.func).endswith("partial"):
+                    return text.rstrip()[:-1].rstrip().rstrip(",") + ", rngs=rngs)"
+        return text
+
+    def _trailing_comment(self, end: int) -> str:
+        line_end = self.transport.source.text.find("\n", end)
+        rest = self.transport.source.text[end : line_end if line_end >= 0 else None]
+        return rest.rstrip() if rest.strip().startswith("#") else ""
+
+    def _comments(self, statement: ast.stmt, depth: int) -> list[str]:
+        """The comment lines directly above a statement that moves whole."""
+        if statement not in self.moved and not self._moves_whole(statement):
+            return []
+        lines = self.transport.source.text[: self.transport.source.line_start(self.transport.source.span(statement)[0])]
+        found: list[str] = []
+        for line in reversed(lines.split("\n")[:-1]):
+            if not line.strip().startswith("#"):
+                break
+            found.append(self._line(depth, line.strip()))
+        return found[::-1]
+
+    def _moves_whole(self, statement: ast.stmt) -> bool:
+        sites = self.by_statement.get(statement, [])
+        return any(site.own_attribute for site in sites)
+
+    # ---- compound statements ------------------------------------------------------------------------
+
+    def _if(self, statement: ast.If, scope: Scope, depth: int, whole: bool) -> list[str]:
+        known = self.dropped_test(statement.test)
+        if known is not None:
+            return self.block(statement.body if known else statement.orelse, scope, depth, whole)
+        then = self.block(statement.body, scope, depth + 1, whole)
+        orelse = self._orelse(statement, scope, depth, whole)
+        if not then and not orelse:
+            return []
+        test = self.transport.expression(statement.test, scope)
+        lines = [self._line(depth, f"if {test}:")]
+        lines += then or self._raise_or_pass(statement.body, scope, depth + 1)
+        if not orelse and statement.orelse and _only_raises(statement.orelse):
+            orelse = self._raising_else(statement, scope, depth)
+        return lines + orelse
+
+    def _orelse(self, statement: ast.If, scope: Scope, depth: int, whole: bool) -> list[str]:
+        match statement.orelse:
+            case []:
+                return []
+            case [ast.If() as inner]:
+                nested = self._if(inner, scope, depth, whole)
+                if not nested and _only_raises(inner.body) and not inner.orelse:
+                    return []
+                if nested and nested[0].strip().startswith("if "):
+                    nested[0] = nested[0].replace("if ", "elif ", 1)
+                    return nested
+                return [self._line(depth, "else:"), *[self.unit + line for line in nested]] if nested else []
+        inner_lines = self.block(statement.orelse, scope, depth + 1, whole)
+        return [self._line(depth, "else:"), *inner_lines] if inner_lines else []
+
+    def _raising_else(self, statement: ast.If, scope: Scope, depth: int) -> list[str]:
+        match statement.orelse:
+            case [ast.If(test=test, body=body)]:
+                self.moved.add(statement.orelse[0])
+                head = self._line(depth, f"elif {self.transport.expression(test, scope)}:")
+                return [head, *self._raise_or_pass(body, scope, depth + 1)]
+        return [self._line(depth, "else:"), *self._raise_or_pass(statement.orelse, scope, depth + 1)]
+
+    def _raise_or_pass(self, body: Sequence[ast.stmt], scope: Scope, depth: int) -> list[str]:
+        if _only_raises(body):
+            lines: list[str] = []
+            for statement in body:
+                text = self.transport.expression(statement.exc, scope) if isinstance(statement, ast.Raise) and statement.exc else ""
+                lines += self._lines(depth, f"raise {text}".rstrip(), "")
+            return lines
+        return [self._line(depth, "pass")]
+
+    def _for(self, statement: ast.For, scope: Scope, depth: int, whole: bool) -> list[str]:
+        inner = self.block(statement.body, scope, depth + 1, whole)
+        if not inner:
+            return []
+        lists = [
+            site for site in self.sites if site.loops and site.loops[0] is statement and site.node not in self.inner
+        ]
+        lines = [self._line(depth, f"self.{name} = nnx.List()") for name in dict.fromkeys(s.attribute for s in lists)]
+        before, after = self._running(statement, scope, depth)
+        header = self._header(statement, scope)
+        return [*lines, *before, self._line(depth, header), *inner, *after]
+
+    def _header(self, statement: ast.For, scope: Scope) -> str:
+        source = self.transport.source
+        target, iterable = source.segment(statement.target), self.transport.expression(statement.iter, scope)
+        return f"for {self._used_target(statement, target)} in {iterable}:"
+
+    @staticmethod
+    def _used_target(statement: ast.For, target: str) -> str:
+        return target
+
+    def _running(self, loop: ast.AST, scope: Scope, depth: int) -> tuple[list[str], list[str]]:
+        """The lines that start and update the running sizes of a loop."""
+        before: list[str] = []
+        after: list[str] = []
+        for symbol, fact in self._needed_running(loop):
+            name = self.running_names(symbol)
+            initial = self.transport.size(fact.initial, loop)
+            if initial != name:
+                before.append(self._line(depth, f"{name} = {initial}"))
+            update = self.transport.size(fact.update, loop)
+            if update != name:
+                after.append(self._line(depth + 1, f"{name} = {update}"))
+        return before, after
+
+    def _needed_running(self, loop: ast.AST) -> list[tuple[str, RunningSize]]:
+        """The running sizes of a loop that some site needs, directly or through another."""
+        found: dict[str, RunningSize] = {}
+        pending = list(self.transport.needs.symbols)
+        while pending:
+            symbol = pending.pop()
+            fact = self.transport.facts.running.get(symbol)
+            if fact is None or symbol in found:
+                continue
+            found[symbol] = fact
+            pending += [*names(fact.initial), *names(fact.update)]
+        return [(symbol, fact) for symbol, fact in sorted(found.items()) if fact.loop is loop]
+
+    # ---- sites ------------------------------------------------------------------------------------------
+
+    def _sites(self, statement: ast.stmt, scope: Scope, depth: int) -> list[str]:
+        """The lines that make what a statement makes."""
+        sites = self.by_statement[statement]
+        lines: list[str] = []
+        for site in sites:
+            if site.node in self.inner or _in_comprehension(site):
+                self.transport.substitutes[site.node] = self._call_text(site, scope, depth)
+        container = self._container(statement, sites)
+        if container is not None:
+            self.moved.add(statement)
+            return self._container_lines(statement, container, sites, scope, depth)
+        for site in sites:
+            if site.node not in self.inner:
+                lines += self._site(site, scope, depth)
+        return lines
+
+    def _container(self, statement: ast.stmt, sites: Sequence[Site]) -> ast.expr | None:
+        """The right-hand side, where it is a list, dict or comprehension of sites."""
+        value = getattr(statement, "value", None)
+        if sites[0].alias is None and sites[0].own_attribute is None:
+            comprehension = next((loop for s in sites for loop in s.loops if isinstance(loop, Comprehension)), None)
+            return comprehension
+        if isinstance(value, ast.List | ast.Tuple | ast.Dict | ast.ListComp | ast.DictComp | ast.GeneratorExp):
+            return value
+        if isinstance(value, ast.Call) and value is not sites[0].node:
+            inner = next((a for a in value.args if isinstance(a, Comprehension | ast.List)), None)
+            return inner
+        return None
+
+    def _container_lines(
+        self, statement: ast.stmt, container: ast.expr, sites: Sequence[Site], scope: Scope, depth: int
+    ) -> list[str]:
+        name = sites[0].attribute
+        running = self._running_in(sites)
+        if running and isinstance(container, ast.ListComp | ast.GeneratorExp) and len(container.generators) == 1:
+            return self._unrolled(container, sites[0], running, scope, depth)
+        text = self.transport.expression(container, scope)
+        kind = "Dict" if isinstance(container, ast.Dict | ast.DictComp) else "List"
+        if isinstance(container, ast.Tuple | ast.GeneratorExp):
+            text = f"[{text.strip()[1:-1]}]"
+        return self._lines(depth, f"self.{name} = nnx.{kind}({text})", self.indent)
+
+    def _running_in(self, sites: Sequence[Site]) -> list[tuple[str, RunningSize]]:
+        """The running sizes of loops elsewhere (a loop over the list in a method) that the sites' sizes need."""
+        found: list[tuple[str, RunningSize]] = []
+        for site in sites:
+            text = self.transport.substitutes.get(site.node, "")
+            for symbol, fact in self.transport.facts.running.items():
+                if symbol in self.transport.needs.symbols and self.running_names(symbol) in text:
+                    if isinstance(self.transport.symbols.origins.get(symbol), Running):
+                        found.append((symbol, fact))
+        return list(dict(found).items())
+
+    def _unrolled(
+        self,
+        container: ast.ListComp | ast.GeneratorExp,
+        site: Site,
+        running: list[tuple[str, RunningSize]],
+        scope: Scope,
+        depth: int,
+    ) -> list[str]:
+        """A comprehension whose width runs becomes a loop."""
+        generator = container.generators[0]
+        source = self.transport.source
+        lines = [self._line(depth, f"self.{site.attribute} = nnx.List()")]
+        after: list[str] = []
+        for symbol, fact in running:
+            name = self.running_names(symbol)
+            initial, update = self.transport.size(fact.initial, container), self.transport.size(fact.update, container)
+            if initial != name:
+                lines.append(self._line(depth, f"{name} = {initial}"))
+            after.append(self._line(depth + 1, f"{name} = {update}"))
+        header = f"for {source.segment(generator.target)} in {self.transport.expression(generator.iter, scope)}:"
+        lines.append(self._line(depth, header))
+        lines += self._assigned(f"self.{site.attribute}.append(", self.transport.substitutes[site.node], ")", depth + 1)
+        return lines + after
+
+    def _site(self, site: Site, scope: Scope, depth: int) -> list[str]:
+        """`self.attribute = ...`, or an append in a loop."""
+        if site.variable is not None:
+            return self.variables.lines(site, scope, lambda text: self._lines(depth, text, self.indent))
+        text = self._call_text(site, scope, depth)
+        if site.loops:
+            return self._assigned(f"self.{site.attribute}.append(", text, ")", depth)
+        return self._assigned(f"self.{site.attribute} = ", text, "", depth)
+
+    def _assigned(self, prefix: str, text: str, suffix: str, depth: int) -> list[str]:
+        if "\n" in text or not text.endswith(")"):
+            return self._lines(depth, prefix + text + suffix, self.indent)
+        head, args = _split_call(text)
+        indent = self.indent + self.unit * depth
+        if prefix.endswith("("):
+            whole = f"{indent}{prefix}{text}{suffix}"
+            if len(whole) <= self.limit:
+                return [whole]
+            inner = layout.call(head, args, indent=indent + self.unit, unit=self.unit, limit=self.limit)
+            return [f"{indent}{prefix}", *[line for line in (indent + self.unit + inner).split("\n")], f"{indent}{suffix}"]
+        written = layout.call(head, args, indent=indent, unit=self.unit, limit=self.limit, prefix=prefix, suffix=suffix)
+        return self._with_indent(indent, written)
+
+    @staticmethod
+    def _with_indent(indent: str, text: str) -> list[str]:
+        lines = text.split("\n")
+        return [lines[0] if lines[0].startswith(indent) and indent else indent + lines[0], *lines[1:]]
+
+    def _call_text(self, site: Site, scope: Scope, depth: int) -> str:
+        made = self.constructor.write(site, scope, self.child_of(site))
+        args = list(made.args)
+        if made.rngs and not self._rngs_bound(site):
+            args.append("rngs=rngs")
+        return f"{made.head}({', '.join(args)})"
+
+    def _rngs_bound(self, site: Site) -> bool:
+        return isinstance(site.node.func, ast.Name) and site.node.func.id in self.rngs_bound
+
+    # ---- text ---------------------------------------------------------------------------------------------
+
+    def _line(self, depth: int, text: str) -> str:
+        return self.indent + self.unit * depth + text
+
+    def _lines(self, depth: int, text: str, original: str) -> list[str]:
+        from ..edits import move
+
+        indent = self.indent + self.unit * depth
+        return (indent + move(text, original, indent).lstrip(" \t")).split("\n") if "\n" in text else [indent + text]
+
+
+_OPPOSITE: Mapping[type[ast.cmpop], str] = {
+    ast.Eq: "!=",
+    ast.NotEq: "==",
+    ast.Is: "is not",
+    ast.IsNot: "is",
+    ast.In: "not in",
+    ast.NotIn: "in",
+    ast.Lt: ">=",
+    ast.GtE: "<",
+    ast.Gt: "<=",
+    ast.LtE: ">",
+}
+
+
+def _in_comprehension(site: Site) -> bool:
+    return any(isinstance(loop, Comprehension) for loop in site.loops) or site.alias is not None or bool(
+        site.own_attribute and getattr(site.statement, "value", None) is not site.node
+    )
+
+
+def _only_raises(body: Sequence[ast.stmt]) -> bool:
+    return bool(body) and all(isinstance(statement, ast.Raise) for statement in body)
+
+
+def _expressions_of(statement: ast.stmt) -> list[ast.expr]:
+    match statement:
+        case ast.Assign(targets=targets, value=value):
+            return [*[t for t in targets if not isinstance(t, ast.Name | ast.Attribute | ast.Tuple)], value]
+        case ast.AugAssign(value=value) | ast.Expr(value=value):
+            return [value]
+        case ast.AnnAssign(value=value) if value is not None:
+            return [value]
+        case ast.Assert(test=test, msg=msg):
+            return [test, *([msg] if msg else [])]
+        case ast.Raise(exc=exc) if exc is not None:
+            return [exc]
+    return []
+
+
+def _split_call(text: str) -> tuple[str, list[str]]:
+    """The head and the arguments of the text of a call."""
+    tree = ast.parse(text, mode="eval").body
+    assert isinstance(tree, ast.Call)
+    parts = [*tree.args, *tree.keywords]
+    head = ast.get_source_segment(text, tree.func) or ""
+    args = []
+    for part in sorted(parts, key=lambda node: (node.lineno, node.col_offset)):
+        args.append(ast.get_source_segment(text, part) or ast.unparse(part))
+    return head, args
+

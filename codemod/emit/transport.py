@@ -1,0 +1,368 @@
+"""Moves expressions of a method into the constructor.
+
+What a method computes from fields is computed the same way from the constructor's parameters; what it reads off an
+input's shape is written as the size that the interpreter found. An expression that needs the data itself cannot move.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ..rule import Declined
+from ..shapes.dims import Choice, Dim, Origin, Symbols, Unexplained
+from ..shapes.facts import Facts
+from ..shapes.values import Array, Constant, Items, Value, as_dim
+from ..source import Source
+
+Rewriter = Callable[[ast.AST], "str | None"]
+
+
+class CannotMove(Declined):
+    """An expression that cannot be computed in the constructor."""
+
+    def __init__(self, node: ast.AST, message: str, help: str) -> None:
+        super().__init__(message, help)
+        self.node = node
+
+
+@dataclass
+class Scope:
+    """The names of one method: its parameters, loop variables and what it assigns."""
+
+    function: ast.AST
+    parameters: set[str]
+    loop_names: dict[str, list[ast.AST]]
+    assignments: dict[str, list[ast.stmt]]
+
+
+@dataclass
+class Needs:
+    """What moved code needs in the constructor."""
+
+    statements: dict[ast.stmt, None] = field(default_factory=dict)
+    symbols: dict[str, Origin] = field(default_factory=dict)
+    fields: set[str] = field(default_factory=set)
+    kept_fields: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Transport:
+    """Writes expressions for the constructor of one class.
+
+    `fields` maps the attribute names that are constructor parameters to the parameters' names; `rewrite` gives the new
+    text of nodes that rules change (`nn.relu`); `name_symbol` the text of a symbol.
+    """
+
+    source: Source
+    facts: Facts
+    symbols: Symbols
+    fields: Mapping[str, str]
+    rewrite: Rewriter
+    name_symbol: Callable[[str, Origin], str]
+    needs: Needs = field(default_factory=Needs)
+    self_name: str = "self"
+    scopes: dict[ast.AST, Scope] = field(default_factory=dict)
+    substitutes: dict[ast.AST, str] = field(default_factory=dict)
+
+    # ---- sizes ---------------------------------------------------------------------------------
+
+    def size(self, dim: Dim, node: ast.AST) -> str:
+        """A size as the constructor writes it."""
+        for name, origin in self.symbols.origins_of(dim).items():
+            if isinstance(origin, Unexplained):
+                raise CannotMove(
+                    node,
+                    f"a size could not be inferred ({origin.why})",
+                    "give the size to the constructor by hand, or run with samples that show it",
+                )
+            self.needs.symbols[name] = origin
+        return self.symbols.render(dim, self.name_symbol)
+
+    # ---- expressions ------------------------------------------------------------------------------
+
+    def expression(self, node: ast.expr, scope: Scope) -> str:
+        """The text of an expression in the constructor; raises CannotMove."""
+        start, end = self.source.span(node)
+        pieces: list[tuple[int, int, str]] = []
+        self._collect(node, scope, pieces, frozenset())
+        return splice(self.source.text, start, end, pieces)
+
+    def is_static(self, node: ast.AST, scope: Scope, seen: frozenset[str] = frozenset()) -> bool:
+        """Whether an expression can be computed from fields and constants alone, as it is written."""
+        inner = _bound_within(node)
+        for name in ast.walk(node):
+            if isinstance(name, ast.Name) and name.id not in inner and not self._static_name(name, scope, seen):
+                return False
+        return True
+
+    def _static_name(self, name: ast.Name, scope: Scope, seen: frozenset[str]) -> bool:
+        if name.id == self.self_name:
+            return True
+        if name.id in scope.parameters:
+            return False
+        if name.id in scope.loop_names:
+            return True
+        if name.id not in scope.assignments:
+            return True
+        if name.id in seen:
+            return True
+        return all(
+            self._static_assignment(statement, name.id, scope, seen | {name.id})
+            for statement in scope.assignments[name.id]
+        )
+
+    def _static_assignment(self, statement: ast.stmt, name: str, scope: Scope, seen: frozenset[str]) -> bool:
+        match statement:
+            case ast.Assign(value=value) | ast.AugAssign(value=value):
+                return not self._makes_layers(value) and self.is_static(value, scope, seen)
+            case ast.AnnAssign(value=value) if value is not None:
+                return not self._makes_layers(value) and self.is_static(value, scope, seen)
+            case ast.FunctionDef():
+                return not self._makes_layers(statement) and self.is_static(statement, scope, seen)
+        return False
+
+    def _makes_layers(self, node: ast.AST) -> bool:
+        return any(inner in self.facts.made or inner in self.facts.variables for inner in ast.walk(node))
+
+    def _collect(
+        self, node: ast.AST, scope: Scope, pieces: list[tuple[int, int, str]], bound: frozenset[str]
+    ) -> None:
+        replaced = self._replacement(node, scope, bound)
+        if replaced is not None:
+            pieces.append((*self.source.span(node), replaced))
+            return
+        if isinstance(node, ast.Call):
+            written = self.rewrite(node)
+            if written is not None:
+                pieces.append((*self.source.span(node), written))
+                return
+        inner = bound | _bound_within(node) if isinstance(node, ast.Lambda | _COMPREHENSIONS) else bound
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, ast.expr_context | ast.operator):
+                self._collect(child, scope, pieces, inner)
+
+    def _replacement(self, node: ast.AST, scope: Scope, bound: frozenset[str]) -> str | None:
+        """New text for a node that is replaced whole."""
+        if node in self.substitutes:
+            return self.substitutes[node]
+        if isinstance(node, ast.Attribute) and _is_self(node.value, self.self_name):
+            return self._field(node)
+        if isinstance(node, ast.Name | ast.Attribute):
+            written = self.rewrite(node)
+            if written is not None:
+                return written
+        if isinstance(node, ast.Name):
+            return self._name(node, scope) if node.id not in bound else None
+        if isinstance(node, ast.expr) and not self.is_static(node, scope):
+            return self._computed(node, scope)
+        return None
+
+    def _field(self, node: ast.Attribute) -> str | None:
+        parameter = self.fields.get(node.attr)
+        if parameter is not None:
+            self.needs.fields.add(parameter)
+            return parameter
+        self.needs.kept_fields.add(node.attr)
+        return None
+
+    def _name(self, node: ast.Name, scope: Scope) -> str | None:
+        if node.id in scope.parameters and node.id != self.self_name:
+            return self._from_value(node)
+        if node.id in scope.assignments and node.id not in scope.loop_names:
+            if not self._static_name(node, scope, frozenset()):
+                return self._from_value(node) if not self._moves(node, scope) else None
+            for statement in scope.assignments[node.id]:
+                self.require(statement, scope)
+        return None
+
+    def _moves(self, node: ast.Name, scope: Scope) -> bool:
+        """Whether a local that depends on shapes is better computed again than written as a size."""
+        dim = as_dim(self.facts.value(node))
+        if dim is not None and not any(isinstance(o, Choice) for o in self.symbols.origins_of(dim).values()):
+            return False
+        statements = scope.assignments[node.id]
+        if len(statements) != 1 or isinstance(statements[0], ast.FunctionDef) or self._makes_layers(statements[0]):
+            return False
+        saved = (dict(self.needs.statements), dict(self.needs.symbols))
+        try:
+            self.require(statements[0], scope)
+        except CannotMove:
+            self.needs.statements, self.needs.symbols = saved
+            return False
+        return True
+
+    def require(self, statement: ast.stmt, scope: Scope) -> None:
+        """A statement of the method is needed in the constructor, and so is what it reads."""
+        if statement in self.needs.statements:
+            return
+        self.needs.statements[statement] = None
+        for expression in _expressions(statement):
+            self.expression(expression, scope)
+
+    def _computed(self, node: ast.expr, scope: Scope) -> str | None:
+        """A shape read off the data; None where its parts must be looked at."""
+        value = self.facts.value(node)
+        dim = as_dim(value)
+        if dim is not None and not isinstance(node, ast.IfExp | ast.BinOp | ast.BoolOp):
+            return self.size(dim, node)
+        if isinstance(value, Items) and isinstance(node, ast.Attribute | ast.Subscript):
+            return self._from_value(node)
+        if isinstance(node, ast.Compare):
+            shapes = self._compared_shapes(node)
+            if shapes is not None:
+                return shapes
+            return None
+        if isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+            static_call = isinstance(node, ast.Call) and not self._reads_data(node)
+            return None if static_call else self._from_value(node)
+        return None
+
+    def _reads_data(self, node: ast.Call) -> bool:
+        return any(
+            isinstance(self.facts.value(inner), Array)
+            for inner in ast.walk(node)
+            if isinstance(inner, ast.Name) and inner is not node.func
+        ) and as_dim(self.facts.value(node)) is None
+
+    def _compared_shapes(self, node: ast.Compare) -> str | None:
+        """`a.shape != b.shape` as a comparison of the sizes that may differ."""
+        from ..shapes.dims import same
+
+        if len(node.ops) != 1 or not isinstance(node.ops[0], ast.Eq | ast.NotEq):
+            return None
+        left, right = self.facts.value(node.left), self.facts.value(node.comparators[0])
+        if not (isinstance(left, Items) and isinstance(right, Items) and len(left.items) == len(right.items)):
+            return None
+        tests = []
+        for one, two in zip(left.items, right.items, strict=True):
+            a, b = as_dim(one), as_dim(two)
+            if a is None or b is None:
+                return None
+            if not same(a, b):
+                tests.append((a, b))
+        sign, word = ("!=", " or ") if isinstance(node.ops[0], ast.NotEq) else ("==", " and ")
+        return word.join(f"{self.size(a, node)} {sign} {self.size(b, node)}" for a, b in tests) or None
+
+    def _from_value(self, node: ast.expr) -> str:
+        """The text of a value that does not depend on the data."""
+        text = self.value_text(self.facts.value(node), node)
+        if text is None:
+            written = self.source.segment(node)
+            raise CannotMove(
+                node,
+                f"`{written[:60]}` is only known when the module is called",
+                "pass it to the constructor, or make the layer without it",
+            )
+        return text
+
+    def value_text(self, value: Value | None, node: ast.AST) -> str | None:
+        dim = as_dim(value)
+        if dim is not None:
+            return self.size(dim, node)
+        match value:
+            case Constant(value=known) if isinstance(known, int | float | str | bool | None):
+                return repr(known)
+            case Items(items=items, kind=kind) if kind in ("tuple", "list"):
+                parts = [self.value_text(item, node) for item in items]
+                if any(part is None for part in parts):
+                    return None
+                inner = ", ".join(str(part) for part in parts)
+                if kind == "list":
+                    return f"[{inner}]"
+                return f"({inner},)" if len(parts) == 1 else f"({inner})"
+        return None
+
+
+_COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+
+def _is_self(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _bound_within(node: ast.AST) -> frozenset[str]:
+    """The names that lambdas and comprehensions inside an expression bind."""
+    found: set[str] = set()
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Lambda | ast.FunctionDef):
+            spec = inner.args
+            found |= {a.arg for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]}
+            found |= {a.arg for a in (spec.vararg, spec.kwarg) if a is not None}
+            if isinstance(inner, ast.FunctionDef):
+                found |= {n.id for n in ast.walk(inner) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        elif isinstance(inner, ast.comprehension):
+            found |= {n.id for n in ast.walk(inner.target) if isinstance(n, ast.Name)}
+    return frozenset(found)
+
+
+def _expressions(statement: ast.stmt) -> list[ast.expr]:
+    match statement:
+        case ast.Assign(value=value) | ast.AugAssign(value=value):
+            return [value]
+        case ast.AnnAssign(value=value) if value is not None:
+            return [value]
+    return []
+
+
+def splice(text: str, start: int, end: int, pieces: list[tuple[int, int, str]]) -> str:
+    """`text[start:end]` with some of its parts replaced."""
+    result: list[str] = []
+    at = start
+    for left, right, new in sorted(pieces):
+        result.append(text[at:left])
+        result.append(new)
+        at = right
+    result.append(text[at:end])
+    return "".join(result)
+
+
+def scope_of(function: ast.AST, outer: Scope | None = None) -> Scope:
+    """The names that a function binds; those of an enclosing function are seen through."""
+    from ..model.sites import walk_own
+
+    spec = getattr(function, "args", None)
+    parameters: set[str] = set()
+    if spec is not None:
+        parameters = {a.arg for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]}
+        parameters |= {a.arg for a in (spec.vararg, spec.kwarg) if a is not None}
+    scope = Scope(function, parameters, {}, {})
+    for node in walk_own(function):
+        _bind(scope, node)
+    if outer is not None:
+        scope.parameters |= outer.parameters - scope.assignments.keys() - scope.loop_names.keys()
+        for name, statements in outer.assignments.items():
+            if name not in scope.parameters:
+                scope.assignments.setdefault(name, statements)
+        for name, loops in outer.loop_names.items():
+            scope.loop_names.setdefault(name, loops)
+    return scope
+
+
+def _bind(scope: Scope, node: ast.AST) -> None:
+    match node:
+        case ast.Assign(targets=targets):
+            for target in targets:
+                _bind_target(scope, target, node)
+        case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
+            _bind_target(scope, target, node)
+        case ast.For(target=target) | ast.AsyncFor(target=target):
+            for name in ast.walk(target):
+                if isinstance(name, ast.Name):
+                    scope.loop_names.setdefault(name.id, []).append(node)
+        case ast.With(items=items):
+            for item in items:
+                if item.optional_vars is not None:
+                    _bind_target(scope, item.optional_vars, node)
+        case ast.FunctionDef(name=name):
+            scope.assignments.setdefault(name, []).append(node)
+
+
+def _bind_target(scope: Scope, target: ast.AST, statement: ast.stmt) -> None:
+    for name in ast.walk(target):
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store):
+            scope.assignments.setdefault(name.id, []).append(statement)
+
+
+

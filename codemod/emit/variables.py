@@ -1,0 +1,156 @@
+"""Parameters, variables and random streams: `self.param`, `self.variable`, `make_rng` and Haiku's functions for them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..model.sites import Site
+from ..shapes.values import External, Function
+from .names import singular_collection
+from .transport import CannotMove, Scope, Transport
+
+KNOWN_COLLECTIONS = {
+    "params": "nnx.Param",
+    "batch_stats": "nnx.BatchStat",
+    "cache": "nnx.Cache",
+    "intermediates": "nnx.Intermediate",
+}
+
+
+@dataclass
+class VariableWriter:
+    """Writes the constructor lines of variables; remembers the Variable classes that they need."""
+
+    transport: Transport
+    framework: str
+    classes: dict[str, str] = field(default_factory=dict)  # collection or state name -> class name
+    helpers: set[str] = field(default_factory=set)
+    streams: set[str] = field(default_factory=set)
+    numpy: str = "jnp"
+    uses_rngs: bool = False
+
+    def lines(self, site: Site, scope: Scope, place: Callable[[str], list[str]]) -> list[str]:
+        """The statement that makes one variable."""
+        made = site.variable
+        assert made is not None
+        if made.kind == "rng":
+            return self._stream(site, place)
+        text = self._value(site, scope)
+        prefix, suffix = (f"self.{site.attribute}.append(", ")") if site.loops else (f"self.{site.attribute} = ", "")
+        return place(f"{prefix}{text}{suffix}")
+
+    def _stream(self, site: Site, place: Callable[[str], list[str]]) -> list[str]:
+        made = site.variable
+        assert made is not None
+        self.uses_rngs = True
+        if self.framework == "haiku":
+            return []  # one fork for all, made last
+        stream = made.name or "params"
+        if stream in self.streams:
+            return []
+        self.streams.add(stream)
+        return place(f"self.{site.attribute} = rngs.{stream}.fork()")
+
+    def _value(self, site: Site, scope: Scope) -> str:
+        made = site.variable
+        assert made is not None
+        match made.kind:
+            case "param":
+                value = self._initial(site, scope, key=True)
+                return f"nnx.Param({value})"
+            case "variable":
+                return f"{self.variable_class(made.collection)}({self._initial(site, scope, key=False)})"
+        return f"{self.variable_class(made.name or 'state', state=True)}({self._initial(site, scope, key=True)})"
+
+    def variable_class(self, collection: str, state: bool = False) -> str:
+        if not state and collection in KNOWN_COLLECTIONS:
+            return KNOWN_COLLECTIONS[collection]
+        if collection not in self.classes:
+            self.classes[collection] = singular_collection(collection, state=state)
+        return self.classes[collection]
+
+    # ---- first values ----------------------------------------------------------------------------------
+
+    def _initial(self, site: Site, scope: Scope, key: bool) -> str:
+        made = site.variable
+        assert made is not None
+        if self.framework == "haiku":
+            return self._haiku(site, scope)
+        offset = 2 if made.kind == "param" else 3
+        args = list(site.node.args)
+        keywords = {k.arg: k.value for k in site.node.keywords}
+        init = args[offset - 1] if len(args) >= offset else keywords.pop("init_fn", None)
+        if init is None:
+            return "None"
+        rest = [self.transport.expression(arg, scope) for arg in args[offset:]]
+        extra = [
+            f"{name}={self.transport.expression(value, scope)}"
+            for name, value in keywords.items()
+            if name not in ("unbox", "name", "col", "init_fn")
+        ]
+        if isinstance(init, ast.Lambda) and not (key and init.args.args):
+            return self._body(init, rest, scope)
+        head = self.transport.expression(init, scope)
+        if key:
+            self.uses_rngs = True
+        first = ["rngs.params()"] if key else []
+        if isinstance(init, ast.Lambda):
+            head = f"({head})"
+        return f"{head}({', '.join([*first, *rest, *extra])})"
+
+    def _body(self, init: ast.Lambda, rest: list[str], scope: Scope) -> str:
+        """The value of `lambda: value`, an array even where the source has a Python number."""
+        names = [a.arg for a in init.args.args]
+        if names:
+            text = self.transport.expression(init, scope)
+            return f"({text})({', '.join(rest)})"
+        text = self.transport.expression(init.body, scope)
+        if isinstance(init.body, ast.Constant) and isinstance(init.body.value, int | float):
+            return f"{self.numpy}.array({text})"
+        return text
+
+    def _haiku(self, site: Site, scope: Scope) -> str:
+        names = ("name", "shape", "dtype", "init")
+        given: dict[str, ast.expr] = dict(zip(names, site.node.args, strict=False))
+        given.update({k.arg: k.value for k in site.node.keywords if k.arg is not None})
+        shape = self._shape(given["shape"], scope) if "shape" in given else "()"
+        dtype = self._dtype(given.get("dtype"), scope)
+        init = given.get("init")
+        if init is None or (isinstance(init, ast.Constant) and init.value is None):
+            if site.variable is not None and site.variable.kind == "state":
+                raise CannotMove(site.node, "state without an initial value", "give `init=`")
+            self.helpers.add("haiku_init")
+            self.uses_rngs = True
+            return f"haiku_init(rngs.params(), {shape}{dtype})"
+        return self._from_init(init, shape, dtype, scope)
+
+    def _from_init(self, init: ast.expr, shape: str, dtype: str, scope: Scope) -> str:
+        value = self.transport.facts.value(init)
+        text = self.transport.expression(init, scope)
+        if isinstance(value, External) and value.name in ("jax.numpy.zeros", "jax.numpy.ones", "numpy.zeros", "numpy.ones"):
+            return f"{self.transport.source.segment(init)}({shape}{dtype})"
+        if isinstance(value, Function):
+            body = f"({text})" if isinstance(init, ast.Lambda) else text
+            return f"{body}({shape}{dtype or ', ' + self.numpy + '.float32'})"
+        match init:
+            case ast.Call(args=[constant], keywords=[]) if ast.unparse(init.func).endswith("Constant"):
+                filling = self.transport.expression(constant, scope)
+                return f"{self.numpy}.full({shape}, {filling}{dtype})"
+        self.uses_rngs = True
+        return f"{text}(rngs.params(), {shape}{dtype})"
+
+    def _shape(self, node: ast.expr, scope: Scope) -> str:
+        text = self.transport.expression(node, scope)
+        if isinstance(node, ast.List):
+            inner = text.strip()[1:-1].strip()
+            return f"({inner},)" if len(node.elts) == 1 and not inner.endswith(",") else f"({inner})"
+        return text
+
+    def _dtype(self, node: ast.expr | None, scope: Scope) -> str:
+        if node is None or (isinstance(node, ast.Constant) and node.value is None):
+            return ""
+        if isinstance(node, ast.Attribute) and node.attr == "dtype":
+            return ""  # the dtype of the input: float32
+        return f", {self.transport.expression(node, scope)}"

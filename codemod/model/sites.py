@@ -1,0 +1,175 @@
+"""The sites of a module: each place where a layer, a submodule, a parameter or a variable is made."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ..rule import Layer
+from ..shapes.facts import Made, Used, VariableMade
+from ..shapes.values import LayerObject, Object
+from .study import Study
+
+Comprehension = ast.ListComp | ast.DictComp | ast.SetComp | ast.GeneratorExp
+Loop = ast.For | ast.AsyncFor | ast.While | Comprehension
+
+
+@dataclass
+class Site:
+    """One constructor call (or `self.param`, `hk.get_parameter` ... call) of a module.
+
+    `statement` is the statement that it stands in, `function` the method or function, `loops` the loops between the
+    two, outermost first. `alias` is the local name that the statement binds to what the site makes, where that is all
+    the statement does; `attribute` the name that it gets on `self`.
+    """
+
+    node: ast.Call
+    function: ast.AST
+    statement: ast.stmt
+    loops: list[Loop]
+    made: list[Made] = field(default_factory=list)
+    uses: list[Used] = field(default_factory=list)
+    variables: list[VariableMade] = field(default_factory=list)
+    alias: str | None = None
+    own_attribute: str | None = None  # `self.x = ...` in the source
+    explicit: ast.expr | None = None  # the expression given as name=
+    attribute: str = ""
+
+    @property
+    def value(self) -> LayerObject | Object | None:
+        return self.made[-1].value if self.made else None
+
+    @property
+    def rule(self) -> Layer | None:
+        """The rule of a library layer."""
+        return self.value.rule if isinstance(self.value, LayerObject) else None
+
+    @property
+    def variable(self) -> VariableMade | None:
+        return self.variables[-1] if self.variables else None
+
+    @property
+    def in_list(self) -> bool:
+        """Whether the site makes one thing per turn of a loop."""
+        return bool(self.loops)
+
+
+def find(study: Study, parents: Mapping[ast.AST, ast.AST]) -> list[Site]:
+    """The sites in the class's own text, in the order in which the code makes them."""
+    owned = {function: place for place, function in enumerate(_functions_of(study))}
+    nodes = [node for node in [*study.facts.made, *study.facts.variables] if isinstance(node, ast.Call)]
+    sites: list[Site] = []
+    for node in dict.fromkeys(nodes):
+        function = enclosing_function(node, parents)
+        if function not in owned:
+            continue
+        variables = [v for v in study.facts.variables.get(node, []) if v.kind not in ("set_state", "sow")]
+        made = study.facts.made.get(node, [])
+        if not made and not variables:
+            continue
+        site = Site(node, function, statement_of(node, parents), loops_of(node, function, parents), made)
+        site.variables = variables
+        site.uses = list(study.facts.uses_of.get(node, []))
+        _describe(site, parents)
+        sites.append(site)
+    order = {function: place for place, function in enumerate(_ordered(study, owned))}
+    return sorted(sites, key=lambda site: (order[site.function], site.node.lineno, site.node.col_offset))
+
+
+def _functions_of(study: Study) -> list[ast.AST]:
+    """The functions in the body of the class, nested ones included."""
+    return [n for n in ast.walk(study.cls.node) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)]
+
+
+def _ordered(study: Study, owned: Mapping[ast.AST, int]) -> list[ast.AST]:
+    """Constructor or setup first, then methods in the order in which `__call__` reaches them."""
+    names = {"__init__": 0, "setup": 0}
+    reached = list(study.facts.functions)
+    place = {function: i for i, function in enumerate(reached)}
+    return sorted(
+        owned, key=lambda f: (names.get(getattr(f, "name", ""), 1), place.get(f, len(place) + owned[f]))
+    )
+
+
+def enclosing_function(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> ast.AST:
+    current = parents[node]
+    while not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Module):
+        current = parents[current]
+    return current
+
+
+def statement_of(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> ast.stmt:
+    current = node
+    while not isinstance(current, ast.stmt):
+        current = parents[current]
+    return current
+
+
+def loops_of(node: ast.AST, function: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> list[Loop]:
+    """The loops and comprehensions around a node within a function, outermost first."""
+    found: list[Loop] = []
+    current, below = parents[node], node
+    while current is not function:
+        if isinstance(current, ast.For | ast.AsyncFor | ast.While) and below in [*current.body]:
+            found.append(current)
+        elif isinstance(current, ast.ListComp | ast.DictComp | ast.SetComp | ast.GeneratorExp):
+            if not (below is current.generators[0] and _within(node, current.generators[0].iter)):
+                found.append(current)
+        current, below = parents[current], current
+    return found[::-1]
+
+
+def _within(node: ast.AST, tree: ast.AST) -> bool:
+    return any(inner is node for inner in ast.walk(tree))
+
+
+def _describe(site: Site, parents: Mapping[ast.AST, ast.AST]) -> None:
+    match site.statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if _makes(value, site.node):
+            site.alias = name
+        case ast.AnnAssign(target=ast.Name(id=name), value=value) if value is not None and _makes(value, site.node):
+            site.alias = name
+        case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=value):
+            if _makes(value, site.node):
+                site.own_attribute = name
+    for keyword in site.node.keywords:
+        if keyword.arg == "name" and not (isinstance(keyword.value, ast.Constant) and keyword.value.value is None):
+            site.explicit = keyword.value
+
+
+def _makes(value: ast.expr, site: ast.Call) -> bool:
+    """Whether an expression is the site, or a container of what the site makes."""
+    if value is site:
+        return True
+    match value:
+        case ast.ListComp(elt=elt) | ast.GeneratorExp(elt=elt):
+            return elt is site
+        case ast.DictComp(value=inner):
+            return inner is site
+        case ast.List(elts=elts) | ast.Tuple(elts=elts):
+            return any(_makes(element, site) for element in elts)
+        case ast.Dict(values=values):
+            return any(_makes(element, site) for element in values)
+        case ast.Call():
+            return any(_makes(arg, site) for arg in [*value.args, *[k.value for k in value.keywords]])
+    return False
+
+
+def literal_name(site: Site) -> str | None:
+    """The name that `name=` gives, where it is a plain string."""
+    if isinstance(site.explicit, ast.Constant) and isinstance(site.explicit.value, str):
+        return site.explicit.value
+    if site.variable is not None:
+        return site.variable.name
+    return None
+
+
+def walk_own(function: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a function without those of functions within it."""
+    for child in ast.iter_child_nodes(function):
+        yield child
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            yield from walk_own(child)
+
+
