@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+LINE_END = re.compile(r"\r\n|\r|\n")
+
 _TOKEN = re.compile(r"#[^\r\n]*|[\"']")
 _TRIPLE_END = {'"""': re.compile(r'\\.|"""', re.S), "'''": re.compile(r"\\.|'''", re.S)}
-_SINGLE_END = {
-    '"': re.compile(r'\\(?:\r\n|.)|"|\n', re.S),
-    "'": re.compile(r"\\(?:\r\n|.)|'|\n", re.S),
-}
+_SINGLE_END = {quote: re.compile(rf"\\(?:\r\n|.)|{quote}|\r\n|\r|\n", re.S) for quote in "\"'"}
 
 
 def strings(text: str) -> Iterator[tuple[int, int]]:
@@ -37,7 +36,7 @@ def _string_end(text: str, start: int) -> int:
         pattern = _SINGLE_END[quote]
     at = start + len(quote)
     while found := pattern.search(text, at):
-        if found.group() in (quote, "\n"):
+        if found.group() == quote or found.group() in ("\r\n", "\r", "\n"):
             return found.end()
         at = found.end()
     return len(text)
@@ -48,13 +47,22 @@ def lines_in_strings(text: str) -> set[int]:
     inside: set[int] = set()
     line, at = 0, 0
     for start, end in strings(text):
-        line += text.count("\n", at, start)
-        through = line + text.count("\n", start, end)
-        if text[end - 1] == "\n":  # a literal that was never closed
-            through -= 1
-        inside.update(range(line + 1, through + 1))
-        line, at = line + text.count("\n", start, end), end
+        line += _breaks(text, at, start)
+        inner = _breaks(text, start, end)
+        unclosed = text[end - 1] in "\r\n"
+        inside.update(range(line + 1, line + inner + (not unclosed)))
+        line, at = line + inner, end
     return inside
+
+
+def _breaks(text: str, start: int, end: int) -> int:
+    return len(LINE_END.findall(text[start:end]))
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of `text`, each with its line end (which `str.splitlines` sees in form feeds too)."""
+    starts = [0, *(found.end() for found in LINE_END.finditer(text))]
+    return [text[a:b] for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
 
 
 def indentation(line: str) -> str:
@@ -68,9 +76,9 @@ def move(text: str, from_indent: str, to_indent: str) -> str:
     The first line may have lost its indentation, as the text of a node has. Lines inside strings stay as they
     are, blank lines get no indentation, and lines that stand further left than the block keep their text only.
     """
-    lines = text.split("\n")
     untouched = lines_in_strings(text)
-    return "\n".join(
+    lines = split_lines(text)
+    return "".join(
         line if number in untouched else _moved(line, from_indent, to_indent)
         for number, line in enumerate(lines)
     )
@@ -78,7 +86,7 @@ def move(text: str, from_indent: str, to_indent: str) -> str:
 
 def _moved(line: str, from_indent: str, to_indent: str) -> str:
     if not line.strip():
-        return "\r" if line.endswith("\r") else ""
+        return line.lstrip(" \t\f")
     if line.startswith(from_indent):
         return to_indent + line[len(from_indent) :]
     return to_indent + line.lstrip(" \t\f")
@@ -88,7 +96,7 @@ def dedent_block(text: str) -> str:
     """`text` moved to column 0: the indentation that all its lines share goes."""
     untouched = lines_in_strings(text)
     shared: str | None = None
-    for number, line in enumerate(text.split("\n")):
+    for number, line in enumerate(split_lines(text)):
         if number in untouched or not line.strip():
             continue
         own = indentation(line)

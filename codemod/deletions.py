@@ -7,6 +7,7 @@ import bisect
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .blocks import LINE_END, indentation
 from .itemlists import Span
 
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
@@ -17,11 +18,9 @@ class Lines:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.starts = [0]
-        at = text.find("\n")
-        while at >= 0:
-            self.starts.append(at + 1)
-            at = text.find("\n", at + 1)
+        breaks = [found.span() for found in LINE_END.finditer(text)]
+        self.starts = [0, *(end for _, end in breaks)]
+        self._ends = [*(start for start, _ in breaks), len(text)]
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -32,17 +31,13 @@ class Lines:
 
     def end(self, line: int) -> int:
         """The offset of a line's line break (or of the text's end)."""
-        if line + 1 >= len(self.starts):
-            return len(self.text)
-        end = self.starts[line + 1] - 1
-        return end - 1 if end > self.starts[line] and self.text[end - 1] == "\r" else end
+        return self._ends[line]
 
     def of(self, line: int) -> str:
         return self.text[self.starts[line] : self.end(line)]
 
     def indent(self, line: int) -> str:
-        text = self.of(line)
-        return text[: len(text) - len(text.lstrip(" \t\f"))]
+        return indentation(self.of(line))
 
     def is_blank(self, line: int) -> bool:
         return not self.of(line).strip()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .blocks import dedent_block, move
+from .blocks import LINE_END, dedent_block, move
 from .deletions import Deletions, Lines, Row, block_of
 from .itemlayout import Relayout
 from .itemlists import Finder, ItemChanges, ItemList, Place, Span
@@ -67,7 +67,7 @@ class Edits:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self._newline = "\r\n" if "\r\n" in source.text else "\n"
+        self._newline = source.newline
         # A line break before the first line lets every line be removed or added together with the one before it.
         self._pad = len(self._newline)
         self._lines = Lines(self._newline + source.text)
@@ -187,7 +187,8 @@ class Edits:
     def apply(self) -> str:
         """The whole new text."""
         text = self._compose(0, len(self._text))
-        return text.removeprefix("\r").removeprefix("\n")
+        first = LINE_END.match(text)
+        return text[first.end() :] if first else text
 
     # ---- inside ------------------------------------------------------------------------------------
 
@@ -272,7 +273,7 @@ class Edits:
 
     def _insert_lines(self, stmt: ast.AST, offset: int, text: str, rank: int) -> None:
         indent = self._statement_indent(stmt)
-        lines = move(text.removesuffix("\n"), "", indent).replace("\r\n", "\n")
+        lines = move(LINE_END.sub("\n", text).removesuffix("\n"), "", indent)
         parent = self.source.parents[stmt]
         scope = (0, len(self._text)) if isinstance(parent, ast.Module) else self._span(parent)
         edit = _Edit(

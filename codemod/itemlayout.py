@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from .blocks import LINE_END
 from .itemlists import Change, Item, ItemChanges, ItemList, Place
 
 _COMMENT = re.compile(r"#[^\r\n]*")
@@ -32,7 +33,7 @@ class _Gap:
 
 
 def _gap(text: str) -> _Gap:
-    first, *rest = re.split(r"\r?\n", text)
+    first, *rest = LINE_END.split(text)
     found = re.search(r"[ \t]*#.*", first)
     leads = tuple(match.group() for line in rest if (match := _COMMENT.search(line)))
     indent = re.match(r"[ \t]*", rest[-1] if rest else "")

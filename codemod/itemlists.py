@@ -13,7 +13,7 @@ Place = int | Literal["last", "keyword"]
 Span = tuple[int, int]
 Change = tuple[int, int, str]
 
-_INSIGNIFICANT = re.compile(r"(?:[ \t\f\r\n]|\\\r?\n|#[^\n]*)*")
+_INSIGNIFICANT = re.compile(r"(?:[ \t\f\r\n]|\\(?:\r\n|\r|\n)|#[^\r\n]*)*")
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ class Finder:
 
     def _name_end(self, owner: ast.AST, keyword: str) -> int:
         """The offset behind a definition's name and type parameters."""
-        pattern = re.compile((keyword + r"\w+").replace(r"\s", r"(?:\s|\\\r?\n)"))
+        pattern = re.compile((keyword + r"\w+").replace(r"\s", r"(?:\s|\\[\r\n])"))
         found = pattern.match(self._text, self._span(owner)[0])
         if found is None:
             raise ValueError("a definition does not begin with its keyword")

@@ -10,42 +10,17 @@ from typing import TypeVar
 import pytest
 
 from nnx_codemod.codemod.edits import EditConflict, Edits
+from nnx_codemod.codemod.source import Source
 
 N = TypeVar("N", bound=ast.AST)
 
 
-class Plain:
-    """As much of a Source as edits ask for."""
-
-    indent_unit = "    "
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.tree = ast.parse(text)
-        self.parents = {
-            child: parent
-            for parent in ast.walk(self.tree)
-            for child in ast.iter_child_nodes(parent)
-        }
-        self._lines = text.split("\n")
-        self._starts = [0]
-        for line in self._lines:
-            self._starts.append(self._starts[-1] + len(line) + 1)
-
-    def _offset(self, line: int, column: int) -> int:
-        text = self._lines[line - 1].encode()[:column].decode()
-        return self._starts[line - 1] + len(text)
-
-    def span(self, node: ast.AST, decorators: bool = False) -> tuple[int, int]:
-        start = self._offset(node.lineno, node.col_offset)
-        if decorators and getattr(node, "decorator_list", None):
-            first = node.decorator_list[0]
-            start = self.text.rindex("@", 0, self._offset(first.lineno, first.col_offset))
-        return start, self._offset(node.end_lineno, node.end_col_offset)
+def plain(text: str) -> Edits:
+    return Edits(Source("module.py", text.encode()))
 
 
 def edits(text: str) -> Edits:
-    return Edits(Plain(textwrap.dedent(text).lstrip("\n")))
+    return plain(textwrap.dedent(text).lstrip("\n"))
 
 
 def nodes(changes: Edits, kind: type[N]) -> list[N]:
@@ -78,7 +53,7 @@ def without(text: str, *starts: str, with_comments: bool = False) -> str:
 
 def test_nothing_recorded_changes_nothing() -> None:
     text = "a = 1\r\nb = '''x\r\n'''"
-    changes = Edits(Plain(text))
+    changes = plain(text)
     assert changes.apply() == text
     assert not changes.touched
 
@@ -386,6 +361,10 @@ def test_line_ends_are_the_files_own() -> None:
     changes.insert_after(statement(changes, "a"), "x\ny")
     changes.delete_statement(statement(changes, "b"))
     expect(changes, "a\r\nx\r\ny\r\n")
+    changes = edits("a\rb\r# c\rd\r\rx = '''\r'''")
+    changes.insert_before(statement(changes, "d"), "if a:\r  y\n")
+    changes.delete_statement(statement(changes, "b"))
+    expect(changes, "a\rif a:\r  y\r# c\rd\r\rx = '''\r'''")
 
 
 # ---- items of lists --------------------------------------------------------------------------------
@@ -680,7 +659,7 @@ def program(chance: random.Random) -> str:
 def test_any_statements_leave_a_program_that_reads_well(seed: int) -> None:
     chance = random.Random(seed)
     text = program(chance)
-    changes = Edits(Plain(text))
+    changes = plain(text)
     alive: list[str] = []
 
     def thin(stmts: list[ast.stmt], gone: bool) -> None:
