@@ -1,0 +1,491 @@
+"""Edits the methods that stay: sites become attributes, flags go, statements that only fed sites go."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..edits import Edits
+from ..model.module import ModuleModel
+from ..model.sites import Comprehension, Site, walk_own
+from ..rule import Drop, Mode, Refuse, To, Use, Written
+from ..shapes import classes
+from ..shapes.calls import use_of
+from ..shapes.facts import Facts, Used
+from ..shapes.interpreter import Interpreter
+from ..shapes.values import LayerObject, Object
+from .flags import Flags
+from .guards import simplify
+from .names import singular
+from .transport import CannotMove
+
+
+@dataclass
+class MethodEdits:
+    """Records the edits of one class's methods."""
+
+    interp: Interpreter
+    edits: Edits
+    facts: Facts
+    sites: Sequence[Site]
+    flags: Flags
+    models: Mapping[ast.AST, ModuleModel]
+    moved: set[ast.stmt]
+    parents: Mapping[ast.AST, ast.AST]
+    framework: str
+    variable_text: Callable[[Site], str]
+    known: Callable[[ast.expr], bool | None]
+    gone: set[ast.AST] = field(default_factory=set)
+
+    def run(self, function: ast.FunctionDef) -> None:
+        """Edits one method."""
+        own = [site for site in self.sites if site.function is function and not self._inner(site)]
+        for loop, sites in self._by_loop(own).items():
+            self._loop(function, loop, sites)
+        for site in own:
+            if not any(isinstance(loop, ast.For) for loop in site.loops):
+                self._site(function, site)
+        self._calls(function)
+        self._guards(function)
+        self._flag_parameters(function)
+        self._dead_statements(function)
+
+    def _inner(self, site: Site) -> bool:
+        """Whether a site is an argument of another's constructor."""
+        node: ast.AST = site.node
+        nodes = {other.node for other in self.sites if other is not site}
+        while node in self.parents and not isinstance(node, ast.stmt):
+            below, node = node, self.parents[node]
+            if node in nodes and below is not getattr(node, "func", None):
+                return True
+        return False
+
+    # ---- sites ------------------------------------------------------------------------------------
+
+    def _site(self, function: ast.FunctionDef, site: Site) -> None:
+        text = f"self.{site.attribute}"
+        if site.variable is not None:
+            self._variable(function, site)
+            return
+        if site.alias is not None:
+            self._alias(function, site, text)
+            return
+        comprehension = next((loop for loop in site.loops if isinstance(loop, Comprehension)), None)
+        if comprehension is not None:
+            self.edits.replace(comprehension, text)
+            self.gone.add(comprehension)
+            return
+        rule = site.rule
+        if rule is not None and rule.inline:
+            self._inline(site, text)
+            return
+        self.edits.replace(site.node, text)
+        self.gone.add(site.node)
+
+    def _alias(self, function: ast.FunctionDef, site: Site, text: str) -> None:
+        """A local that held the layer goes; its uses read the attribute."""
+        self.edits.delete_statement(site.statement, with_comments=site.statement in self.moved and not self._comment_stays(site))
+        self.gone.add(site.statement)
+        for name in ast.walk(function):
+            if isinstance(name, ast.Name) and name.id == site.alias and isinstance(name.ctx, ast.Load):
+                if not self._is_gone(name):
+                    self.edits.replace(name, text)
+
+    def _comment_stays(self, site: Site) -> bool:
+        return False
+
+    def _inline(self, site: Site, text: str) -> None:
+        """A layer made and applied in one call."""
+        assert site.rule is not None and isinstance(site.value, LayerObject)
+        given = dict(zip(site.rule.signature, site.node.args, strict=False))
+        given.update({k.arg: k.value for k in site.node.keywords if k.arg})
+        inputs = [self.edits.render(given[name]) for name in site.rule.inputs if name in given]
+        self.edits.replace(site.node, f"{text}({', '.join(inputs)})")
+
+    def _variable(self, function: ast.FunctionDef, site: Site) -> None:
+        text = self.variable_text(site)
+        assert site.variable is not None
+        if site.variable.kind == "variable" and site.alias is not None:
+            self.edits.delete_statement(site.statement)
+            self.gone.add(site.statement)
+            for node in ast.walk(function):
+                if isinstance(node, ast.Attribute) and node.attr == "value" and isinstance(node.value, ast.Name):
+                    if node.value.id == site.alias:
+                        self.edits.replace(node, text)
+                        self.gone.add(node)
+            return
+        if site.variable.kind == "variable":
+            above = self.parents[site.node]
+            target: ast.AST = above if isinstance(above, ast.Attribute) and above.attr == "value" else site.node
+            self.edits.replace(target, text)
+            return
+        self.edits.replace(site.node, text)
+        self.gone.add(site.node)
+
+    # ---- loops ------------------------------------------------------------------------------------
+
+    def _by_loop(self, sites: Sequence[Site]) -> dict[ast.For, list[Site]]:
+        found: dict[ast.For, list[Site]] = {}
+        for site in sites:
+            outer = next((loop for loop in site.loops if isinstance(loop, ast.For)), None)
+            if outer is not None:
+                found.setdefault(outer, []).append(site)
+        return found
+
+    def _loop(self, function: ast.FunctionDef, loop: ast.For, sites: list[Site]) -> None:
+        """A loop that made layers runs over the lists that hold them."""
+        if any(len(site.loops) > 1 or isinstance(self.parents[site.statement], ast.If) for site in sites):
+            self._iterators(function, loop, sites)
+            return
+        names = {site.attribute for site in sites}
+        index = self._index_name(loop)
+        read = self._names_read(loop, sites)
+        if len(names) == 1 and not (self._target_names(loop) & read - ({index} if index else set())):
+            self._over_one(loop, sites[0], index if index in read else None, function)
+        elif index is not None:
+            for site in sites:
+                self._element(function, loop, site, f"self.{site.attribute}[{index}]")
+        else:
+            self._zipped(function, loop, sites, read)
+
+    def _index_name(self, loop: ast.For) -> str | None:
+        """The name that counts the turns from zero, where the loop has one."""
+        match loop.target, loop.iter:
+            case ast.Name(id=name), ast.Call(func=ast.Name(id="range"), args=[_]):
+                return name
+            case ast.Tuple(elts=[ast.Name(id=name), _]), ast.Call(func=ast.Name(id="enumerate"), args=[_], keywords=[]):
+                return name
+        return None
+
+    @staticmethod
+    def _target_names(loop: ast.For) -> set[str]:
+        return {name.id for name in ast.walk(loop.target) if isinstance(name, ast.Name)}
+
+    def _names_read(self, loop: ast.For, sites: Sequence[Site]) -> set[str]:
+        """The names that the body still reads once its sites are gone."""
+        skipped = {site.node for site in sites} | {s for s in self.moved}
+        found: set[str] = set()
+
+        def visit(node: ast.AST) -> None:
+            if node in skipped or node in self.flags.dropped_loads:
+                return
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                found.add(node.id)
+            for child in ast.iter_child_nodes(node):
+                visit(child)
+
+        for statement in loop.body:
+            visit(statement)
+        return found
+
+    def _over_one(self, loop: ast.For, site: Site, index: str | None, function: ast.FunctionDef) -> None:
+        name = self._free_name(singular(site.attribute), function, site)
+        self._element(function, loop, site, name)
+        if index is None:
+            self.edits.replace((self._start(loop.target), self._end(loop.iter)), f"{name} in self.{site.attribute}")
+            self.gone.update((loop.target, loop.iter))
+            return
+        self.edits.replace(
+            (self._start(loop.target), self._end(loop.iter)), f"{index}, {name} in enumerate(self.{site.attribute})"
+        )
+        self.gone.update((loop.target, loop.iter))
+        self._lengths(loop, site)
+
+    def _lengths(self, loop: ast.For, site: Site) -> None:
+        """`len(self.features)` of the sequence that the loop ran over is the length of the list."""
+        sequence = loop.iter.args[0] if isinstance(loop.iter, ast.Call) and loop.iter.args else loop.iter
+        wanted = ast.unparse(sequence)
+        for node in ast.walk(loop):
+            match node:
+                case ast.Call(func=ast.Name(id="len"), args=[arg]) if ast.unparse(arg) == wanted:
+                    if not self._is_gone(node) and node is not loop.iter:
+                        self.edits.replace(arg, f"self.{site.attribute}")
+                        self.gone.add(arg)
+
+    def _free_name(self, name: str, function: ast.FunctionDef, site: Site) -> str:
+        taken = {n.id for n in ast.walk(function) if isinstance(n, ast.Name)} - {site.alias}
+        taken |= {a.arg for a in ast.walk(function) if isinstance(a, ast.arg)}
+        while name in taken:
+            name += "_"
+        return name
+
+    def _zipped(self, function: ast.FunctionDef, loop: ast.For, sites: list[Site], read: set[str]) -> None:
+        lists = list(dict.fromkeys(site.attribute for site in sites))
+        names = {attribute: self._free_name(singular(attribute), function, sites[0]) for attribute in lists}
+        for site in sites:
+            self._element(function, loop, site, names[site.attribute])
+        targets, iterables = [names[a] for a in lists], [f"self.{a}" for a in lists]
+        if self._target_names(loop) & read:
+            targets.insert(0, self.edits.render(loop.target))
+            iterables.insert(0, self.edits.render(loop.iter))
+        self.edits.replace(
+            (self._start(loop.target), self._end(loop.iter)), f"{', '.join(targets)} in zip({', '.join(iterables)})"
+        )
+        self.gone.update((loop.target, loop.iter))
+
+    def _iterators(self, function: ast.FunctionDef, loop: ast.For, sites: list[Site]) -> None:
+        """Layers made under conditions or in inner loops are taken one by one, in the order in which they were made."""
+        if self._flattens(loop, sites):
+            self._flat(function, loop, sites[0])
+            return
+        for attribute in dict.fromkeys(site.attribute for site in sites):
+            local = self._free_name(attribute, function, sites[0])
+            self.edits.insert_before(loop, f"{local} = iter(self.{attribute})")
+            for site in sites:
+                if site.attribute == attribute:
+                    self._element(function, loop, site, f"next({local})")
+
+    def _flattens(self, loop: ast.For, sites: list[Site]) -> bool:
+        """Whether nested loops do nothing but make one layer and call it."""
+        if len(sites) != 1 or len({id(x) for x in sites[0].loops}) < 2:
+            return False
+        current: ast.For = loop
+        while True:
+            rest = [s for s in current.body if s not in self.moved]
+            if self._target_names(current) & self._names_read(loop, sites):
+                return False
+            if len(rest) == 1 and isinstance(rest[0], ast.For):
+                current = rest[0]
+                continue
+            return sites[0].statement in current.body
+
+    def _flat(self, function: ast.FunctionDef, loop: ast.For, site: Site) -> None:
+        innermost = [each for each in site.loops if isinstance(each, ast.For)][-1]
+        name = self._free_name(singular(site.attribute), function, site)
+        self._element(function, loop, site, name)
+        self._dead_statements(function)
+        body = [s for s in innermost.body if s not in self.gone]
+        indent = self.edits.source.line_indent(self._start(loop))
+        unit = self.edits.source.indent_unit
+        from ..edits import move
+
+        start, end = self._start(body[0]), self._end(body[-1])
+        old = self.edits.source.line_indent(start)
+        text = move(self.edits.render((start, end)), old, indent + unit)
+        self.edits.replace(loop, f"for {name} in self.{site.attribute}:\n{indent}{unit}{text.lstrip()}")
+        self.gone.add(loop)
+
+    def _element(self, function: ast.FunctionDef, loop: ast.For, site: Site, text: str) -> None:
+        """What the site made on this turn of the loop."""
+        if site.variable is not None:
+            read = f"{text}[...]" if site.variable.kind != "rng" else text
+            self.edits.replace(site.node, read)
+            self.gone.add(site.node)
+            return
+        if site.alias is None:
+            if site.rule is not None and site.rule.inline:
+                self._inline(site, text)
+                return
+            self.edits.replace(site.node, text)
+            self.gone.add(site.node)
+            return
+        self.edits.delete_statement(site.statement)
+        self.gone.add(site.statement)
+        for name in ast.walk(loop):
+            if isinstance(name, ast.Name) and name.id == site.alias and isinstance(name.ctx, ast.Load):
+                if name.id != text and not self._is_gone(name):
+                    self.edits.replace(name, text)
+
+    def _start(self, node: ast.AST) -> int:
+        return self.edits.source.span(node)[0]
+
+    def _end(self, node: ast.AST) -> int:
+        return self.edits.source.span(node)[1]
+
+    # ---- calls ------------------------------------------------------------------------------------
+
+    def _calls(self, function: ast.FunctionDef) -> None:
+        """Arguments of calls of layers and modules: flags go, others are renamed."""
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and node in self.facts.used and not self._is_gone(node):
+                use = self.facts.used[node][-1]
+                if use.method == "__call__" or isinstance(use.target, Object):
+                    self._call(node, use)
+
+    def _call(self, node: ast.Call, use: Used) -> None:
+        if isinstance(use.target, LayerObject):
+            if not use.target.rule.inline:
+                self._layer_call(node, use, use.target)
+            return
+        child = self.models.get(use.target.cls.node)
+        if child is None:
+            return
+        modes = child.modes.get(use.method, {})
+        method = classes.method(use.target.cls, use.method)
+        names = [a.arg for a in method.node.args.args][1:] if method is not None else []
+        dropped = [arg for place, arg in enumerate(node.args) if place < len(names) and names[place] in modes]
+        for arg in [*dropped, *[k for k in node.keywords if k.arg in modes]]:
+            self.edits.remove_item(node, arg)
+            self.gone.add(arg)
+
+    def _layer_call(self, node: ast.Call, use: Used, layer: LayerObject) -> None:
+        rule = layer.rule
+        seen = use_of(self.interp, rule, layer.arguments, use.args, use.kwargs)
+        for place, arg in enumerate(node.args):
+            if isinstance(arg, ast.Starred) or place >= len(rule.inputs):
+                continue
+            self._call_argument(node, arg, arg, rule.inputs[place], rule.call, seen)
+        for keyword in node.keywords:
+            if keyword.arg is not None:
+                self._call_argument(node, keyword, keyword.value, keyword.arg, rule.call, seen)
+
+    def _call_argument(
+        self,
+        call: ast.Call,
+        item: ast.expr | ast.keyword,
+        value: ast.expr,
+        name: str,
+        table: Mapping[str, object],
+        use: Use,
+    ) -> None:
+        match table.get(name):
+            case Mode() as mode:
+                self._mode_argument(call, item, value, name, mode)
+            case Drop():
+                self.edits.remove_item(call, item)
+                self.gone.add(item)
+            case Refuse(message=message, help=help):
+                raise CannotMove(value, message, help)
+            case To(name=target, write=write):
+                self._renamed_argument(item, value, name, target, write, use)
+
+    def _renamed_argument(
+        self, item: ast.expr | ast.keyword, value: ast.expr, name: str, target: str, write: object, use: Use
+    ) -> None:
+        text = self.edits.render(value)
+        if callable(write):
+            text = write(Written(text, use.inputs.get(name), use)) or text
+        if target != name or callable(write):
+            self.edits.replace(item, f"{target}={text}" if isinstance(item, ast.keyword) or target != name else text)
+
+    def _mode_argument(
+        self, call: ast.Call, item: ast.expr | ast.keyword, value: ast.expr, name: str, mode: Mode
+    ) -> None:
+        if self.flags.is_mode(value) or mode.target is None or (isinstance(value, ast.Constant) and value.value is None):
+            self.edits.remove_item(call, item)
+            self.gone.add(item)
+            return
+        if name == mode.target and not mode.negated and isinstance(item, ast.keyword):
+            return
+        text = self.edits.render(value)
+        if mode.negated:
+            text = _negation(value, text)
+        self.edits.replace(item, f"{mode.target}={text}")
+
+    # ---- flags and dead code -------------------------------------------------------------------------
+
+    def _guards(self, function: ast.FunctionDef) -> None:
+        """Tests whose outcome is now known, or that only asked for a mode that goes."""
+        for node in list(walk_own(function)):
+            if isinstance(node, ast.If) and not self._is_gone(node):
+                outcome = simplify(node.test, self.known, self.edits)
+                if outcome is True:
+                    self._unwrap(node, node.body)
+                elif outcome is False:
+                    self._unwrap(node, node.orelse)
+                elif isinstance(outcome, str):
+                    self.edits.replace(node.test, outcome)
+            elif isinstance(node, ast.IfExp) and not self._is_gone(node):
+                outcome = simplify(node.test, self.known, self.edits)
+                if isinstance(outcome, bool):
+                    self.edits.replace(node, self.edits.render(node.body if outcome else node.orelse))
+                    self.gone.add(node.orelse if outcome else node.body)
+                    self.gone.add(node.test)
+
+    def _unwrap(self, node: ast.If, body: Sequence[ast.stmt]) -> None:
+        """Replaces an `if` by one of its branches."""
+        self.gone.add(node.test)
+        if not body:
+            self.edits.delete_statement(node)
+            self.gone.add(node)
+            return
+        from ..edits import move
+
+        source = self.edits.source
+        start, end = source.span(body[0])[0], source.span(body[-1])[1]
+        text = move(self.edits.render((start, end)), source.line_indent(start), source.line_indent(source.span(node)[0]))
+        self.edits.replace(node, text.lstrip())
+
+    def _flag_parameters(self, function: ast.FunctionDef) -> None:
+        names = self.flags.parameters.get(function, {})
+        spec = function.args
+        for parameter in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]:
+            if parameter.arg in names:
+                self.edits.remove_item(function, parameter)
+                self.gone.add(parameter)
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign) and not self._is_gone(node) and self._only_mode(node):
+                self.edits.delete_statement(node)
+                self.gone.add(node)
+
+    def _only_mode(self, node: ast.Assign) -> bool:
+        return isinstance(node.value, ast.Call) and self.flags.is_mode(node.value)
+
+    def _dead_statements(self, function: ast.FunctionDef) -> None:
+        """Assignments that only fed what has moved to the constructor go."""
+        changed = True
+        while changed:
+            changed = False
+            loads = self._loads(function)
+            for node in ast.walk(function):
+                if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and not self._is_gone(node):
+                    names = _bound_names(node)
+                    if names and not names & loads and self._fed_only_moved(function, names) and self._pure(node):
+                        self.edits.delete_statement(node, with_comments=node in self.moved)
+                        self.gone.add(node)
+                        changed = True
+                elif isinstance(node, ast.If) and not self._is_gone(node) and self._emptied(node):
+                    self.edits.delete_statement(node)
+                    self.gone.add(node)
+                    changed = True
+
+    def _emptied(self, node: ast.If) -> bool:
+        """Whether all that an `if` did has moved to the constructor."""
+        statements = [*node.body, *node.orelse]
+        return bool(statements) and all(s in self.gone for s in statements) and any(s in self.moved for s in statements)
+
+    def _pure(self, node: ast.stmt) -> bool:
+        """Whether a statement does nothing but bind names."""
+        value = getattr(node, "value", None)
+        return value is not None and not any(
+            isinstance(inner, ast.Await | ast.Yield | ast.NamedExpr) for inner in ast.walk(value)
+        )
+
+    def _loads(self, function: ast.FunctionDef) -> set[str]:
+        return {
+            node.id
+            for node in ast.walk(function)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and not self._is_gone(node)
+        }
+
+    def _fed_only_moved(self, function: ast.FunctionDef, names: set[str]) -> bool:
+        """Whether the names were read before, by something that is gone: unused names of the user's own stay."""
+        return any(
+            isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load)
+            for node in ast.walk(function)
+        )
+
+    def _is_gone(self, node: ast.AST) -> bool:
+        current: ast.AST | None = node
+        while current is not None and not isinstance(current, ast.Module):
+            if current in self.gone or current in self.flags.dropped_loads:
+                return True
+            current = self.parents.get(current)
+        return False
+
+
+def _negation(value: ast.expr, text: str) -> str:
+    if isinstance(value, ast.Constant) and isinstance(value.value, bool):
+        return str(not value.value)
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not):
+        return text.removeprefix("not ").strip()
+    return f"not {text}" if isinstance(value, ast.Name | ast.Attribute | ast.Call) else f"not ({text})"
+
+
+def _bound_names(node: ast.stmt) -> set[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]  # type: ignore[attr-defined]
+    if any(isinstance(inner, ast.Attribute | ast.Subscript) for target in targets for inner in ast.walk(target)):
+        return set()
+    return {inner.id for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name)} - {"_"}
+

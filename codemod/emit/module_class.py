@@ -1,0 +1,670 @@
+"""Rewrites one module class in place: fields become a constructor, sites attributes, the base nnx.Module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..edits import Edits, dedent_block
+from ..model.module import AddedParameter, ModuleModel, VariablePath
+from ..model.sites import Comprehension, Site, find, literal_name
+from ..model.study import Study
+from ..shapes import classes
+from ..shapes.dims import Choice, Dim, Origin
+from ..shapes.interpreter import Environment, Interpreter
+from ..shapes.values import Class, External, Object, Partial, as_dim
+from . import layout, names
+from .construct import Constructor
+from .flags import Flags, decide
+from .init_body import InitBody
+from .method_edits import MethodEdits
+from .sizes import SizeNames
+from .transport import CannotMove, Scope, Transport, scope_of
+from .variables import KNOWN_COLLECTIONS, VariableWriter
+
+
+@dataclass
+class FileNames:
+    """How a file writes qualified names: `nnx.Linear`, `jnp`."""
+
+    target: Callable[[str], str]
+    rewrite: Callable[[ast.AST], str | None]
+    numpy: str = "jnp"
+
+
+@dataclass
+class Emitted:
+    """What the rewrite of a class adds to its file."""
+
+    model: ModuleModel
+    variable_classes: dict[str, str]  # collection -> class name
+    helpers: set[str]
+
+
+@dataclass
+class ClassEmitter:
+    """Rewrites one class. Raises Declined, with nothing recorded in `edits`, where it cannot."""
+
+    interp: Interpreter
+    study: Study
+    edits: Edits
+    file_names: FileNames
+    models: Mapping[ast.AST, ModuleModel]
+    limit: int
+    keep_flags: bool = False
+    variable_classes: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.cls = self.study.cls
+        self.source = self.edits.source
+        self.sites = find(self.study, self.source.parents)
+        self._refuse_other_sites()
+        self._name_sites()
+        self.flags = (
+            Flags() if self.keep_flags else decide(self.study, self.sites, self.models, self.source.parents)
+        )
+        self.writer = VariableWriter(
+            self.transport_factory(lambda name, origin: name), self.study.framework, dict(self.variable_classes)
+        )
+        self.writer.numpy = self.file_names.numpy
+
+    # ---- the whole ----------------------------------------------------------------------------------
+
+    def emit(self) -> Emitted:
+        """Records all edits of the class; returns how it looks from outside."""
+        draft = SizeNames(self.interp.symbols, self.study, draft=True)
+        self._write_body(draft)  # to see which sizes are needed
+        sizes = SizeNames(self.interp.symbols, self.study, needs=self.transport.needs.symbols)
+        body = self._write_body(sizes)
+        model = self._model(sizes)
+        moved = self.body.moved
+        changes = self._method_edits(moved)
+        for function in self._functions():
+            if function.name not in ("setup", "__init__"):
+                changes.run(function)
+        self._class_edits(body, sizes)
+        model.takes_rngs = self.takes_rngs
+        return Emitted(model, self.writer.classes, self.constructor.helpers | self.writer.helpers)
+
+    def transport_factory(self, name_symbol: Callable[[str, Origin], str]) -> Transport:
+        return Transport(
+            self.source,
+            self.study.facts,
+            self.interp.symbols,
+            self._field_names(),
+            self.file_names.rewrite,
+            name_symbol,
+        )
+
+    def _field_names(self) -> dict[str, str]:
+        if self.study.framework == "linen":
+            return {f.name: f.name for f in classes.fields(self.cls)}
+        return self._plain_assignments()
+
+    def _plain_assignments(self) -> dict[str, str]:
+        """Haiku: attributes that `__init__` sets to one of its parameters as it is."""
+        initialiser = self._own("__init__")
+        if initialiser is None:
+            return {}
+        parameters = {a.arg for a in [*initialiser.args.args, *initialiser.args.kwonlyargs]}
+        found = {}
+        for statement in initialiser.body:
+            match statement:
+                case ast.Assign(
+                    targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=ast.Name(id=parameter)
+                ) if parameter in parameters:
+                    found[name] = parameter
+                case ast.AnnAssign(
+                    target=ast.Attribute(value=ast.Name(id="self"), attr=name), value=ast.Name(id=parameter)
+                ) if parameter in parameters:
+                    found[name] = parameter
+        return found
+
+    def _own(self, name: str) -> ast.FunctionDef | None:
+        return next((f for f in self._functions() if f.name == name), None)
+
+    def _functions(self) -> list[ast.FunctionDef]:
+        return [node for node in self.cls.node.body if isinstance(node, ast.FunctionDef)]
+
+    # ---- what cannot be written ------------------------------------------------------------------------
+
+    def _refuse_other_sites(self) -> None:
+        for site in self.sites:
+            if isinstance(site.value, Object) and site.value.cls.node not in self.models:
+                raise CannotMove(
+                    site.node,
+                    f"`{site.value.cls.name}` is not rewritten",
+                    "it has a diagnostic of its own; this class follows once that is solved",
+                )
+            if isinstance(site.function, ast.Lambda):
+                raise CannotMove(site.node, "a layer is made in a lambda", "make it in the method itself")
+            if any(isinstance(loop, ast.While) for loop in site.loops):
+                raise CannotMove(site.node, "a layer is made in a while loop", "make the layers in a `for` loop")
+
+    # ---- names ------------------------------------------------------------------------------------------
+
+    def _name_sites(self) -> None:
+        taken = {f.name for f in self._functions()} | set(self._field_names())
+        groups: dict[str, list[Site]] = {}
+        chosen: list[tuple[Site, str, bool]] = []
+        for site in self.sites:
+            base, fixed = self._base_name(site)
+            chosen.append((site, base, fixed))
+        fixed_names = {base for _, base, fixed in chosen if fixed}
+        fields = set(self._field_names()) - fixed_names
+        for site, base, fixed in chosen:
+            if fixed:
+                site.attribute = base
+            else:
+                groups.setdefault(base, []).append(site)
+        for base, sites in groups.items():
+            numbered = names.numbered([base] * len(sites), taken | fixed_names | fields)
+            for site, name in zip(sites, numbered, strict=True):
+                site.attribute = name
+
+    def _base_name(self, site: Site) -> tuple[str, bool]:
+        """The attribute name of a site and whether it is given by the source."""
+        if site.own_attribute is not None:
+            return site.own_attribute, True
+        literal = literal_name(site)
+        many = bool(site.loops)
+        if site.variable is not None and site.variable.kind == "rng":
+            return ("rngs" if self.study.framework == "haiku" else f"{site.variable.name or 'params'}_rng"), True
+        if literal is not None and literal.isidentifier():
+            return (names.plural(literal) if many else literal), True
+        if isinstance(site.explicit, ast.JoinedStr):
+            parts = [p.value if isinstance(p, ast.Constant) else None for p in site.explicit.values]
+            stem = names.stem(parts)
+            if stem:
+                return stem, True
+        if site.alias is not None:
+            return (names.plural(site.alias) if many and not self._holds_list(site) else site.alias), True
+        return (names.plural(self._kind_name(site)) if many else self._kind_name(site)), False
+
+    @staticmethod
+    def _holds_list(site: Site) -> bool:
+        return any(isinstance(loop, Comprehension) for loop in site.loops)
+
+    def _kind_name(self, site: Site) -> str:
+        if site.rule is not None:
+            return site.rule.attribute
+        if isinstance(site.value, Object):
+            return names.snake(site.value.cls.name)
+        return "variable"
+
+    # ---- the constructor ----------------------------------------------------------------------------------
+
+    def _write_body(self, sizes: SizeNames) -> list[str]:
+        previous = getattr(self, "transport", None)
+        self.transport = self.transport_factory(sizes.text(self._choice))
+        if previous is not None:
+            self.transport.needs.statements.update(previous.needs.statements)
+        self.sizes = sizes
+        self.writer.transport = self.transport
+        self.writer.uses_rngs = False
+        self.writer.streams.clear()
+        self.constructor = Constructor(
+            self.interp, self.transport, self.file_names.target, self._size_of, self.flags.is_mode
+        )
+        unit = self.source.indent_unit
+        indent = self.source.line_indent(self.source.span(self.cls.node)[0]) + unit * 2
+        self.body = InitBody(
+            self.transport,
+            self.constructor,
+            self.writer,
+            self.sites,
+            self._child,
+            unit,
+            self.limit,
+            indent,
+            sizes.running,
+            self._keep,
+            self._known_test,
+        )
+        self.body.rngs_bound = self._local_partials()
+        self.scopes = {function: scope_of(function) for function in self._functions()}
+        lines: list[str] = []
+        for function in self._constructing():
+            whole = function.name in ("setup", "__init__")
+            lines += self.body.method(function, self.scopes[function], whole)
+        return lines
+
+    def _constructing(self) -> list[ast.FunctionDef]:
+        """The functions that make something, in the order in which that happens."""
+        order: dict[ast.FunctionDef, None] = {}
+        for name in ("__init__", "setup"):
+            function = self._own(name)
+            if function is not None:
+                order.setdefault(function)
+        for site in self.sites:
+            if isinstance(site.function, ast.FunctionDef):
+                if site.function not in self._functions():
+                    raise CannotMove(site.node, "a layer is made in a nested function", "make it in the method itself")
+                order.setdefault(site.function)
+        return list(order)
+
+    def _local_partials(self) -> set[str]:
+        """Locals that hold a partial of a layer and are only called: they bind `rngs=rngs`."""
+        return {site.node.func.id for site in self.sites if isinstance(site.node.func, ast.Name) and self._is_partial(site)}
+
+    def _is_partial(self, site: Site) -> bool:
+        return isinstance(self.study.facts.value(site.node.func), Partial)
+
+    def _keep(self, statement: ast.stmt) -> bool:
+        """Which statements of `setup` or `__init__` stay as they are."""
+        match statement:
+            case ast.Expr(value=ast.Constant()):
+                return False
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="super"))))):
+                return False
+            case ast.Pass():
+                return False
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)]):
+                return name not in self._plain_assignments()
+        return True
+
+    def _known_test(self, test: ast.expr) -> bool | None:
+        """Tests on flags that go, and on being initialised, have a known outcome."""
+        if self.flags.is_mode(test):
+            return True
+        match test:
+            case ast.Call(func=ast.Attribute(attr="is_initializing")):
+                return False
+            case ast.Name():
+                assigned = self._assigned_call(test)
+                if assigned == "is_initializing":
+                    return False
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                inner = self._known_test(operand)
+                return None if inner is None else not inner
+        return None
+
+    def _assigned_call(self, name: ast.Name) -> str | None:
+        for function in self._functions():
+            for node in ast.walk(function):
+                match node:
+                    case ast.Assign(
+                        targets=[ast.Name(id=target)], value=ast.Call(func=ast.Attribute(attr=attribute))
+                    ) if target == name.id and any(inner is name for inner in ast.walk(function)):
+                        return attribute
+        return None
+
+    def _child(self, site: Site) -> ModuleModel | None:
+        return self.models.get(site.value.cls.node) if isinstance(site.value, Object) else None
+
+    def _size_of(self, site: Site, added: AddedParameter) -> Dim | None:
+        """The value of a child's size parameter at a site: its expression on the arguments of the child's call."""
+        found: Dim | None = None
+        for use in site.uses:
+            if use.method != added.method or not isinstance(use.target, Object):
+                continue
+            dim = argument_size(self.interp, use.target.cls, added, use.args, use.kwargs)
+            if dim is not None:
+                found = dim
+        return found
+
+    def _choice(self, origin: Origin, name: str) -> str | None:
+        """The text of a size that depends on a branch."""
+        if not isinstance(origin, Choice) or name not in self.study.facts.choices:
+            return None
+        node = origin.node
+        if not isinstance(node, ast.If | ast.IfExp):
+            return None
+        function = next((f for f in self._functions() if any(inner is node for inner in ast.walk(f))), None)
+        if function is None:
+            return None
+        test = self.transport.expression(node.test, scope_of(function))
+        left, right = self.study.facts.choices[name]
+        return f"({self.transport.size(left, node)} if {test} else {self.transport.size(right, node)})"
+
+    # ---- edits of the class -----------------------------------------------------------------------------
+
+    def _method_edits(self, moved: set[ast.stmt]) -> MethodEdits:
+        return MethodEdits(
+            self.interp,
+            self.edits,
+            self.study.facts,
+            self.sites,
+            self.flags,
+            self.models,
+            moved,
+            self.source.parents,
+            self.study.framework,
+            self._variable_text,
+            self._known_test,
+        )
+
+    def _variable_text(self, site: Site) -> str:
+        assert site.variable is not None
+        if site.variable.kind == "rng":
+            return "self.rngs()" if self.study.framework == "haiku" else f"self.{site.attribute}()"
+        return f"self.{site.attribute}[...]"
+
+    def _class_edits(self, body: list[str], sizes: SizeNames) -> None:
+        node = self.cls.node
+        self._bases()
+        for function in self._functions():
+            for decorator in function.decorator_list:
+                if ast.unparse(decorator).split(".")[-1] in ("compact", "nowrap"):
+                    self.edits.remove_item(function, decorator)
+        stored = self._stored()
+        lines = stored + body
+        signature = self._signature(sizes, lines)
+        place = self._own("setup") or self._own("__init__")
+        for statement in node.body:
+            if isinstance(statement, ast.AnnAssign) and self.study.framework == "linen" and self._is_field(statement):
+                self.edits.delete_statement(statement, with_comments=True)
+        if not signature:
+            if place is not None:
+                self.edits.delete_statement(place)
+            return
+        docstring = self._docstring(place)
+        text = "\n".join([signature, *docstring, *(lines or [self._indent(2) + "pass"])])
+        self._place(place, text)
+
+    def _docstring(self, place: ast.FunctionDef | None) -> list[str]:
+        if place is not None and place.name == "__init__" and ast.get_docstring(place) is not None:
+            return [self._indent(2) + self.source.segment(place.body[0])]
+        return []
+
+    def _indent(self, depth: int) -> str:
+        return self.source.line_indent(self.source.span(self.cls.node)[0]) + self.source.indent_unit * depth
+
+    def _place(self, place: ast.FunctionDef | None, text: str) -> None:
+        """Puts `__init__` where setup or `__init__` was, else before the first method."""
+        if place is not None:
+            start = self.source.span(place, decorators=True)[0]
+            self.edits.replace((start, self.source.span(place)[1]), text.lstrip())
+            return
+        members = [s for s in self.cls.node.body if not self._is_field_statement(s)]
+        first = next((s for s in members if isinstance(s, ast.FunctionDef)), None)
+        if first is None:
+            last = self.cls.node.body[-1]
+            self.edits.insert_after(last, dedent_block(text))
+            return
+        self.edits.insert_before(first, dedent_block(text) + "\n\n")
+
+    def _is_field_statement(self, statement: ast.stmt) -> bool:
+        return isinstance(statement, ast.AnnAssign) and self._is_field(statement)
+
+    def _is_field(self, statement: ast.AnnAssign) -> bool:
+        return any(f.statement is statement for f in classes.fields(self.cls))
+
+    def _bases(self) -> None:
+        for base in self.cls.node.bases:
+            value = self.interp.evaluate(base, self.cls.environment.parent or self.cls.environment)
+            if isinstance(value, External) and self.interp.rules.is_framework(value.name):
+                self.edits.replace(base, self.file_names.target("flax.nnx.Module"))
+        for keyword in self.cls.node.keywords:
+            if keyword.arg == "kw_only":
+                self.edits.remove_item(self.cls.node, keyword)
+
+    def _stored(self) -> list[str]:
+        """`self.x = x` for each field that a method still reads."""
+        read = self._attributes_read()
+        indent = self._indent(2)
+        lines = []
+        for attribute, parameter in self._field_names().items():
+            if attribute in read and attribute not in self.flags.fields:
+                lines.append(f"{indent}self.{attribute} = {self._storable(attribute, parameter)}")
+        return lines
+
+    def _storable(self, attribute: str, parameter: str) -> str:
+        """A stored list would make the graph definition unhashable: a sequence is stored as a tuple."""
+        declared = next((f for f in classes.fields(self.cls) if f.name == attribute), None)
+        written = ast.unparse(declared.annotation) if declared is not None else ""
+        if written.startswith(("Sequence[", "List[", "list[", "typing.Sequence", "Iterable[")):
+            return f"tuple({parameter})"
+        return parameter
+
+    def _attributes_read(self) -> set[str]:
+        """The attributes of `self` that the edited methods read."""
+        read: set[str] = set()
+        for function in self._functions():
+            if function.name in ("setup", "__init__"):
+                continue
+            text = self.edits.render((self.source.span(function)[0], self.source.span(function)[1]))
+                try:
+                tree = ast.parse(dedent_block(self.source.line_indent(self.source.span(function)[0]) + text))
+            except SyntaxError:
+                continue
+            read |= {
+                n.attr
+                for n in ast.walk(tree)
+                if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "self"
+            }
+        return read
+
+    def _signature(self, sizes: SizeNames, lines: Sequence[str]) -> str:
+        """`def __init__(self, ...):`, empty where the class needs no constructor."""
+        uses_rngs = any("rngs" in line for line in lines) or self._uses_child_rngs(lines)
+        self.takes_rngs = uses_rngs
+        params: list[tuple[str, str]] = [("self", "")]
+        added = sizes.parameters()
+        params += [(f"{a.name}: int", "") for a in added if not a.keyword_only]
+        fields = self._field_parameters()
+        required = [f for f in fields if not f[2]]
+        params += [(text, comment) for text, comment, keyword_only in required]
+        keyword_only = [f for f in fields if f[2]]
+        tail = [(text, comment) for text, comment, _ in keyword_only]
+        tail += [(f"{a.name}: int | None = None", "") for a in added if a.keyword_only]
+        if uses_rngs:
+            tail.append((f"rngs: {self.file_names.target('flax.nnx.Rngs')}", ""))
+        if tail and self._vararg() is None:
+            tail.insert(0, ("*", ""))
+        params += tail
+        if len(params) == 1 and not lines:
+            return ""
+        returns = None
+        own = self._own("__init__")
+        if own is not None and own.returns is not None:
+            returns = self.source.segment(own.returns)
+        indent = self._indent(1)
+        return layout.signature(
+            "__init__",
+            [text for text, _ in params],
+            returns,
+            indent=indent,
+            unit=self.source.indent_unit,
+            limit=self.limit,
+            comments=[comment for _, comment in params],
+        )
+
+    def _vararg(self) -> ast.arg | None:
+        own = self._own("__init__")
+        return own.args.vararg if own is not None else None
+
+    def _uses_child_rngs(self, lines: Sequence[str]) -> bool:
+        return any("rngs=rngs" in line for line in lines)
+
+    def _field_parameters(self) -> list[tuple[str, str, bool]]:
+        """Text, comment and keyword-onlyness of each field's parameter."""
+        if self.study.framework == "haiku":
+            return self._haiku_parameters()
+        found = []
+        for declared in classes.fields(self.cls):
+            if declared.name in self.flags.fields or declared.name in ("name", "parent"):
+                continue
+            source = declared.owner.module.source
+            text = f"{declared.name}: {self._rewritten(declared.annotation, source)}"
+            if declared.default is not None:
+                text += f" = {self._default_text(declared)}"
+            comment = self._field_comment(declared.statement) if declared.owner is self.cls else ""
+            found.append((text, comment, declared.keyword_only))
+        return found
+
+    def _default_text(self, declared: classes.Field) -> str:
+        assert declared.default is not None
+        match declared.default:
+            case ast.Call(keywords=keywords) if ast.unparse(declared.default.func).split(".")[-1] == "field":
+                for keyword in keywords:
+                    if keyword.arg == "default":
+                        return self._rewritten(keyword.value, declared.owner.module.source)
+                    if keyword.arg == "default_factory":
+                        raise CannotMove(
+                            declared.default,
+                            f"field `{declared.name}` has a default factory",
+                            "give the field a plain default",
+                        )
+        return self._rewritten(declared.default, declared.owner.module.source)
+
+    def _rewritten(self, node: ast.expr, source: object) -> str:
+        """An annotation or default with the names in it rewritten."""
+        if source is not self.source:
+            return ast.unparse(node)
+        return self.transport_factory(lambda n, o: n).expression(node, Scope(self.cls.node, set(), {}, {}))
+
+    def _field_comment(self, statement: ast.AnnAssign) -> str:
+        start, end = self.source.span(statement)
+        line_end = self.source.text.find("\n", end)
+        trailing = self.source.text[end : line_end if line_end >= 0 else None].strip()
+        above: list[str] = []
+        at = self.source.line_start(start)
+        for line in reversed(self.source.text[:at].split("\n")[:-1]):
+            if not line.strip().startswith("#"):
+                break
+            above.append(line.strip())
+        parts = [*above[::-1], *([trailing] if trailing.startswith("#") else [])]
+        return "\n".join(parts) if above else (trailing if trailing.startswith("#") else "")
+
+    def _haiku_parameters(self) -> list[tuple[str, str, bool]]:
+        own = self._own("__init__")
+        if own is None:
+            return []
+        found: list[tuple[str, str, bool]] = []
+        spec = own.args
+        positional = [*spec.posonlyargs, *spec.args][1:]
+        defaults: list[ast.expr | None] = [None] * (len(positional) - len(spec.defaults))
+        defaults += list(spec.defaults)
+        for parameter, default in zip(positional, defaults, strict=True):
+            if parameter.arg != "name":
+                found.append((self._parameter_text(parameter, default), "", False))
+        if spec.vararg is not None:
+            found.append((f"*{self.source.segment(spec.vararg)}", "", False))
+        for parameter, keyword_default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
+            if parameter.arg != "name":
+                found.append((self._parameter_text(parameter, keyword_default), "", True))
+        return found
+
+    def _parameter_text(self, parameter: ast.arg, default: ast.expr | None) -> str:
+        text = parameter.arg
+        if parameter.annotation is not None:
+            text += f": {self._rewritten(parameter.annotation, self.source)}"
+        if default is not None:
+            spaced = " = " if parameter.annotation is not None else "="
+            text += spaced + self._rewritten(default, self.source)
+        return text
+
+    # ---- the model ----------------------------------------------------------------------------------------
+
+    def _model(self, sizes: SizeNames) -> ModuleModel:
+        model = ModuleModel(self.cls, self.study.framework, self.cls.name, self.cls.name, rewritten=True)
+        model.added = sizes.parameters()
+        for function, flags in self.flags.parameters.items():
+            assert isinstance(function, ast.FunctionDef)
+            model.modes[function.name] = dict(flags)
+            model.mode_defaults[function.name] = {name: _default_of(function, name) for name in flags}
+        model.field_modes = dict(self.flags.fields)
+        for site in self.sites:
+            self._describe_site(model, site)
+        return model
+
+    def _describe_site(self, model: ModuleModel, site: Site) -> None:
+        source_name = self._source_name(site)
+        text = site.attribute + ("[{i}]" if site.loops else "")
+        if site.variable is not None:
+            if site.variable.kind == "rng":
+                model.holds.add("RngState")
+                model.streams.add(site.variable.name or "default")
+                return
+            collection = site.variable.collection
+            if site.variable.kind != "param":
+                kind = KNOWN_COLLECTIONS.get(collection) or self.writer.classes.get(
+                    site.variable.name or "" if site.variable.kind == "state" else collection, "Variable"
+                )
+                model.holds.add(kind.removeprefix("nnx."))
+                model.collections[collection] = kind
+            name = site.variable.name or site.attribute
+            model.attributes[name] = text
+            model.variables.append(VariablePath(collection, (name,), (text,)))
+            return
+        model.attributes[source_name] = text
+        if site.rule is not None:
+            model.holds |= site.rule.holds
+            if "RngState" in site.rule.holds:
+                model.streams.add("dropout")
+            for variable in site.rule.variables:
+                model.variables.append(
+                    VariablePath(variable.collection, (source_name, variable.source), (text, variable.target), variable.layout)
+                )
+            return
+        child = self._child(site)
+        if child is not None:
+            model.children[source_name] = child
+            model.holds |= child.holds
+            model.streams |= child.streams
+            for path in child.variables:
+                model.variables.append(
+                    VariablePath(path.collection, (source_name, *path.source), (text, *path.target), path.layout)
+                )
+
+    def _source_name(self, site: Site) -> str:
+        """The name under which the original framework knows what the site makes."""
+        literal = literal_name(site)
+        if literal is not None:
+            return literal
+        if self.study.framework == "linen":
+            if site.own_attribute is not None:
+                return site.own_attribute + ("_{i}" if site.loops else "")
+            kind = site.rule.source.rsplit(".", 1)[-1] if site.rule else getattr(getattr(site.value, "cls", None), "name", "")
+            if isinstance(site.explicit, ast.JoinedStr):
+                return "".join(p.value if isinstance(p, ast.Constant) else "{i}" for p in site.explicit.values)  # type: ignore[misc]
+            return f"{kind}_" + ("{i}" if site.loops else str(self._place_of_kind(site)))
+        kind = site.rule.source.rsplit(".", 1)[-1] if site.rule else getattr(getattr(site.value, "cls", None), "name", "")
+        place = self._place_of_kind(site)
+        base = names.snake(kind)
+        if site.loops:
+            return base + "_{i}"
+        return base if place == 0 else f"{base}_{place}"
+
+    def _place_of_kind(self, site: Site) -> int:
+        same_kind = [s for s in self.sites if self._kind(s) == self._kind(site) and literal_name(s) is None]
+        same_kind = [s for s in same_kind if s.own_attribute is None or self.study.framework == "haiku"]
+        return same_kind.index(site) if site in same_kind else 0
+
+    @staticmethod
+    def _kind(site: Site) -> str:
+        if site.rule is not None:
+            return site.rule.source
+        return getattr(getattr(site.value, "cls", None), "name", "")
+
+
+def _default_of(function: ast.FunctionDef, name: str) -> bool | None:
+    spec = function.args
+    positional = [*spec.posonlyargs, *spec.args]
+    pairs = list(zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True))
+    pairs += [(a, d) for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None]
+    for parameter, default in pairs:
+        if parameter.arg == name and isinstance(default, ast.Constant) and isinstance(default.value, bool):
+            return default.value
+    return None
+
+
+def argument_size(
+    interp: Interpreter, cls: Class, added: AddedParameter, args: Sequence[object], kwargs: Mapping[str, object]
+) -> Dim | None:
+    """A size parameter's expression, evaluated on the arguments of one call."""
+    function = classes.method(cls, added.method)
+    if function is None:
+        return None
+    env = Environment(cls.module, None)
+    parameters = [a.arg for a in function.node.args.args][1:]
+    bound = {**dict(zip(parameters, args, strict=False)), **kwargs}
+    env.names.update({name: value for name, value in bound.items()})  # type: ignore[misc]
+    saved, interp.recording = interp.recording, False
+    try:
+        value = interp.evaluate(ast.parse(added.source, mode="eval").body, env)
+    finally:
+        interp.recording = saved
+    return as_dim(value)

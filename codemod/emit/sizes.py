@@ -1,0 +1,188 @@
+"""Names the sizes that a constructor needs: `in_features`, `in_height`, `context_features`, running variables."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+
+from ..model.module import AddedParameter
+from ..model.study import Study
+from ..shapes.dims import Choice, Expression, InputAxis, Origin, Running, Symbols, names
+from ..shapes.values import Array, as_dim
+
+_SPATIAL = {3: ("length",), 4: ("height", "width"), 5: ("depth", "height", "width")}
+
+
+class SizeNames:
+    """The text of each symbol in the constructor of one class."""
+
+    def __init__(
+        self, symbols: Symbols, study: Study, needs: Mapping[str, Origin] | None = None, draft: bool = False
+    ) -> None:
+        self.symbols = symbols
+        self.study = study
+        self.draft = draft
+        self.needed: dict[str, InputAxis] = {}
+        self._running: dict[str, str] = {}
+        if needs is not None:
+            self._collect(needs)
+            self._named = self._name_inputs()
+            self._name_running(needs)
+
+    # ---- which -----------------------------------------------------------------------------------------
+
+    def _collect(self, needs: Mapping[str, Origin]) -> None:
+        pending = dict(needs)
+        seen: set[str] = set()
+        while pending:
+            name, origin = pending.popitem()
+            if name in seen:
+                continue
+            seen.add(name)
+            if isinstance(origin, InputAxis):
+                self.needed[name] = origin
+            for dim in self._behind(name, origin):
+                pending.update(self.symbols.origins_of(dim))
+
+    def _behind(self, name: str, origin: Origin) -> list[object]:
+        facts = self.study.facts
+        if isinstance(origin, Running) and name in facts.running:
+            return [facts.running[name].initial, facts.running[name].update]
+        if isinstance(origin, Choice) and name in facts.choices:
+            return list(facts.choices[name])
+        return []
+
+    # ---- names -----------------------------------------------------------------------------------------
+
+    def _ordered(self) -> list[tuple[str, InputAxis]]:
+        """In the order of the arguments, and of the axes of each."""
+        parameters = [p for method in self.study.arguments.values() for p in method]
+
+        def key(item: tuple[str, InputAxis]) -> tuple[int, int, str, int]:
+            origin = item[1]
+            root = _root(origin.path)
+            methods = list(self.study.arguments)
+            place = parameters.index(root) if root in parameters else len(parameters)
+            return methods.index(origin.method) if origin.method in methods else 99, place, origin.path, origin.axis
+
+        return sorted(self.needed.items(), key=key)
+
+    def _name_inputs(self) -> dict[str, str]:
+        ordered = self._ordered()
+        features = [name for name, origin in ordered if _is_last(origin)]
+        paths = list(dict.fromkeys(origin.path for _, origin in ordered))
+        taken = set(self._field_names())
+        found: dict[str, str] = {}
+        for name, origin in ordered:
+            lone = len(features) <= 1 and len(paths) == 1
+            text = self._local_name(name) if not _is_last(origin) else None
+            text = text or _descriptive(origin, lone)
+            while text in taken or text in found.values():
+                text = f"{_word(origin.path)}_{text}" if not text.startswith(_word(origin.path)) else f"{text}_"
+            found[name] = text
+        return found
+
+    def _field_names(self) -> list[str]:
+        return [*self.study.root.arguments, *self.study.root.attributes]
+
+    def _local_name(self, symbol: str) -> str | None:
+        """The source's own word for an axis: `_, seq_len = tokens.shape`."""
+        for node, values in self.study.facts.values.items():
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id != "_":
+                dim = as_dim(values[-1])
+                if dim is not None and str(dim) == symbol and len(node.id) > 1:
+                    return node.id
+        return None
+
+    def _name_running(self, needs: Mapping[str, Origin]) -> None:
+        """A running size takes over the name of the input size that it starts from, where that is free by then."""
+        facts = self.study.facts
+        for symbol, fact in facts.running.items():
+            origin = self.symbols.origins.get(symbol)
+            if not isinstance(origin, Running):
+                continue
+            base = {-1: "in_features"}.get(fact.axis) or f"{_word(fact.name)}_size"
+            if fact.axis == -1 and self._base_is_input(fact.initial):
+                base = self._base_text(fact.initial) or base
+            self._running[symbol] = base
+
+    def _base_is_input(self, dim: object) -> bool:
+        return isinstance(self.symbols.origin(dim), InputAxis)
+
+    def _base_text(self, dim: object) -> str | None:
+        for name in names(self.symbols.resolve(dim)):
+            if name in self._named:
+                return self._named[name]
+        return None
+
+    # ---- answers -----------------------------------------------------------------------------------------
+
+    def running(self, symbol: str) -> str:
+        """The name of a running variable."""
+        return self._running.get(symbol, symbol)
+
+    def text(self, choice: Callable[[Origin, str], str | None]) -> Callable[[str, Origin], str]:
+        """How `Transport` writes a symbol."""
+
+        def write(name: str, origin: Origin) -> str:
+            match origin:
+                case InputAxis():
+                    return name if self.draft else self._named.get(name, name)
+                case Expression(text=text):
+                    return text
+                case Running():
+                    return self.running(name)
+                case Choice():
+                    return choice(origin, name) or name
+            return name
+
+        return write
+
+    def parameters(self) -> list[AddedParameter]:
+        """The constructor's new parameters."""
+        added = []
+        for name, origin in self._ordered():
+            axis = origin.axis - origin.rank if _is_last(origin) else origin.axis
+            optional = self._is_optional(origin)
+            added.append(
+                AddedParameter(
+                    self._named[name],
+                    f"{origin.path}.shape[{axis}]",
+                    origin.method,
+                    keyword_only=optional,
+                    optional=optional,
+                )
+            )
+        return added
+
+    def _is_optional(self, origin: InputAxis) -> bool:
+        value = self.study.arguments.get(origin.method, {}).get(_root(origin.path))
+        return isinstance(value, Array) and value.optional
+
+
+def _root(path: str) -> str:
+    return path.split(".")[0].split("[")[0]
+
+
+def _word(path: str) -> str:
+    """A path as one word: `batch['image']` is image, `x[0]` is x_0."""
+    parts = [part.strip("'\"] ") for part in path.replace(".", "[").split("[")]
+    last = parts[-1]
+    word = f"{parts[0]}_{last}" if last.isdigit() else last
+    return word if word.isidentifier() else parts[0]
+
+
+def _is_last(origin: InputAxis) -> bool:
+    return origin.axis == origin.rank - 1
+
+
+def _descriptive(origin: InputAxis, lone: bool) -> str:
+    prefix = "in" if lone else _word(origin.path)
+    if _is_last(origin):
+        return f"{prefix}_features"
+    words = _SPATIAL.get(origin.rank, ())
+    if 1 <= origin.axis <= len(words):
+        return f"{prefix}_{words[origin.axis - 1]}"
+    return f"{prefix}_batch" if origin.axis == 0 else f"{prefix}_size{origin.axis}"
+
+
