@@ -1,0 +1,211 @@
+"""Long calls and signatures broken over lines as black breaks them.
+
+First everything on one line; then what the brackets hold on one line of its own; then one item per line with a comma
+behind the last. Items that are still too long are broken in turn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from ..blocks import strings
+
+_OPEN, _CLOSE = "([{", ")]}"
+_CLAUSE = re.compile(r"(?<=\s)(?:async for|for|if)\s")
+# Brackets around less than this are not worth a line.
+_SHORT = 8
+
+
+@dataclass(frozen=True)
+class Comments:
+    """The comments of a parameter, `#` included: those on lines above it and the one behind it."""
+
+    above: Sequence[str] = ()
+    behind: str = ""
+
+
+@dataclass(frozen=True)
+class _Page:
+    """How much room there is: one step of indentation, and the longest line."""
+
+    unit: str
+    limit: int
+
+    def fits(self, line: str) -> bool:
+        return len(line) <= self.limit and "\n" not in line
+
+
+def call(
+    head: str,
+    args: Sequence[str],
+    *,
+    indent: str,
+    unit: str,
+    limit: int,
+    prefix: str = "",
+    suffix: str = "",
+) -> str:
+    """`prefix + head(args) + suffix` as it stands on a line indented by `indent`.
+
+    The first line comes without its indentation, the others with theirs. `limit` is the longest line in characters.
+    """
+    joined = ", ".join(args)
+    pieces = _Pieces(f"{prefix}{head}(", joined, f"){suffix}", list(args))
+    return "\n".join(_broken(pieces, indent, _Page(unit, limit)))
+
+
+def expression(
+    text: str, *, indent: str, unit: str, limit: int, prefix: str = "", suffix: str = ""
+) -> str:
+    """`prefix + text + suffix` for any expression, broken at its last brackets; first line without indentation."""
+    return "\n".join(_lines(prefix, text, suffix, indent, _Page(unit, limit)))
+
+
+def signature(
+    name: str,
+    params: Sequence[str],
+    returns: str | None = None,
+    *,
+    indent: str,
+    unit: str,
+    limit: int,
+    comments: Mapping[int, Comments] | None = None,
+) -> str:
+    """`def name(params) -> returns:` as it stands on a line indented by `indent`, first line without indentation.
+
+    `comments` are those of the parameters by their index; with any, each parameter has a line.
+    """
+    tail = f") -> {returns}:" if returns else "):"
+    noted = {index: note for index, note in (comments or {}).items() if note.above or note.behind}
+    pieces = _Pieces(f"def {name}(", ", ".join(params), tail, list(params), noted)
+    return "\n".join(_broken(pieces, indent, _Page(unit, limit)))
+
+
+# ---- breaking ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """A line in three parts: up to an opening bracket, what the brackets hold, and the rest.
+
+    `items` are the parts of the middle between commas; empty when it has none.
+    """
+
+    head: str
+    body: str
+    tail: str
+    items: list[str]
+    comments: Mapping[int, Comments] = field(default_factory=dict)
+
+
+def _broken(pieces: _Pieces, indent: str, page: _Page) -> list[str]:
+    """The lines of three parts, the first without indentation."""
+    whole = pieces.head + pieces.body + pieces.tail
+    magic = pieces.body.rstrip().endswith(",")
+    if not pieces.comments and not magic and _as_it_is(indent + whole, page):
+        return [whole]
+    if not pieces.body:
+        return [whole]
+    deeper = indent + page.unit
+    if not pieces.comments and not magic and page.fits(deeper + pieces.body):
+        return [pieces.head, deeper + pieces.body, indent + pieces.tail]
+    inner = list(_inner(pieces, deeper, page))
+    return [pieces.head, *inner, indent + pieces.tail]
+
+
+def _as_it_is(text: str, page: _Page) -> bool:
+    """Whether a text fits, which may have line breaks of its own inside its last brackets."""
+    return all(len(line) <= page.limit for line in text.split("\n"))
+
+
+def _inner(pieces: _Pieces, indent: str, page: _Page) -> Iterator[str]:
+    """The lines between the brackets, one item or clause each."""
+    if len(pieces.items) == 1 and not pieces.comments and not pieces.body.rstrip().endswith(","):
+        (only,) = pieces.items
+        for clause in _clauses(only):
+            yield from _indented(_lines("", clause, "", indent, page), indent)
+        return
+    for index, item in enumerate(pieces.items):
+        note = pieces.comments.get(index, Comments())
+        yield from (indent + line for line in note.above)
+        behind = f"  {note.behind}" if note.behind else ""
+        lines = _indented(_lines("", item, ",", indent, page), indent)
+        yield from [*lines[:-1], lines[-1] + behind]
+
+
+def _indented(lines: list[str], indent: str) -> list[str]:
+    return [indent + lines[0], *lines[1:]]
+
+
+def _lines(prefix: str, text: str, suffix: str, indent: str, page: _Page) -> list[str]:
+    if _as_it_is(indent + prefix + text + suffix, page):
+        return (prefix + text + suffix).split("\n")
+    found = _last_brackets(text)
+    if found is None:
+        return (prefix + text + suffix).split("\n")
+    start, end = found
+    body = text[start:end].strip()
+    items = _items(body)
+    return _broken(_Pieces(prefix + text[:start], body, text[end:] + suffix, items), indent, page)
+
+
+# ---- reading expressions -----------------------------------------------------------------------------
+
+
+def _masked(text: str) -> str:
+    """`text` with its strings blotted out, so that brackets and commas in it are syntax."""
+    masked = text
+    for start, end in strings(text):
+        masked = masked[:start] + "_" * (end - start) + masked[end:]
+    return masked
+
+
+def _last_brackets(text: str) -> tuple[int, int] | None:
+    """The offsets between the outermost brackets that come last and hold enough to be worth breaking."""
+    pairs: list[tuple[int, int]] = []
+    depth, start = 0, 0
+    for at, char in enumerate(_masked(text)):
+        if char in _OPEN:
+            if not depth:
+                start = at + 1
+            depth += 1
+        elif char in _CLOSE:
+            depth -= 1
+            if not depth:
+                pairs.append((start, at))
+    filled = [pair for pair in pairs if text[pair[0] : pair[1]].strip()]
+    wide = [pair for pair in filled if pair[1] - pair[0] >= _SHORT]
+    return next(reversed(wide or filled), None)
+
+
+def _items(body: str) -> list[str]:
+    """The parts of `body` between its outermost commas."""
+    parts, depth, start = [], 0, 0
+    for at, char in enumerate(_masked(body)):
+        if char in _OPEN:
+            depth += 1
+        elif char in _CLOSE:
+            depth -= 1
+        elif char == "," and not depth:
+            parts.append(body[start:at].strip())
+            start = at + 1
+    last = body[start:].strip()
+    return [*parts, last] if last else parts
+
+
+def _clauses(text: str) -> list[str]:
+    """A comprehension as its element and its `for` and `if` clauses; another expression as it is."""
+    masked = _masked(text)
+    depths, depth = [], 0
+    for char in masked:
+        depth += (char in _OPEN) - (char in _CLOSE)
+        depths.append(depth)
+    starts = [found.start() for found in _CLAUSE.finditer(masked) if not depths[found.start()]]
+    first = next((at for at in starts if not masked.startswith("if", at)), None)
+    if first is None:
+        return [text]
+    cuts = [0, *(at for at in starts if at >= first), len(text)]
+    return [text[a:b].strip() for a, b in pairwise(cuts)]
