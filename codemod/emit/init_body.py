@@ -312,7 +312,7 @@ class InitBody:
         kind = "Dict" if isinstance(container, ast.Dict | ast.DictComp) else "List"
         if isinstance(container, ast.Tuple | ast.GeneratorExp):
             text = f"[{text.strip()[1:-1]}]"
-        return self._lines(depth, f"self.{name} = nnx.{kind}({text})", self.indent)
+        return self._assigned(f"self.{name} = ", f"nnx.{kind}({text})", "", depth)
 
     def _running_in(self, sites: Sequence[Site]) -> list[tuple[str, RunningSize]]:
         """The running sizes of loops elsewhere (a loop over the list in a method) that the sites' sizes need."""
@@ -359,23 +359,11 @@ class InitBody:
         return self._assigned(f"self.{site.attribute} = ", text, "", depth)
 
     def _assigned(self, prefix: str, text: str, suffix: str, depth: int) -> list[str]:
-        if "\n" in text or not text.endswith(")"):
-            return self._lines(depth, prefix + text + suffix, self.indent)
-        head, args = _split_call(text)
         indent = self.indent + self.unit * depth
-        if prefix.endswith("("):
-            whole = f"{indent}{prefix}{text}{suffix}"
-            if len(whole) <= self.limit:
-                return [whole]
-            inner = layout.call(head, args, indent=indent + self.unit, unit=self.unit, limit=self.limit)
-            return [f"{indent}{prefix}", *[line for line in (indent + self.unit + inner).split("\n")], f"{indent}{suffix}"]
-        written = layout.call(head, args, indent=indent, unit=self.unit, limit=self.limit, prefix=prefix, suffix=suffix)
-        return self._with_indent(indent, written)
-
-    @staticmethod
-    def _with_indent(indent: str, text: str) -> list[str]:
-        lines = text.split("\n")
-        return [lines[0] if lines[0].startswith(indent) and indent else indent + lines[0], *lines[1:]]
+        written = layout.expression(
+            text, indent=indent, unit=self.unit, limit=self.limit, prefix=prefix, suffix=suffix
+        )
+        return (indent + written).split("\n")
 
     def _call_text(self, site: Site, scope: Scope, depth: int) -> str:
         made = self.constructor.write(site, scope, self.child_of(site))
@@ -436,16 +424,3 @@ def _expressions_of(statement: ast.stmt) -> list[ast.expr]:
         case ast.Raise(exc=exc) if exc is not None:
             return [exc]
     return []
-
-
-def _split_call(text: str) -> tuple[str, list[str]]:
-    """The head and the arguments of the text of a call."""
-    tree = ast.parse(text, mode="eval").body
-    assert isinstance(tree, ast.Call)
-    parts = [*tree.args, *tree.keywords]
-    head = ast.get_source_segment(text, tree.func) or ""
-    args = []
-    for part in sorted(parts, key=lambda node: (node.lineno, node.col_offset)):
-        args.append(ast.get_source_segment(text, part) or ast.unparse(part))
-    return head, args
-

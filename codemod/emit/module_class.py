@@ -16,21 +16,13 @@ from ..shapes.interpreter import Environment, Interpreter
 from ..shapes.values import Class, External, Object, Partial, as_dim
 from . import layout, names
 from .construct import Constructor
+from .file_names import FileNames
 from .flags import Flags, decide
 from .init_body import InitBody
 from .method_edits import MethodEdits
 from .sizes import SizeNames
 from .transport import CannotMove, Scope, Transport, scope_of
 from .variables import KNOWN_COLLECTIONS, VariableWriter
-
-
-@dataclass
-class FileNames:
-    """How a file writes qualified names: `nnx.Linear`, `jnp`."""
-
-    target: Callable[[str], str]
-    rewrite: Callable[[ast.AST], str | None]
-    numpy: str = "jnp"
 
 
 @dataclass
@@ -425,7 +417,7 @@ class ClassEmitter:
             if function.name in ("setup", "__init__"):
                 continue
             text = self.edits.render((self.source.span(function)[0], self.source.span(function)[1]))
-                try:
+            try:
                 tree = ast.parse(dedent_block(self.source.line_indent(self.source.span(function)[0]) + text))
             except SyntaxError:
                 continue
@@ -440,19 +432,19 @@ class ClassEmitter:
         """`def __init__(self, ...):`, empty where the class needs no constructor."""
         uses_rngs = any("rngs" in line for line in lines) or self._uses_child_rngs(lines)
         self.takes_rngs = uses_rngs
-        params: list[tuple[str, str]] = [("self", "")]
+        params: list[tuple[str, layout.Comments | None]] = [("self", None)]
         added = sizes.parameters()
-        params += [(f"{a.name}: int", "") for a in added if not a.keyword_only]
+        params += [(f"{a.name}: int", None) for a in added if not a.keyword_only]
         fields = self._field_parameters()
         required = [f for f in fields if not f[2]]
         params += [(text, comment) for text, comment, keyword_only in required]
         keyword_only = [f for f in fields if f[2]]
         tail = [(text, comment) for text, comment, _ in keyword_only]
-        tail += [(f"{a.name}: int | None = None", "") for a in added if a.keyword_only]
+        tail += [(f"{a.name}: int | None = None", None) for a in added if a.keyword_only]
         if uses_rngs:
-            tail.append((f"rngs: {self.file_names.target('flax.nnx.Rngs')}", ""))
+            tail.append((f"rngs: {self.file_names.target('flax.nnx.Rngs')}", None))
         if tail and self._vararg() is None:
-            tail.insert(0, ("*", ""))
+            tail.insert(0, ("*", None))
         params += tail
         if len(params) == 1 and not lines:
             return ""
@@ -461,14 +453,14 @@ class ClassEmitter:
         if own is not None and own.returns is not None:
             returns = self.source.segment(own.returns)
         indent = self._indent(1)
-        return layout.signature(
+        return indent + layout.signature(
             "__init__",
             [text for text, _ in params],
             returns,
             indent=indent,
             unit=self.source.indent_unit,
             limit=self.limit,
-            comments=[comment for _, comment in params],
+            comments={place: comment for place, (_, comment) in enumerate(params) if comment is not None},
         )
 
     def _vararg(self) -> ast.arg | None:
@@ -478,7 +470,7 @@ class ClassEmitter:
     def _uses_child_rngs(self, lines: Sequence[str]) -> bool:
         return any("rngs=rngs" in line for line in lines)
 
-    def _field_parameters(self) -> list[tuple[str, str, bool]]:
+    def _field_parameters(self) -> list[tuple[str, layout.Comments | None, bool]]:
         """Text, comment and keyword-onlyness of each field's parameter."""
         if self.study.framework == "haiku":
             return self._haiku_parameters()
@@ -490,7 +482,7 @@ class ClassEmitter:
             text = f"{declared.name}: {self._rewritten(declared.annotation, source)}"
             if declared.default is not None:
                 text += f" = {self._default_text(declared)}"
-            comment = self._field_comment(declared.statement) if declared.owner is self.cls else ""
+            comment = self._field_comment(declared.statement) if declared.owner is self.cls else None
             found.append((text, comment, declared.keyword_only))
         return found
 
@@ -515,7 +507,7 @@ class ClassEmitter:
             return ast.unparse(node)
         return self.transport_factory(lambda n, o: n).expression(node, Scope(self.cls.node, set(), {}, {}))
 
-    def _field_comment(self, statement: ast.AnnAssign) -> str:
+    def _field_comment(self, statement: ast.AnnAssign) -> layout.Comments | None:
         start, end = self.source.span(statement)
         line_end = self.source.text.find("\n", end)
         trailing = self.source.text[end : line_end if line_end >= 0 else None].strip()
@@ -525,26 +517,26 @@ class ClassEmitter:
             if not line.strip().startswith("#"):
                 break
             above.append(line.strip())
-        parts = [*above[::-1], *([trailing] if trailing.startswith("#") else [])]
-        return "\n".join(parts) if above else (trailing if trailing.startswith("#") else "")
+        behind = trailing if trailing.startswith("#") else ""
+        return layout.Comments(tuple(above[::-1]), behind) if above or behind else None
 
-    def _haiku_parameters(self) -> list[tuple[str, str, bool]]:
+    def _haiku_parameters(self) -> list[tuple[str, layout.Comments | None, bool]]:
         own = self._own("__init__")
         if own is None:
             return []
-        found: list[tuple[str, str, bool]] = []
+        found: list[tuple[str, layout.Comments | None, bool]] = []
         spec = own.args
         positional = [*spec.posonlyargs, *spec.args][1:]
         defaults: list[ast.expr | None] = [None] * (len(positional) - len(spec.defaults))
         defaults += list(spec.defaults)
         for parameter, default in zip(positional, defaults, strict=True):
             if parameter.arg != "name":
-                found.append((self._parameter_text(parameter, default), "", False))
+                found.append((self._parameter_text(parameter, default), None, False))
         if spec.vararg is not None:
-            found.append((f"*{self.source.segment(spec.vararg)}", "", False))
+            found.append((f"*{self.source.segment(spec.vararg)}", None, False))
         for parameter, keyword_default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
             if parameter.arg != "name":
-                found.append((self._parameter_text(parameter, keyword_default), "", True))
+                found.append((self._parameter_text(parameter, keyword_default), None, True))
         return found
 
     def _parameter_text(self, parameter: ast.arg, default: ast.expr | None) -> str:

@@ -1,0 +1,188 @@
+"""How a file writes the names of libraries, and which of its names rules change."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..project import Module
+from ..rule import Call, Use, Written
+from ..rulebook import Rulebook
+from ..shapes.interpreter import Environment
+from ..shapes.values import External, Value
+
+
+@dataclass
+class FileNames:
+    """The names of one file. `wanted` collects import lines that emitted code needs, `helpers` emitted helpers."""
+
+    module: Module
+    environment: Environment
+    rules: Rulebook
+    value_of: Callable[[ast.AST], Value | None] = lambda node: None
+    wanted: set[str] = field(default_factory=set)
+    helpers: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.aliases = self._aliases()
+
+    def _aliases(self) -> dict[str, str]:
+        """Qualified names of modules and the shortest name that the file has for each."""
+        found: dict[str, str] = {}
+        for name, value in self.environment.names.items():
+            if isinstance(value, External) and "." not in name:
+                found.setdefault(value.name, name)
+        return found
+
+    @property
+    def numpy(self) -> str:
+        return self.target("jax.numpy")
+
+    def target(self, qualified: str) -> str:
+        """A qualified name as this file writes it; notes the import that it needs."""
+        if qualified in self.aliases:
+            return self.aliases[qualified]
+        if qualified.startswith("flax.nnx.") or qualified == "flax.nnx":
+            self.wanted.add("from flax import nnx")
+            return "nnx" + qualified.removeprefix("flax.nnx")
+        parent, _, last = qualified.rpartition(".")
+        if parent in self.aliases:
+            return f"{self.aliases[parent]}.{last}"
+        if qualified == "jax.numpy":
+            self.wanted.add("import jax.numpy as jnp")
+            return "jnp"
+        if parent:
+            return f"{self.target(parent)}.{last}"
+        self.wanted.add(f"import {qualified}")
+        return qualified
+
+    def qualified(self, node: ast.AST) -> str | None:
+        """The qualified name that a name or attribute chain of the file stands for."""
+        parts: list[str] = []
+        current = node
+        while isinstance(current, ast.Attribute):
+            parts.append(current.attr)
+            current = current.value
+        if not isinstance(current, ast.Name) or self._shadowed(current):
+            return None
+        value = self.environment.names.get(current.id)
+        if not isinstance(value, External):
+            return None
+        return self.rules.canonical(".".join([value.name, *parts[::-1]]))
+
+    def _shadowed(self, name: ast.Name) -> bool:
+        """Whether a function around the name binds it to something else."""
+        parents = self.module.source.parents
+        node: ast.AST = name
+        while node in parents:
+            node = parents[node]
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                spec = node.args
+                bound = {a.arg for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]}
+                bound |= {a.arg for a in (spec.vararg, spec.kwarg) if a is not None}
+                if name.id in bound or self._assigned(node, name.id):
+                    return True
+        return False
+
+    @staticmethod
+    def _assigned(function: ast.AST, name: str) -> bool:
+        return any(
+            isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) for n in ast.walk(function)
+        )
+
+    def rewrite(self, node: ast.AST) -> str | None:
+        """New text for a name that a rule renames, or a call that a rule rewrites."""
+        if isinstance(node, ast.Name | ast.Attribute):
+            qualified = self.qualified(node)
+            if qualified is None:
+                return None
+            if qualified == "flax.linen.Module":
+                return self.target("flax.nnx.Module")
+            renamed = self.rules.rename(qualified)
+            return None if renamed is None else self._renamed(renamed)
+        if isinstance(node, ast.Call):
+            return self._call(node)
+        return None
+
+    def _renamed(self, target: str) -> str:
+        if "." not in target:
+            self.helpers.add(target)
+            return target
+        return self.target(target)
+
+    def _call(self, node: ast.Call) -> str | None:
+        qualified = self.qualified(node.func)
+        rule = self.rules.call(qualified) if qualified else None
+        if rule is None or any(isinstance(arg, ast.Starred) for arg in node.args):
+            return None
+        return CallWriter(self, rule).write(node)
+
+    def text(self, node: ast.expr) -> str:
+        """An expression with the names in it rewritten."""
+        from .transport import splice
+
+        source = self.module.source
+        start, end = source.span(node)
+        pieces: list[tuple[int, int, str]] = []
+        self._collect(node, pieces)
+        return splice(source.text, start, end, pieces)
+
+    def _collect(self, node: ast.AST, pieces: list[tuple[int, int, str]]) -> None:
+        new = self.rewrite(node)
+        if new is not None:
+            pieces.append((*self.module.source.span(node), new))
+            return
+        for child in ast.iter_child_nodes(node):
+            self._collect(child, pieces)
+
+
+@dataclass
+class CallWriter:
+    """Writes the new form of a function call by its rule."""
+
+    names: FileNames
+    rule: Call
+
+    def write(self, node: ast.Call) -> str:
+        from ..rule import Declined, Drop, Refuse, To
+
+        given: dict[str, ast.expr] = dict(zip(self.rule.signature, node.args, strict=False))
+        given.update({k.arg: k.value for k in node.keywords if k.arg is not None})
+        values = {name: self.names.value_of(expression) for name, expression in given.items()}
+        known = {name: value for name, value in values.items() if value is not None}
+        use = Use(known, {}, frozenset(given))
+        written = {n: Written(self.names.text(e), values[n], use) for n, e in given.items()}
+        if self.rule.write is not None:
+            text = self.rule.write(written)
+            self._note_helpers(text)
+            return text
+        args: list[str] = []
+        positional = True
+        for name, expression in given.items():
+            argument = self.rule.arguments.get(name, To(name))
+            match argument:
+                case Drop(only_if=only_if, message=message, help=help):
+                    if only_if is not None and written[name].constant not in only_if:
+                        raise Declined(message or f"`{name}` has no counterpart", help)
+                    positional = False
+                case Refuse(message=message, help=help):
+                    raise Declined(message, help)
+                case To(name=target, write=write):
+                    text = write(written[name]) if write is not None else written[name].text
+                    if text is None:
+                        positional = False
+                        continue
+                    by_position = positional and expression in node.args and target not in self.rule.keyword_only
+                    args.append(text if by_position else f"{target}={text}")
+                    positional = by_position
+        args += [f"{name}={text}" for name, text in self.rule.stated.items() if name not in given]
+        return f"{self.names._renamed(self.rule.target)}({', '.join(args)})"
+
+    def _note_helpers(self, text: str) -> None:
+        from .helpers import helper_names
+
+        tree = ast.parse(text, mode="eval")
+        self.names.helpers |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} & set(helper_names())
+
+

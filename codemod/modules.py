@@ -1,0 +1,178 @@
+"""Rewrites the module classes of a project: which of them can follow, and in which order."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from .config import Options
+from .edits import Edits
+from .emit.file_names import FileNames
+from .emit.module_class import ClassEmitter
+from .emit.transport import CannotMove
+from .model.module import ModuleModel
+from .model.study import Contexts, Study, study
+from .project import Module
+from .rule import Declined
+from .shapes import classes
+from .shapes.interpreter import Interpreter
+from .shapes.values import Class
+
+
+@dataclass
+class Refusal:
+    """Why a class stays as it is."""
+
+    cls: Class
+    node: ast.AST
+    code: str
+    message: str
+    help: str
+
+
+@dataclass
+class ModuleRewrite:
+    """What became of the module classes of a project."""
+
+    edits: dict[Module, Edits] = field(default_factory=dict)
+    names: dict[Module, FileNames] = field(default_factory=dict)
+    models: dict[ast.AST, ModuleModel] = field(default_factory=dict)
+    refusals: dict[ast.AST, Refusal] = field(default_factory=dict)
+    variable_classes: dict[Module, dict[str, tuple[str, Class]]] = field(default_factory=dict)
+    helpers: dict[Module, set[str]] = field(default_factory=dict)
+
+
+def module_classes(interp: Interpreter) -> list[Class]:
+    """Every Linen and Haiku class of the rewritable modules, in file order."""
+    found: list[Class] = []
+    for module in list(interp.project.modules.values()):
+        if not module.rewritable:
+            continue
+        environment = interp.environment_of(module)
+        by_node = {v.node: v for v in environment.names.values() if isinstance(v, Class)}
+        for node in module.tree.body:
+            if isinstance(node, ast.ClassDef) and node in by_node and classes.framework(by_node[node]):
+                found.append(by_node[node])
+    return found
+
+
+def references(interp: Interpreter, cls: Class, among: Mapping[ast.AST, Class]) -> set[ast.AST]:
+    """The module classes that a class mentions in its own text."""
+    found: set[ast.AST] = set()
+    for node in ast.walk(cls.node):
+        if isinstance(node, ast.Name | ast.Attribute):
+            value = _quiet(interp, node, cls)
+            if isinstance(value, Class) and value.node in among and value is not cls:
+                found.add(value.node)
+    return found
+
+
+def _quiet(interp: Interpreter, node: ast.expr, cls: Class) -> object:
+    """What a name means at the class's place, without recording that it was asked."""
+    root = node
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    if not isinstance(root, ast.Name) or root.id == "self":
+        return None
+    saved, interp.recording = interp.recording, False
+    try:
+        return interp.evaluate(node, cls.environment.parent or cls.environment)
+    finally:
+        interp.recording = saved
+
+
+def users_first(found: list[Class], uses: Mapping[ast.AST, set[ast.AST]]) -> list[Class]:
+    """Each class after those that mention it, as far as cycles allow."""
+    order: list[Class] = []
+    pending = list(found)
+    while pending:
+        mentioned = {node for cls in pending for node in uses[cls.node]}
+        free = [cls for cls in pending if cls.node not in mentioned] or pending[:1]
+        order += free
+        pending = [cls for cls in pending if cls not in free]
+    return order
+
+
+def rewrite_modules(
+    interp: Interpreter, contexts: Contexts, options: Options, kept: Callable[[Class], Refusal | None]
+) -> ModuleRewrite:
+    """Rewrites all classes that can follow; `kept` names those that must stay for reasons from outside."""
+    found = module_classes(interp)
+    among = {cls.node: cls for cls in found}
+    uses = {cls.node: references(interp, cls, among) for cls in found}
+    order = users_first(found, uses)
+    studies = {cls.node: study(interp, cls, contexts) for cls in order}
+    refusals: dict[ast.AST, Refusal] = {
+        cls.node: refusal for cls in found if (refusal := kept(cls)) is not None
+    }
+    while True:
+        attempt = _attempt(interp, order[::-1], studies, options, refusals)
+        new = _consequences(attempt, among, uses)
+        if not new:
+            return attempt
+        refusals = {**attempt.refusals, **new}
+
+
+def _consequences(
+    attempt: ModuleRewrite, among: Mapping[ast.AST, Class], uses: Mapping[ast.AST, set[ast.AST]]
+) -> dict[ast.AST, Refusal]:
+    """Classes that must stay because a class that uses them stays."""
+    new: dict[ast.AST, Refusal] = {}
+    for node, refusal in attempt.refusals.items():
+        for used in uses[node]:
+            if used in attempt.models and used not in attempt.refusals:
+                new[used] = Refusal(
+                    among[used],
+                    used,
+                    "NX102",
+                    f"class `{among[used].name}` is used by `{refusal.cls.name}`, which stays as it is",
+                    f"nothing here; it follows once `{refusal.cls.name}` can be rewritten",
+                )
+    return new
+
+
+def _attempt(
+    interp: Interpreter,
+    children_first: list[Class],
+    studies: Mapping[ast.AST, Study],
+    options: Options,
+    refusals: Mapping[ast.AST, Refusal],
+) -> ModuleRewrite:
+    result = ModuleRewrite(refusals=dict(refusals))
+    for cls in children_first:
+        if cls.node not in result.refusals:
+            _rewrite_class(interp, cls, studies[cls.node], options, result)
+    return result
+
+
+def _rewrite_class(interp: Interpreter, cls: Class, found: Study, options: Options, result: ModuleRewrite) -> None:
+    module = cls.module
+    edits = result.edits.setdefault(module, Edits(module.source))
+    names = result.names.get(module)
+    if names is None:
+        names = result.names[module] = FileNames(module, interp.environment_of(module), interp.rules)
+    names.value_of = found.facts.value
+    known = result.variable_classes.setdefault(module, {})
+    trial = edits.fork()
+    try:
+        emitter = ClassEmitter(
+            interp,
+            found,
+            trial,
+            names,
+            result.models,
+            options.line_length,
+            options.mode_flags == "keep",
+            {name: text for name, (text, _) in known.items()},
+        )
+        emitted = emitter.emit()
+    except Declined as refusal:
+        node = refusal.node if isinstance(refusal, CannotMove) else cls.node
+        result.refusals[cls.node] = Refusal(cls, node, "NX101", refusal.message, refusal.help)
+        return
+    result.edits[module] = trial
+    result.models[cls.node] = emitted.model
+    result.helpers.setdefault(module, set()).update(emitted.helpers)
+    for collection, text in emitted.variable_classes.items():
+        known.setdefault(collection, (text, cls))
