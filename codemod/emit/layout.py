@@ -20,14 +20,6 @@ _SHORT = 8
 
 
 @dataclass(frozen=True)
-class Comments:
-    """The comments of a parameter, `#` included: those on lines above it and the one behind it."""
-
-    above: Sequence[str] = ()
-    behind: str = ""
-
-
-@dataclass(frozen=True)
 class _Page:
     """How much room there is: one step of indentation, and the longest line."""
 
@@ -72,14 +64,15 @@ def signature(
     indent: str,
     unit: str,
     limit: int,
-    comments: Mapping[int, Comments] | None = None,
+    comments: Sequence[str] = (),
 ) -> str:
-    """`def name(params) -> returns:` as it stands on a line indented by `indent`, first line without indentation.
+    r"""`def name(params) -> returns:` as it stands on a line indented by `indent`, first line without indentation.
 
-    `comments` are those of the parameters by their index; with any, each parameter has a line.
+    `comments` has a text for each parameter: whole lines for above it, then what stands behind it ("# above\n# behind",
+    "# above\n", "# behind" or ""). With any, each parameter has a line.
     """
     tail = f") -> {returns}:" if returns else "):"
-    noted = {index: note for index, note in (comments or {}).items() if note.above or note.behind}
+    noted = {index: text.split("\n") for index, text in enumerate(comments) if text.strip()}
     pieces = _Pieces(f"def {name}(", ", ".join(params), tail, list(params), noted)
     return "\n".join(_broken(pieces, indent, _Page(unit, limit)))
 
@@ -91,14 +84,14 @@ def signature(
 class _Pieces:
     """A line in three parts: up to an opening bracket, what the brackets hold, and the rest.
 
-    `items` are the parts of the middle between commas; empty when it has none.
+    `items` are the parts of the middle between commas; `comments`, by item, the lines above it and the text behind it.
     """
 
     head: str
     body: str
     tail: str
     items: list[str]
-    comments: Mapping[int, Comments] = field(default_factory=dict)
+    comments: Mapping[int, list[str]] = field(default_factory=dict)
 
 
 def _broken(pieces: _Pieces, indent: str, page: _Page) -> list[str]:
@@ -129,9 +122,9 @@ def _inner(pieces: _Pieces, indent: str, page: _Page) -> Iterator[str]:
             yield from _indented(_lines("", clause, "", indent, page), indent)
         return
     for index, item in enumerate(pieces.items):
-        note = pieces.comments.get(index, Comments())
-        yield from (indent + line for line in note.above)
-        behind = f"  {note.behind}" if note.behind else ""
+        *above, behind = pieces.comments.get(index, [""])
+        yield from (indent + line for line in above)
+        behind = f"  {behind}" if behind else ""
         lines = _indented(_lines("", item, ",", indent, page), indent)
         yield from [*lines[:-1], lines[-1] + behind]
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from nnx_codemod.codemod.emit.layout import Comments, call, expression, signature
+from nnx_codemod.codemod.emit.layout import call, expression, signature
 
 
 def test_what_fits_stays_on_a_line() -> None:
@@ -100,9 +100,9 @@ def test_comments_of_parameters_keep_them_apart() -> None:
         indent="",
         unit="  ",
         limit=80,
-        comments={0: Comments(), 1: Comments(("# above", "# it"), "# behind")},
+        comments=["", "# above\n# it\n# behind", "# above\n"],
     )
-    assert text == "def f(\n  a,\n  # above\n  # it\n  b=(1, 2),  # behind\n  *c,\n):"
+    assert text == "def f(\n  a,\n  # above\n  # it\n  b=(1, 2),  # behind\n  # above\n  *c,\n):"
 
 
 def random_call(chance: random.Random, depth: int) -> str:
