@@ -40,6 +40,7 @@ class Use:
     inputs: Mapping[str, Value]
     given: frozenset[str] = frozenset()
     to_dim: Callable[[Value | None], Dim | None] = as_dim
+    unknown: Callable[[str], Dim] = lambda why: 1
 
     def input(self, which: int | str = 0) -> Value | None:
         if isinstance(which, str):

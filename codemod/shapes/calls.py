@@ -304,7 +304,7 @@ def use_of(
     """One use of a layer as its rule sees it."""
     defaults = {name: _default(value) for name, value in rule.defaults.items()}
     inputs = bind_signature(rule.inputs, args, kwargs)
-    return Use({**defaults, **arguments}, inputs, frozenset(arguments), lambda value: _size(interp, value))
+    return Use({**defaults, **arguments}, inputs, frozenset(arguments), lambda value: _size(interp, value), interp.symbols.unknown)
 
 
 def _size(interp: Interpreter, value: Value | None) -> Dim | None:

@@ -1,0 +1,30 @@
+"""`nn.Sequential([...])` takes a list; `nnx.Sequential(...)` takes the layers one by one."""
+
+from __future__ import annotations
+
+from ..codemod.rule import Layer, To, Written
+
+
+def unpacked(written: Written) -> str:
+    """The layers of a literal list as separate arguments, any other sequence behind a star."""
+    text = written.text.strip()
+    if text.startswith("[") and text.endswith("]") and " for " not in text.split("(")[0]:
+        return text[1:-1].strip("\n ").rstrip().rstrip(",")
+    return f"*{text}"
+
+
+RULES = (
+    Layer(
+        code="LN401",
+        summary="nn.Sequential becomes nnx.Sequential",
+        before="mlp = nn.Sequential([nn.Dense(8), nn.relu])",
+        after="self.mlp = nnx.Sequential(nnx.Linear(in_features, 8, rngs=rngs), nnx.relu)",
+        source="flax.linen.Sequential",
+        target="flax.nnx.Sequential",
+        signature=("layers",),
+        arguments={"layers": To("layers", unpacked)},
+        leading=("layers",),
+        attribute="sequential",
+        rngs=False,
+    ),
+)
