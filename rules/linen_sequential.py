@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+
 from ..codemod.rule import Layer, To, Written
 
 
 def unpacked(written: Written) -> str:
     """The layers of a literal list as separate arguments, any other sequence behind a star."""
     text = written.text.strip()
-    if text.startswith("[") and text.endswith("]") and " for " not in text.split("(")[0]:
-        return text[1:-1].strip("\n ").rstrip().rstrip(",")
-    return f"*{text}"
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return f"*{text}"
+    if not isinstance(tree, ast.List | ast.Tuple):
+        return f"*{text}"
+    if "#" in text:
+        return text[1:-1].rstrip().rstrip(",")
+    return ", ".join(ast.get_source_segment(text, element) or "" for element in tree.elts)
 
 
 RULES = (

@@ -75,6 +75,9 @@ class Constructor:
                 positional += 1
             else:
                 args.append(f"{target}={text}")
+        extra = [name for name in rule.sizes if name not in rule.leading]
+        sized = [f"{name}={self.transport.size(self._size(site, rule, name), site.node)}" for name in extra]
+        args[min(1, len(args)) : min(1, len(args))] = sized
         args += [f"{name}={text}" for name, text in rule.stated.items() if not self._states(rule, name, given)]
         head = rule.target if rule.helper else self.target(rule.target)
         self._needs_helpers(rule, args)

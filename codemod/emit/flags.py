@@ -51,6 +51,11 @@ def decide(study: Study, sites: Iterable[Site], models: Mapping[ast.AST, ModuleM
     loads = _loads(study)
     meanings: dict[tuple[ast.AST | None, str], set[str]] = {}
     for load in loads:
+        link = _own_parameter(load.node, study, parents)
+        if link is not None:
+            meanings.setdefault((load.function, load.flag), set()).add("pass")
+            meanings.setdefault(link, set()).add("pass")
+            continue
         meaning = _meaning(load.node, study.facts, models, parents, study)
         meanings.setdefault((load.function, load.flag), set()).add(meaning or "")
     flags = Flags()
@@ -94,6 +99,25 @@ def _loads(study: Study) -> list[_Load]:
                 if isinstance(node.value, ast.Name) and node.value.id == "self":
                     found.append(_Load(node, node.attr, None))
     return found
+
+
+def _own_parameter(
+    node: ast.AST, study: Study, parents: Mapping[ast.AST, ast.AST]
+) -> tuple[ast.AST | None, str] | None:
+    """The method of the same class, and its parameter, that a flag is handed on to."""
+    below, above = node, parents[node]
+    if isinstance(above, ast.keyword):
+        below, above = above, parents[above]
+    match above:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
+            method = next((f for f in study.cls.node.body if isinstance(f, ast.FunctionDef) and f.name == name), None)
+            where = _position(above, below)
+            if method is None or where is None:
+                return None
+            names = [a.arg for a in method.args.args][1:]
+            parameter = names[where] if isinstance(where, int) and where < len(names) else where
+            return method, str(parameter)
+    return None
 
 
 def _meaning(

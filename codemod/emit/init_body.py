@@ -7,6 +7,7 @@ layers fills an `nnx.List` in the same loop, with a running variable for each si
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ from ..shapes.dims import Running, names
 from ..shapes.facts import RunningSize
 from . import layout
 from .construct import Constructor
-from .transport import Scope, Transport
+from .transport import Scope, Transport, splice
 from .variables import VariableWriter
 
 
@@ -72,29 +73,26 @@ class InitBody:
     def block(self, body: Sequence[ast.stmt], scope: Scope, depth: int, whole: bool) -> list[str]:
         lines: list[str] = []
         for place, statement in enumerate(body):
-            if isinstance(statement, ast.If) and not whole and self._leaves(statement):
+            if isinstance(statement, ast.If) and not whole and self._leaves(statement, scope):
                 rest = self.block(body[place + 1 :], scope, depth + 1, whole)
                 if not rest:
                     lines += self._if(statement, scope, depth, whole)
                     return lines
-                guarded = self._guarded(statement, scope, depth, rest)
-                if guarded is not None:
-                    return lines + guarded
+                return lines + self._guarded(statement, scope, depth, rest)
             lines += self.statement(statement, scope, depth, whole)
         return lines
 
-    def _leaves(self, statement: ast.If) -> bool:
+    def _leaves(self, statement: ast.If, scope: Scope) -> bool:
         """`if cond: return x`: what follows runs only if it does not hold."""
         return (
             not statement.orelse
+            and self.dropped_test(statement.test) is None
+            and self.transport.is_static(statement.test, scope)
             and isinstance(statement.body[-1], ast.Return)
             and not any(site.statement in ast.walk(statement) for site in self.sites)
         )
 
-    def _guarded(self, statement: ast.If, scope: Scope, depth: int, rest: list[str]) -> list[str] | None:
-        known = self.dropped_test(statement.test)
-        if known is not None or not self.transport.is_static(statement.test, scope):
-            return None
+    def _guarded(self, statement: ast.If, scope: Scope, depth: int, rest: list[str]) -> list[str]:
         test = self._negated(statement.test, scope)
         return [self._line(depth, f"if {test}:"), *rest]
 
@@ -126,7 +124,8 @@ class InitBody:
             return self._comments(statement, depth) + self._sites(statement, scope, depth)
         if statement in self.transport.needs.statements or (whole and self.keep(statement)):
             self.moved.add(statement)
-            return self._comments(statement, depth) + self._copied(statement, scope, depth)
+            copied = self._copied(statement, scope, depth)
+            return self._comments(statement, depth) + copied if copied else []
         return []
 
     def _copied(self, statement: ast.stmt, scope: Scope, depth: int) -> list[str]:
@@ -136,9 +135,9 @@ class InitBody:
         for expression in _expressions_of(statement):
             span = source.span(expression)
             pieces.append((*span, self.transport.expression(expression, scope)))
-        from .transport import splice
-
         text = splice(source.text, start, end, pieces)
+        if isinstance(statement, ast.Assign) and _assigns_itself(text):
+            return []
         if isinstance(statement, ast.Assign):
             text = self._bind_rngs(statement, text)
         comment = self._trailing_comment(end)
@@ -231,17 +230,56 @@ class InitBody:
         ]
         lines = [self._line(depth, f"self.{name} = nnx.List()") for name in dict.fromkeys(s.attribute for s in lists)]
         before, after = self._running(statement, scope, depth)
-        header = self._header(statement, scope)
+        compact = self._as_comprehension(statement, lists, inner, [*before, *after], scope, depth)
+        if compact is not None:
+            return compact
+        header = self._header(statement, scope, [*inner, *after])
         return [*lines, *before, self._line(depth, header), *inner, *after]
 
-    def _header(self, statement: ast.For, scope: Scope) -> str:
-        source = self.transport.source
-        target, iterable = source.segment(statement.target), self.transport.expression(statement.iter, scope)
-        return f"for {self._used_target(statement, target)} in {iterable}:"
+    def _header(self, statement: ast.For, scope: Scope, body: Sequence[str]) -> str:
+        """The loop's header; loop variables that only the call reads go, an unread one becomes `_`."""
+        target, iterable = self._turns(statement.target, statement.iter, scope, "\n".join(body))
+        return f"for {target} in {iterable}:"
 
-    @staticmethod
-    def _used_target(statement: ast.For, target: str) -> str:
-        return target
+    def _as_comprehension(
+        self,
+        statement: ast.For,
+        lists: Sequence[Site],
+        inner: Sequence[str],
+        running: Sequence[str],
+        scope: Scope,
+        depth: int,
+    ) -> list[str] | None:
+        """A loop that does nothing but append one layer per turn is a list comprehension."""
+        prefix = f"self.{lists[0].attribute}.append(" if lists else ""
+        whole = "\n".join(line.strip() for line in inner)
+        if len(lists) != 1 or running or not whole.startswith(prefix) or "#" in whole:
+            return None
+        try:
+            tree = ast.parse(whole)
+        except SyntaxError:
+            return None
+        match tree.body:
+            case [ast.Expr(value=ast.Call(args=[element], keywords=[]))]:
+                made = " ".join((ast.get_source_segment(whole, element) or "").split())
+                target, iterable = self._turns(statement.target, statement.iter, scope, made)
+                text = f"nnx.List([{_joined(made)} for {target} in {iterable}])"
+                return self._assigned(f"self.{lists[0].attribute} = ", text, "", depth)
+        return None
+
+    def _turns(self, target: ast.expr, iterable: ast.expr, scope: Scope, body: str) -> tuple[str, str]:
+        read = set(_WORD.findall(body))
+        match target, iterable:
+            case ast.Tuple(elts=[ast.Name(id=index), item]), ast.Call(
+                func=ast.Name(id="enumerate"), args=[sequence], keywords=[]
+            ) if index not in read:
+                return self._target(item, read), self.transport.expression(sequence, scope)
+        return self._target(target, read), self.transport.expression(iterable, scope)
+
+    def _target(self, target: ast.expr, read: set[str]) -> str:
+        if isinstance(target, ast.Name) and target.id not in read:
+            return "_"
+        return self.transport.source.segment(target)
 
     def _running(self, loop: ast.AST, scope: Scope, depth: int) -> tuple[list[str], list[str]]:
         """The lines that start and update the running sizes of a loop."""
@@ -277,7 +315,7 @@ class InitBody:
         sites = self.by_statement[statement]
         lines: list[str] = []
         for site in sites:
-            if site.node in self.inner or _in_comprehension(site):
+            if site.variable is None and (site.node in self.inner or _in_comprehension(site)):
                 self.transport.substitutes[site.node] = self._call_text(site, scope, depth)
         container = self._container(statement, sites)
         if container is not None:
@@ -335,7 +373,6 @@ class InitBody:
     ) -> list[str]:
         """A comprehension whose width runs becomes a loop."""
         generator = container.generators[0]
-        source = self.transport.source
         lines = [self._line(depth, f"self.{site.attribute} = nnx.List()")]
         after: list[str] = []
         for symbol, fact in running:
@@ -344,15 +381,16 @@ class InitBody:
             if initial != name:
                 lines.append(self._line(depth, f"{name} = {initial}"))
             after.append(self._line(depth + 1, f"{name} = {update}"))
-        header = f"for {source.segment(generator.target)} in {self.transport.expression(generator.iter, scope)}:"
-        lines.append(self._line(depth, header))
+        body = "\n".join([self.transport.substitutes[site.node], *after])
+        target, iterable = self._turns(generator.target, generator.iter, scope, body)
+        lines.append(self._line(depth, f"for {target} in {iterable}:"))
         lines += self._assigned(f"self.{site.attribute}.append(", self.transport.substitutes[site.node], ")", depth + 1)
         return lines + after
 
     def _site(self, site: Site, scope: Scope, depth: int) -> list[str]:
         """`self.attribute = ...`, or an append in a loop."""
         if site.variable is not None:
-            return self.variables.lines(site, scope, lambda text: self._lines(depth, text, self.indent))
+            return self.variables.lines(site, scope, lambda prefix, text, end: self._assigned(prefix, text, end, depth))
         text = self._call_text(site, scope, depth)
         if site.loops:
             return self._assigned(f"self.{site.attribute}.append(", text, ")", depth)
@@ -387,6 +425,7 @@ class InitBody:
         return (indent + move(text, original, indent).lstrip(" \t")).split("\n") if "\n" in text else [indent + text]
 
 
+_WORD = re.compile(r"\w+")
 _OPPOSITE: Mapping[type[ast.cmpop], str] = {
     ast.Eq: "!=",
     ast.NotEq: "==",
@@ -399,6 +438,17 @@ _OPPOSITE: Mapping[type[ast.cmpop], str] = {
     ast.Gt: "<=",
     ast.LtE: ">",
 }
+
+
+def _joined(text: str) -> str:
+    """A call that was broken over lines, on one line again."""
+    return text.replace("( ", "(").replace(", )", ")").replace(" )", ")")
+
+
+def _assigns_itself(text: str) -> bool:
+    """`config = config`, which is what remains of a local name for a field."""
+    left, _, right = text.partition("=")
+    return left.strip() == right.strip()
 
 
 def _in_comprehension(site: Site) -> bool:

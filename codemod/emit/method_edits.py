@@ -46,6 +46,7 @@ class MethodEdits:
         for site in own:
             if not any(isinstance(loop, ast.For) for loop in site.loops):
                 self._site(function, site)
+        self._own_variables(function)
         self._calls(function)
         self._guards(function)
         self._flag_parameters(function)
@@ -122,6 +123,18 @@ class MethodEdits:
             return
         self.edits.replace(site.node, text)
         self.gone.add(site.node)
+
+    def _own_variables(self, function: ast.FunctionDef) -> None:
+        """Reads of variables that the source itself kept on `self`."""
+        kept = {s.own_attribute: s for s in self.sites if s.variable is not None and s.own_attribute is not None}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+                site = kept.get(node.attr)
+                if site is None or site.variable is None or self._is_gone(node):
+                    continue
+                above = self.parents[node]
+                inner = isinstance(above, ast.Attribute) and above.attr == "value" and site.variable.kind == "variable"
+                self.edits.replace(above if inner else node, self.variable_text(site))
 
     # ---- loops ------------------------------------------------------------------------------------
 
@@ -298,10 +311,25 @@ class MethodEdits:
     def _calls(self, function: ast.FunctionDef) -> None:
         """Arguments of calls of layers and modules: flags go, others are renamed."""
         for node in ast.walk(function):
+            if isinstance(node, ast.Call) and node not in self.facts.used:
+                self._own_call(node)
             if isinstance(node, ast.Call) and node in self.facts.used and not self._is_gone(node):
                 use = self.facts.used[node][-1]
                 if use.method == "__call__" or isinstance(use.target, Object):
                     self._call(node, use)
+
+    def _own_call(self, node: ast.Call) -> None:
+        """A call of another method of the class: flags that went from its parameters go here too."""
+        match node.func:
+            case ast.Attribute(value=ast.Name(id="self"), attr=name):
+                method = next((f for f in self.flags.parameters if getattr(f, "name", "") == name), None)
+                if isinstance(method, ast.FunctionDef):
+                    gone = self.flags.parameters[method]
+                    names = [a.arg for a in method.args.args][1:]
+                    items = [a for place, a in enumerate(node.args) if place < len(names) and names[place] in gone]
+                    for item in [*items, *[k for k in node.keywords if k.arg in gone]]:
+                        self.edits.remove_item(node, item)
+                        self.gone.add(item)
 
     def _call(self, node: ast.Call, use: Used) -> None:
         if isinstance(use.target, LayerObject):
@@ -415,12 +443,15 @@ class MethodEdits:
                 self.edits.remove_item(function, parameter)
                 self.gone.add(parameter)
         for node in ast.walk(function):
-            if isinstance(node, ast.Assign) and not self._is_gone(node) and self._only_mode(node):
+            if isinstance(node, ast.Assign) and not self._is_gone(node) and self._settled(node):
                 self.edits.delete_statement(node)
                 self.gone.add(node)
 
-    def _only_mode(self, node: ast.Assign) -> bool:
-        return isinstance(node.value, ast.Call) and self.flags.is_mode(node.value)
+    def _settled(self, node: ast.Assign) -> bool:
+        """A local that held a mode that goes, or the answer of `is_initializing()`."""
+        if not isinstance(node.value, ast.Call):
+            return False
+        return self.flags.is_mode(node.value) or self.known(node.value) is False
 
     def _dead_statements(self, function: ast.FunctionDef) -> None:
         """Assignments that only fed what has moved to the constructor go."""

@@ -432,19 +432,19 @@ class ClassEmitter:
         """`def __init__(self, ...):`, empty where the class needs no constructor."""
         uses_rngs = any("rngs" in line for line in lines) or self._uses_child_rngs(lines)
         self.takes_rngs = uses_rngs
-        params: list[tuple[str, layout.Comments | None]] = [("self", None)]
+        params: list[tuple[str, str]] = [("self", "")]
         added = sizes.parameters()
-        params += [(f"{a.name}: int", None) for a in added if not a.keyword_only]
+        params += [(f"{a.name}: int", "") for a in added if not a.keyword_only]
         fields = self._field_parameters()
         required = [f for f in fields if not f[2]]
         params += [(text, comment) for text, comment, keyword_only in required]
         keyword_only = [f for f in fields if f[2]]
         tail = [(text, comment) for text, comment, _ in keyword_only]
-        tail += [(f"{a.name}: int | None = None", None) for a in added if a.keyword_only]
+        tail += [(f"{a.name}: int | None = None", "") for a in added if a.keyword_only]
         if uses_rngs:
-            tail.append((f"rngs: {self.file_names.target('flax.nnx.Rngs')}", None))
+            tail.append((f"rngs: {self.file_names.target('flax.nnx.Rngs')}", ""))
         if tail and self._vararg() is None:
-            tail.insert(0, ("*", None))
+            tail.insert(0, ("*", ""))
         params += tail
         if len(params) == 1 and not lines:
             return ""
@@ -460,7 +460,7 @@ class ClassEmitter:
             indent=indent,
             unit=self.source.indent_unit,
             limit=self.limit,
-            comments={place: comment for place, (_, comment) in enumerate(params) if comment is not None},
+            comments=[comment for _, comment in params],
         )
 
     def _vararg(self) -> ast.arg | None:
@@ -470,7 +470,7 @@ class ClassEmitter:
     def _uses_child_rngs(self, lines: Sequence[str]) -> bool:
         return any("rngs=rngs" in line for line in lines)
 
-    def _field_parameters(self) -> list[tuple[str, layout.Comments | None, bool]]:
+    def _field_parameters(self) -> list[tuple[str, str, bool]]:
         """Text, comment and keyword-onlyness of each field's parameter."""
         if self.study.framework == "haiku":
             return self._haiku_parameters()
@@ -482,7 +482,7 @@ class ClassEmitter:
             text = f"{declared.name}: {self._rewritten(declared.annotation, source)}"
             if declared.default is not None:
                 text += f" = {self._default_text(declared)}"
-            comment = self._field_comment(declared.statement) if declared.owner is self.cls else None
+            comment = self._field_comment(declared.statement) if declared.owner is self.cls else ""
             found.append((text, comment, declared.keyword_only))
         return found
 
@@ -507,7 +507,7 @@ class ClassEmitter:
             return ast.unparse(node)
         return self.transport_factory(lambda n, o: n).expression(node, Scope(self.cls.node, set(), {}, {}))
 
-    def _field_comment(self, statement: ast.AnnAssign) -> layout.Comments | None:
+    def _field_comment(self, statement: ast.AnnAssign) -> str:
         start, end = self.source.span(statement)
         line_end = self.source.text.find("\n", end)
         trailing = self.source.text[end : line_end if line_end >= 0 else None].strip()
@@ -518,25 +518,25 @@ class ClassEmitter:
                 break
             above.append(line.strip())
         behind = trailing if trailing.startswith("#") else ""
-        return layout.Comments(tuple(above[::-1]), behind) if above or behind else None
+        return "\n".join([*above[::-1], behind])
 
-    def _haiku_parameters(self) -> list[tuple[str, layout.Comments | None, bool]]:
+    def _haiku_parameters(self) -> list[tuple[str, str, bool]]:
         own = self._own("__init__")
         if own is None:
             return []
-        found: list[tuple[str, layout.Comments | None, bool]] = []
+        found: list[tuple[str, str, bool]] = []
         spec = own.args
         positional = [*spec.posonlyargs, *spec.args][1:]
         defaults: list[ast.expr | None] = [None] * (len(positional) - len(spec.defaults))
         defaults += list(spec.defaults)
         for parameter, default in zip(positional, defaults, strict=True):
             if parameter.arg != "name":
-                found.append((self._parameter_text(parameter, default), None, False))
+                found.append((self._parameter_text(parameter, default), "", False))
         if spec.vararg is not None:
-            found.append((f"*{self.source.segment(spec.vararg)}", None, False))
+            found.append((f"*{self.source.segment(spec.vararg)}", "", False))
         for parameter, keyword_default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
             if parameter.arg != "name":
-                found.append((self._parameter_text(parameter, keyword_default), None, True))
+                found.append((self._parameter_text(parameter, keyword_default), "", True))
         return found
 
     def _parameter_text(self, parameter: ast.arg, default: ast.expr | None) -> str:

@@ -31,7 +31,7 @@ class VariableWriter:
     numpy: str = "jnp"
     uses_rngs: bool = False
 
-    def lines(self, site: Site, scope: Scope, place: Callable[[str], list[str]]) -> list[str]:
+    def lines(self, site: Site, scope: Scope, place: Callable[[str, str, str], list[str]]) -> list[str]:
         """The statement that makes one variable."""
         made = site.variable
         assert made is not None
@@ -39,9 +39,9 @@ class VariableWriter:
             return self._stream(site, place)
         text = self._value(site, scope)
         prefix, suffix = (f"self.{site.attribute}.append(", ")") if site.loops else (f"self.{site.attribute} = ", "")
-        return place(f"{prefix}{text}{suffix}")
+        return place(prefix, text, suffix)
 
-    def _stream(self, site: Site, place: Callable[[str], list[str]]) -> list[str]:
+    def _stream(self, site: Site, place: Callable[[str, str, str], list[str]]) -> list[str]:
         made = site.variable
         assert made is not None
         self.uses_rngs = True
@@ -51,7 +51,7 @@ class VariableWriter:
         if stream in self.streams:
             return []
         self.streams.add(stream)
-        return place(f"self.{site.attribute} = rngs.{stream}.fork()")
+        return place(f"self.{site.attribute} = ", f"rngs.{stream}.fork()", "")
 
     def _value(self, site: Site, scope: Scope) -> str:
         made = site.variable
