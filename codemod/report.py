@@ -1,0 +1,141 @@
+"""What became of each file, and the report's JSON (version 1)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .source import Source, Unreadable
+
+VERSION = 1
+FileStatus = Literal["rewritten", "unchanged", "partial", "failed"]
+ClassSource = Literal["linen", "haiku", "haiku-function"]
+ClassStatus = Literal["rewritten", "bridged", "kept"]
+
+
+@dataclass(frozen=True, order=True)
+class Diagnostic:
+    """Something that was left as it was: `line` counts from 1, `column` from 0; `help` says what a person does next."""
+
+    line: int
+    column: int
+    code: str
+    message: str
+    help: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "line": self.line,
+            "column": self.column,
+            "message": self.message,
+            "help": self.help,
+        }
+
+
+@dataclass(frozen=True)
+class AddedParameter:
+    """A constructor parameter that the original did not have.
+
+    `from_` is a Python expression over the argument names of the original's `method` and, as `self.<field>`, its
+    constructor fields.
+    """
+
+    name: str
+    from_: str
+    method: str = "__call__"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "from": self.from_, "method": self.method}
+
+
+@dataclass
+class ClassReport:
+    """What became of one module class or transformed function.
+
+    `mode_arguments` maps each call argument that went to the mode method for each of its values, as in
+    `{"training": {"true": "train", "false": "eval"}}`. `variables` tells where each original variable went.
+    """
+
+    name: str
+    source: ClassSource
+    status: ClassStatus
+    new_name: str = ""
+    added_parameters: list[AddedParameter] = field(default_factory=list)
+    mode_arguments: dict[str, dict[str, str]] = field(default_factory=dict)
+    variables: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "source": self.source,
+            "status": self.status,
+            "new_name": self.new_name or self.name,
+            "added_parameters": [parameter.to_json() for parameter in self.added_parameters],
+            "mode_arguments": self.mode_arguments,
+            "variables": self.variables,
+        }
+
+
+@dataclass
+class FileReport:
+    """What became of one file; `path` is as the user named it."""
+
+    path: str
+    status: FileStatus = "unchanged"
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    classes: list[ClassReport] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "path": self.path,
+            "status": self.status,
+            "diagnostics": [diagnostic.to_json() for diagnostic in sorted(self.diagnostics)],
+            "classes": [cls.to_json() for cls in self.classes],
+        }
+
+
+@dataclass
+class Outcome:
+    """A file with its new text.
+
+    `new_text` is None where nothing changes. `source` is None for a file that the run creates and for one that could
+    not be read, which `error` then tells of. The file to write is `report.path`.
+    """
+
+    report: FileReport
+    source: Source | None = None
+    new_text: str | None = None
+    error: Unreadable | None = None
+
+    @property
+    def created(self) -> bool:
+        return self.source is None and self.new_text is not None
+
+    def new_bytes(self) -> bytes | None:
+        """The file's new content, None where nothing changes."""
+        if self.new_text is None:
+            return None
+        if self.source is None:
+            return self.new_text.encode()
+        data = self.source.encode(self.new_text)
+        return None if data == self.source.bytes else data
+
+
+def unreadable(error: Unreadable) -> Outcome:
+    """The outcome of a file that is no Python that can be read."""
+    diagnostic = Diagnostic(error.line, error.column, "E001", error.message)
+    return Outcome(FileReport(str(error.path), "failed", [diagnostic]), error=error)
+
+
+def document(reports: Iterable[FileReport], tool: str) -> dict[str, Any]:
+    """The report of a run; `tool` is this program's version."""
+    files = sorted(reports, key=lambda report: report.path)
+    return {"version": VERSION, "tool": tool, "files": [report.to_json() for report in files]}
+
+
+def dumps(reports: Iterable[FileReport], tool: str) -> str:
+    """The report as text, the same for the same reports."""
+    return json.dumps(document(reports, tool), indent=1, ensure_ascii=False) + "\n"
