@@ -15,15 +15,20 @@ ClassSource = Literal["linen", "haiku", "haiku-function"]
 ClassStatus = Literal["rewritten", "bridged", "kept"]
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Diagnostic:
     """Something that was left as it was: `line` counts from 1, `column` from 0; `help` says what a person does next."""
 
+    code: str
     line: int
     column: int
-    code: str
     message: str
     help: str = ""
+
+    @property
+    def order(self) -> tuple[int, int, str, str]:
+        """The key by which diagnostics of one file are listed."""
+        return self.line, self.column, self.code, self.message
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -92,7 +97,7 @@ class FileReport:
         return {
             "path": self.path,
             "status": self.status,
-            "diagnostics": [diagnostic.to_json() for diagnostic in sorted(self.diagnostics)],
+            "diagnostics": [diagnostic.to_json() for diagnostic in sorted(self.diagnostics, key=lambda d: d.order)],
             "classes": [cls.to_json() for cls in self.classes],
         }
 
@@ -126,7 +131,7 @@ class Outcome:
 
 def unreadable(error: Unreadable) -> Outcome:
     """The outcome of a file that is no Python that can be read."""
-    diagnostic = Diagnostic(error.line, error.column, "E001", error.message)
+    diagnostic = Diagnostic("E001", error.line, error.column, error.message)
     return Outcome(FileReport(str(error.path), "failed", [diagnostic]), error=error)
 
 
