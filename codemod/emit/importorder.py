@@ -45,10 +45,11 @@ def sort_key(module: str, is_from: bool, order: Order) -> tuple[object, ...]:
 
 def sorted_names(names: Iterable[str]) -> list[str]:
     """Imported names in order: constants, classes, functions, each by alphabet."""
-    return sorted(names, key=_name_key)
+    return sorted(names, key=name_key)
 
 
-def _name_key(name: str) -> tuple[int, str, str]:
+def name_key(name: str) -> tuple[int, str, str]:
+    """Where a name stands among the names that one statement imports."""
     kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
     return kind, name.lower(), name
 

@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 
 from ..edits import Edits
 from ..source import Source
-from .importorder import Order, Section, file_order, is_sorted, section, sort_key, sorted_names
+from .importorder import (
+    Order,
+    Section,
+    file_order,
+    is_sorted,
+    name_key,
+    section,
+    sort_key,
+    sorted_names,
+)
 from .importuse import used_names, uses_dotted
 
 _COOKIE = re.compile(r"\A(?:[ \t\f]*#[^\r\n]*(?:\r\n|\r|\n))?[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
@@ -134,7 +143,10 @@ class _Tidier:
         self._used = used_names(source.text, source.tree)
         self._used_before = used_names(original.text, original.tree)
         self._bound_before = {
-            _bound(stmt, alias) for stmt in _imports(original.tree) for alias in _aliases(stmt)
+            _bound(stmt, alias)
+            for stmt in ast.walk(original.tree)
+            if isinstance(stmt, ast.Import | ast.ImportFrom)
+            for alias in stmt.names
         }
         self._gone: dict[ImportStatement, list[ast.alias]] = {}
 
@@ -313,12 +325,13 @@ class _Tidier:
         where = section(entry.module, self._local)
         members = [stmt for stmt in group.statements if self._section_of(stmt) is where]
         order = self._order or Order.STRAIGHT_FIRST
-        key = sort_key(entry.module, bool(entry.names), order)
         text = self._text(entry)
+        place = _line_key(entry.module, entry.names, order)
         if is_sorted(members, order):
             for stmt in members:
-                module = _module(stmt, stmt.names[0])
-                if sort_key(module, isinstance(stmt, ast.ImportFrom), order) > key:
+                names = [_written(alias) for alias in stmt.names]
+                names = names if isinstance(stmt, ast.ImportFrom) else []
+                if _line_key(_module(stmt, stmt.names[0]), names, order) > place:
                     self._before(stmt, text)
                     return
         self.edits.insert_after(members[-1], text)
@@ -358,12 +371,17 @@ class _Tidier:
         return entry.text(self.source.indent_unit, self._limit)
 
 
+def _line_key(module: str, names: Sequence[str], order: Order) -> tuple[object, ...]:
+    """Where an import line stands; lines of one module go by their first name."""
+    return sort_key(module, bool(names), order), [name_key(name) for name in names[:1]]
+
+
 def _written(alias: ast.alias) -> str:
     return alias.name + (f" as {alias.asname}" if alias.asname else "")
 
 
 def _before(left: str, right: str) -> bool:
-    return sorted_names([left, right]) == [left, right]
+    return name_key(left) <= name_key(right)
 
 
 def _imports(tree: ast.Module) -> list[ImportStatement]:
