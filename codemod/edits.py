@@ -186,7 +186,7 @@ class Edits:
 
     def apply(self) -> str:
         """The whole new text."""
-        text = self._compose(0, len(self._text))
+        text = self._compose(0, len(self._text) + 1)
         first = LINE_END.match(text)
         return text[first.end() :] if first else text
 

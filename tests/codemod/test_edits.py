@@ -112,7 +112,10 @@ def test_insertions_keep_their_order() -> None:
     changes.insert(1, "2")
     changes.replace((0, 1), "A")
     changes.replace((1, 2), "B")
-    expect(changes, "A12B\n")
+    changes.insert(0, "<")
+    changes.insert(3, ">")
+    expect(changes, "<A12B\n>")
+    assert plain("").apply() == ""
 
 
 def test_a_fork_goes_its_own_way() -> None:
