@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["EditConflict", "Edits", "dedent_block", "move"]
 
 
-class EditConflict(ValueError):
+class EditConflict(ValueError):  # noqa: N818 - a conflict is what it is
     """Two edits want the same text and neither contains the other."""
 
 
@@ -202,6 +202,9 @@ class Edits:
         return self._at(self.source.span(stmt, decorators=True))
 
     def _list(self, owner: ast.AST) -> tuple[ItemList, ItemChanges]:
+        parent = self.source.parents.get(owner)
+        if isinstance(owner, ast.Tuple) and isinstance(parent, ast.Subscript):
+            owner = parent
         if owner not in self._lists:
             found = self._finder.find(owner)
             self._check_inside(_Edit(found.open, found.close, "", (found.open, found.close)))

@@ -103,16 +103,18 @@ class Relayout:
 
     def _change(self, run: _Run) -> Change | None:
         count = len(self._list.items)
-        lone = run.right == count and self._list.comma_when_single and self._size() == 1
-        needs_comma = lone and not (self._gaps[-1].comma and count)
-        if not run.texts and run.right == run.left + 1 and not needs_comma:
+        comma = self._gaps[-1].comma
+        if run.right == count and self._size() == 1 and self._list.comma_when_single is not None:
+            comma = self._list.comma_when_single
+        changes_comma = run.right == count and comma != self._gaps[-1].comma
+        if not run.texts and run.right == run.left + 1 and not changes_comma:
             return None
         start = self._list.open if run.left < 0 else self._list.items[run.left].end
         end = self._list.close if run.right == count else self._list.items[run.right].start
         if run.left < 0 and run.right == count:
             return start, end, self._only(run)
         if run.right == count:
-            return start, end, self._at_end(run, needs_comma)
+            return start, end, self._at_end(run, "," if comma else "")
         if run.left < 0:
             return start, end, self._at_start(run)
         return start, end, self._between(run)
@@ -162,10 +164,9 @@ class Relayout:
         """A separator of one line: the first that has no comment in it."""
         return next((gap.text for gap in gaps if not gap.broke), ", ")
 
-    def _at_end(self, run: _Run, needs_comma: bool) -> str:
+    def _at_end(self, run: _Run, comma: str) -> str:
         gaps = self._gaps[run.left + 1 :]
         last, tail, leads = gaps[-1], gaps[0].tail, self._leads(run)
-        comma = "," if last.comma or needs_comma else ""
         if run.texts and (self._stacked or tail or leads):
             indent = self._indent or gaps[0].indent or last.indent
             lines = ",".join(self._line(text, indent) for text in run.texts)

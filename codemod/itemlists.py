@@ -38,6 +38,7 @@ class Item:
 class ItemList:
     """The items between the offsets `open` and `close`.
 
+    `comma_when_single` tells what a lone item must have: a comma behind it (True), none (False), or either (None).
     `may_be_empty` tells whether the syntax allows no items; `shell` is what goes when none is left (a class's
     parentheses); `before` and `after` come with the first item of a list that has none.
     """
@@ -46,7 +47,7 @@ class ItemList:
     open: int
     close: int
     may_be_empty: bool = True
-    comma_when_single: bool = False
+    comma_when_single: bool | None = None
     shell: Span | None = None
     before: str = ""
     after: str = ""

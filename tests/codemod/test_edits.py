@@ -8,7 +8,6 @@ import textwrap
 from typing import TypeVar
 
 import pytest
-
 from nnx_codemod.codemod.edits import EditConflict, Edits
 from nnx_codemod.codemod.source import Source
 
@@ -450,6 +449,9 @@ def relisted(text: str, kind: type[ast.AST], *gone: int, add: tuple = ()) -> str
         ("{'a': (1), **b, (c): d}", ast.Dict, [1], "{'a': (1), (c): d}"),
         ("{'a': (1), **b, (c): d}", ast.Dict, [2], "{'a': (1), **b}"),
         ("x: Dict[str, int]", ast.Subscript, [1], "x: Dict[str]"),
+        ("x[a, b,]", ast.Subscript, [0], "x[b]"),
+        ("x[a, b]", ast.Tuple, [0], "x[b]"),
+        ("x[\n    a,\n    b,\n]", ast.Tuple, [1], "x[\n    a\n]"),
         ("class A(b, (c), d=e): x", ast.ClassDef, [1], "class A(b, d=e): x"),
         ("class A(b, (c), d=e): x", ast.ClassDef, [0, 1], "class A(d=e): x"),
         ("class A(b): x", ast.ClassDef, [0], "class A: x"),
@@ -685,6 +687,8 @@ def test_any_statements_leave_a_program_that_reads_well(seed: int) -> None:
     new = changes.apply()
     assert sorted(n for s in nodes(edits(new), ast.stmt) for n in stmt_name(s)) == sorted(alive)
     bare = new.replace("'''\n\n'''", "")
-    assert "\n\n\n" not in bare and ":\n\n" not in bare
+    assert "\n\n\n" not in bare
+    assert ":\n\n" not in bare
     assert new.endswith("\n") == text.endswith("\n")
-    assert not new.startswith("\n") and not new.endswith("\n\n")
+    assert not new.startswith("\n")
+    assert not new.endswith("\n\n")

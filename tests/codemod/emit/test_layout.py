@@ -8,7 +8,6 @@ import subprocess
 import sys
 
 import pytest
-
 from nnx_codemod.codemod.emit.layout import call, expression, signature
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 
 import pytest
-
 from nnx_codemod.codemod.shapes.printing import render
 
 TEXTS = {
@@ -57,8 +56,10 @@ TEXTS = {
         ("16*s1_*s2_ - 32*s1_ - 32*s2_ + 64", "(in_height - 2) * (in_width - 2) * 16"),
         ("s3_*s1_ - 2*s3_", "(in_height - 2) * features"),
         (
-            "4*floordiv(s1_ - 3, 2)*floordiv(s2_ - 3, 2) + 4*floordiv(s1_ - 3, 2)"
-            " + 4*floordiv(s2_ - 3, 2) + 4",
+            (
+                "4*floordiv(s1_ - 3, 2)*floordiv(s2_ - 3, 2) + 4*floordiv(s1_ - 3, 2)"
+                " + 4*floordiv(s2_ - 3, 2) + 4"
+            ),
             "((in_height - 1) // 2) * ((in_width - 1) // 2) * 4",
         ),
     ],
