@@ -277,13 +277,23 @@ class Edits:
     def _insert_lines(self, stmt: ast.AST, offset: int, text: str, rank: int) -> None:
         indent = self._statement_indent(stmt)
         lines = move(LINE_END.sub("\n", text).removesuffix("\n"), "", indent)
-        parent = self.source.parents[stmt]
-        scope = (0, len(self._text)) if isinstance(parent, ast.Module) else self._span(parent)
+        if self._text.startswith("elif", self._whole(stmt)[0]) and isinstance(stmt, ast.If):
+            raise ValueError("an `elif` is a clause of its `if`: no line can stand beside it")
+        scope = self._scope(self.source.parents[stmt])
         edit = _Edit(
             offset, offset, self._newline + lines.replace("\n", self._newline), scope, rank
         )
         self._check_inside(edit)
         self._edits.append(edit)
+
+    def _scope(self, owner: ast.AST) -> Span:
+        """The span of what a block belongs to."""
+        match owner:
+            case ast.Module():
+                return 0, len(self._text)
+            case ast.match_case():
+                return self._span(owner.pattern)[0], self._span(owner.body[-1])[1]
+        return self._span(owner)
 
     # -- rows of statements
 

@@ -692,3 +692,21 @@ def test_any_statements_leave_a_program_that_reads_well(seed: int) -> None:
     assert new.endswith("\n") == text.endswith("\n")
     assert not new.startswith("\n")
     assert not new.endswith("\n\n")
+
+
+def test_lines_in_a_case() -> None:
+    changes = edits("match a:\n    case b:\n        c\n    case d:\n        e\n        f\n")
+    changes.insert_after(statement(changes, "c"), "x")
+    changes.delete_statement(statement(changes, "f"))
+    expect(changes, "match a:\n    case b:\n        c\n        x\n    case d:\n        e\n")
+
+
+def test_an_elif_is_no_statement_of_its_own() -> None:
+    changes = edits("if a:\n    b\nelif c:\n    d\nelse:\n    e\nf\n")
+    clause = nodes(changes, ast.If)[1]
+    with pytest.raises(ValueError, match="elif"):
+        changes.insert_before(clause, "x")
+    with pytest.raises(ValueError, match="elif"):
+        changes.insert_after(clause, "x")
+    changes.delete_statement(clause)
+    expect(changes, "if a:\n    b\nf\n")
