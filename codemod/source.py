@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import ast
+import bisect
 import codecs
 import functools
-import io
 import re
 import tokenize
+import warnings
+from collections import Counter
 from pathlib import Path
 
-_LINE_END = re.compile(r"\r\n|\r|\n")
-_DEEPEST = 200  # brackets and unary signs within one another, beyond what any person writes
+from .blocks import LINE_END, split_lines
+
+DEEPEST = 500  # nodes within one another; people write tens, and every walk of a tree is recursive
+_PYTHON_2 = re.compile(
+    r"Missing parentheses in call to '(print|exec)'"
+    r"|multiple exception types must be parenthesized"
+    r"|leading zeros in decimal integer literals"
+)
+_NO_PLACE = (
+    ast.expr_context,
+    ast.boolop,
+    ast.operator,
+    ast.unaryop,
+    ast.cmpop,
+)  # one object serves a whole tree
 
 
 class Unreadable(Exception):
@@ -24,77 +39,143 @@ class Unreadable(Exception):
         self.column = column
         self.message = message
 
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column + 1}: {self.message}"
+
 
 class Source:
     """A file's text as Python reads it, and the way back to bytes.
 
-    `text` keeps the file's own line ends; offsets count characters of it.
+    `text` has no byte order mark and keeps the file's own line ends; offsets count characters of it. Raises Unreadable
+    where the bytes are not text, and later, from `tree`, where the text is not Python.
     """
 
     def __init__(self, path: Path | str, data: bytes | None = None) -> None:
         self.path = Path(path)
-        self.bytes = self.path.read_bytes() if data is None else data
+        self.bytes = self._read() if data is None else data
         self.bom = self.bytes.startswith(codecs.BOM_UTF8)
         self.encoding = self._encoding()
+        body = self.bytes.removeprefix(codecs.BOM_UTF8)
         try:
-            self.text = self.bytes.removeprefix(codecs.BOM_UTF8).decode(self.encoding)
-        except (UnicodeDecodeError, LookupError) as error:
-            line = self.bytes[: getattr(error, "start", 0)].count(b"\n") + 1
-            raise Unreadable(self.path, line, 0, f"not {self.encoding}: {error}") from None
+            self.text = body.decode(self.encoding)
+            faithful = self.encoding == "utf-8" or self.text.encode(self.encoding) == body
+        except (UnicodeError, LookupError) as error:
+            raise self._undecodable(error, body) from None
+        if not faithful:
+            raise Unreadable(
+                self.path, 1, 0, f"the encoding {self.encoding} has several spellings of this text"
+            )
+
+    def _read(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise Unreadable(self.path, 1, 0, f"cannot be read: {error.strerror}") from None
 
     def _encoding(self) -> str:
+        # Lines that end in a carriage return alone count too, so the two that may hold the cookie are set apart here.
+        head = re.findall(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)", self.bytes)[:2]
+        lines = iter([line.rstrip(b"\r\n") + b"\n" for line in head if line])
         try:
-            name, _ = tokenize.detect_encoding(io.BytesIO(self.bytes).readline)
+            name, _ = tokenize.detect_encoding(lambda: next(lines, b""))
         except SyntaxError as error:
-            raise Unreadable(self.path, 1, 0, str(error)) from None
+            if "unknown encoding" in str(error) or "encoding problem" in str(error):
+                raise Unreadable(self.path, 1, 0, str(error)) from None
+            return "utf-8"  # the two lines are not UTF-8, which decoding the file locates
         return "utf-8" if name == "utf-8-sig" else name
 
+    def _undecodable(self, error: UnicodeError | LookupError, body: bytes) -> Unreadable:
+        if not isinstance(error, UnicodeDecodeError):
+            return Unreadable(self.path, 1, 0, str(error))
+        before = body[: error.start]
+        lines = before.splitlines(keepends=True)
+        complete = not before or before.endswith((b"\r", b"\n"))
+        line, column = len(lines) + complete, 0 if complete else len(lines[-1])
+        cookie = (
+            "and no cookie says what it is" if self.encoding == "utf-8" else "as the cookie says"
+        )
+        message = f"byte 0x{body[error.start]:02x} is not {self.encoding}, {cookie}"
+        return Unreadable(self.path, line, column, message)
+
     def encode(self, text: str) -> bytes:
-        """New text as bytes: the file's encoding, byte order mark and line ends."""
-        newline = self.newline
-        if newline != "\n":
-            text = re.sub(r"(?<!\r)\n", lambda _: newline, text)
+        """New text as bytes: the file's encoding and byte order mark; line feeds become the file's line ends.
+
+        In a file that mixes line ends each line keeps the one that it has.
+        """
+        if self.newline != "\n" and len(self._line_ends) == 1:
+            text = re.sub(r"\r\n|\n", lambda _: self.newline, text)
         return (codecs.BOM_UTF8 if self.bom else b"") + text.encode(self.encoding)
+
+    @functools.cached_property
+    def _line_ends(self) -> Counter[str]:
+        return Counter(LINE_END.findall(self.text))
 
     @functools.cached_property
     def newline(self) -> str:
         """The line end that the file uses most."""
-        found = _LINE_END.findall(self.text)
-        return max(("\n", "\r\n", "\r"), key=found.count)
+        return max(("\n", "\r\n", "\r"), key=lambda end: self._line_ends[end])
 
     # ---- tree --------------------------------------------------------------------------------------------
 
     @functools.cached_property
     def tree(self) -> ast.Module:
         """The parsed file; raises Unreadable."""
-        self._check_depth()
         try:
-            return ast.parse(self.text, filename=str(self.path))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the user's odd escapes are not ours to judge
+                tree = ast.parse(self.text, filename=str(self.path))
         except SyntaxError as error:
-            raise Unreadable(self.path, error.lineno or 1, max((error.offset or 1) - 1, 0), error.msg) from None
-        except (RecursionError, MemoryError, ValueError) as error:
-            raise Unreadable(self.path, 1, 0, f"cannot be parsed: {error or 'nested too deeply'}") from None
+            raise self._not_python(error) from None
+        except (RecursionError, MemoryError):
+            raise self._too_deep() from None
+        except ValueError as error:
+            raise Unreadable(self.path, 1, 0, str(error)) from None
+        self.parents = self._parents(tree)
+        return tree
 
-    def _check_depth(self) -> None:
-        """Refuses brackets nested beyond what the parser's stack takes, before it is asked."""
-        depth = 0
-        for match in re.finditer(r"[(\[{]+|[)\]}]+", self.text):
-            run = match.group()
-            depth = max(0, depth + (len(run) if run[0] in "([{" else -len(run)))
-            if len(run) > _DEEPEST:
-                line = self.text.count("\n", 0, match.start()) + 1
-                raise Unreadable(self.path, line, 0, "an expression is nested too deeply")
+    def _not_python(self, error: SyntaxError) -> Unreadable:
+        kind = "Python 2 code" if _PYTHON_2.match(error.msg) else "not Python"
+        line = min(max(error.lineno or 1, 1), len(self._starts))
+        return Unreadable(self.path, line, max((error.offset or 1) - 1, 0), f"{kind}: {error.msg}")
+
+    def _too_deep(self, node: ast.AST | None = None) -> Unreadable:
+        line = getattr(node, "lineno", 0) or self._longest_line()
+        return Unreadable(self.path, line, 0, "an expression or statement is nested too deeply")
+
+    def _longest_line(self) -> int:
+        """Where to look when the parser gives up without a word."""
+        lines = split_lines(self.text)
+        return 1 + max(range(len(lines)), key=lambda number: len(lines[number]))
+
+    def _parents(self, tree: ast.Module) -> dict[ast.AST, ast.AST]:
+        """The parent of each node, level by level; raises Unreadable where there are too many levels."""
+        parents: dict[ast.AST, ast.AST] = {}
+        level: list[ast.AST] = [tree]
+        for _ in range(DEEPEST):
+            below: list[ast.AST] = []
+            for node in level:
+                for name in node._fields:
+                    value = getattr(node, name, None)
+                    for child in value if isinstance(value, list) else (value,):
+                        if isinstance(child, ast.AST) and not isinstance(child, _NO_PLACE):
+                            parents[child] = node
+                            below.append(child)
+            if not below:
+                return parents
+            level = below
+        raise self._too_deep(level[0])
 
     @functools.cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
-        return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+        """The node that each node of the tree is a part of; operators and contexts have none."""
+        return self._parents(self.tree)
 
     # ---- places ------------------------------------------------------------------------------------------
 
     @functools.cached_property
     def _starts(self) -> list[int]:
         """The offset of each line's first character."""
-        return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
+        return [0, *(match.end() for match in LINE_END.finditer(self.text))]
 
     def offset(self, line: int, column: int) -> int:
         """The character offset of an `ast` position: lines from 1, columns in UTF-8 bytes."""
@@ -107,26 +188,34 @@ class Source:
 
     def span(self, node: ast.AST, decorators: bool = False) -> tuple[int, int]:
         """Where a node stands: character offsets, end exclusive."""
-        first: ast.AST = node
+        start = self.offset(node.lineno, node.col_offset)  # type: ignore[attr-defined]
+        end = self.offset(node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
         if decorators and getattr(node, "decorator_list", None):
-            first = node.decorator_list[0]  # type: ignore[attr-defined]
-        start = self.offset(first.lineno, first.col_offset)  # type: ignore[attr-defined]
-        if first is not node:
-            start = self.text.rindex("@", 0, start)
-        return start, self.offset(node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
+            start = self._sign(node.decorator_list[0])  # type: ignore[attr-defined]
+        return start, end
+
+    def _sign(self, decorator: ast.expr) -> int:
+        """The offset of a decorator's `@`, which begins its line or, before a parenthesis, one above."""
+        line = decorator.lineno
+        while True:
+            start = self._starts[line - 1]
+            at = start + len(self.line_indent(start))
+            if self.text.startswith("@", at):
+                return at
+            line -= 1
 
     def segment(self, node: ast.AST) -> str:
+        """The text of a node, without decorators."""
         start, end = self.span(node)
         return self.text[start:end]
 
     def location(self, offset: int) -> tuple[int, int]:
         """Line (from 1) and column (from 0, in characters) of an offset."""
-        import bisect
-
         line = bisect.bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1]
 
     def line_start(self, offset: int) -> int:
+        """The offset of the first character of an offset's line."""
         return self._starts[self.location(offset)[0] - 1]
 
     def line_indent(self, offset: int) -> str:
@@ -140,7 +229,11 @@ class Source:
         steps: dict[str, int] = {}
         for node in ast.walk(self.tree):
             body = getattr(node, "body", None)
-            if isinstance(node, ast.stmt) and isinstance(body, list) and body[0].lineno > node.lineno:
+            if (
+                isinstance(node, ast.stmt)
+                and isinstance(body, list)
+                and body[0].lineno > node.lineno
+            ):
                 outer = self.line_indent(self.span(node)[0])
                 inner = self.line_indent(self.span(body[0])[0])
                 if inner.startswith(outer) and inner != outer:
@@ -150,11 +243,15 @@ class Source:
 
     @functools.cached_property
     def comments(self) -> list[tuple[int, int, str]]:
-        """Every comment: start, end and text."""
+        """Every comment: start, end and text; raises Unreadable."""
+        # Columns do not depend on line ends, and not every tokenizer knows all three of them.
+        lines = iter([line.rstrip("\r\n") + "\n" for line in split_lines(self.text)])
         found = []
-        lines = io.StringIO(self.text, newline="").readline
-        for token in tokenize.generate_tokens(lines):
-            if token.type == tokenize.COMMENT:
-                start = self._starts[token.start[0] - 1] + token.start[1]
-                found.append((start, start + len(token.string), token.string))
+        try:
+            for token in tokenize.generate_tokens(lambda: next(lines, "")):
+                if token.type == tokenize.COMMENT:
+                    start = self._starts[token.start[0] - 1] + token.start[1]
+                    found.append((start, start + len(token.string), token.string))
+        except (tokenize.TokenError, SyntaxError) as error:
+            raise Unreadable(self.path, 1, 0, f"not Python: {error.args[0]}") from None
         return found
