@@ -353,7 +353,7 @@ class Edits:
             replace(edit, start=min(edit.start, end), end=min(edit.end, end)) for edit in inserted
         ]
         free = [i for i in inserted if not any(e.start < i.start < e.end for e in kept)]
-        return sorted(kept + free, key=lambda edit: (edit.start, not edit.is_insertion, edit.rank))
+        return sorted(kept + free, key=_place)
 
     def _is_gone(self, edit: _Edit) -> bool:
         """Whether an insertion of lines belongs to a block that is deleted."""
@@ -439,6 +439,12 @@ class Edits:
                 yield start, row.spans[index + 1][0]
             else:
                 yield row.spans[kept[-1]][1] if kept else start, row.spans[final][1]
+
+
+def _place(edit: _Edit) -> tuple[int, bool, int, int]:
+    """Where an edit comes among others: of lines that follow several blocks' last statement, the innermost first."""
+    inner = edit.scope[0] if edit.scope and not edit.rank else 0
+    return edit.start, not edit.is_insertion, edit.rank, -inner
 
 
 def _overlap_in_part(left: Span, right: Span) -> bool:

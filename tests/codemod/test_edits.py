@@ -710,3 +710,17 @@ def test_an_elif_is_no_statement_of_its_own() -> None:
         changes.insert_after(clause, "x")
     changes.delete_statement(clause)
     expect(changes, "if a:\n    b\nf\n")
+
+
+def test_lines_below_the_ends_of_nested_blocks() -> None:
+    changes = edits("if a:\n    if b:\n        c\nd\n")
+    outer, inner = nodes(changes, ast.If)
+    for stmt, new in [
+        (outer, "x1"),
+        (inner, "y1"),
+        (inner.body[0], "z"),
+        (inner, "y2"),
+        (outer, "x2"),
+    ]:
+        changes.insert_after(stmt, new)
+    expect(changes, "if a:\n    if b:\n        c\n        z\n    y1\n    y2\nx1\nx2\nd\n")
