@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["EditConflict", "Edits", "dedent_block", "move"]
 
 
-class EditConflict(ValueError):  # noqa: N818 - a conflict is what it is
+class EditConflict(ValueError):
     """Two edits want the same text and neither contains the other."""
 
 

@@ -6,6 +6,7 @@ import ast
 import random
 
 import pytest
+
 from nnx_codemod.codemod.blocks import dedent_block, lines_in_strings, move, strings
 
 

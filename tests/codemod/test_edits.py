@@ -8,6 +8,7 @@ import textwrap
 from typing import TypeVar
 
 import pytest
+
 from nnx_codemod.codemod.edits import EditConflict, Edits
 from nnx_codemod.codemod.source import Source
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
+
 from nnx_codemod.codemod.emit.imports import tidy
 
 NNX = "from flax import nnx"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+
 from nnx_codemod.codemod.emit.layout import call, expression, signature
 
 

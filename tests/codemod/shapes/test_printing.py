@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+
 from nnx_codemod.codemod.shapes.printing import render
 
 TEXTS = {
