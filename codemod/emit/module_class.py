@@ -615,7 +615,7 @@ class ClassEmitter:
             return f"{kind}_" + ("{i}" if site.loops else str(self._place_of_kind(site)))
         kind = site.rule.source.rsplit(".", 1)[-1] if site.rule else getattr(getattr(site.value, "cls", None), "name", "")
         place = self._place_of_kind(site)
-        base = names.snake(kind)
+        base = names.haiku_name(kind)
         if site.loops:
             return base + "_{i}"
         return base if place == 0 else f"{base}_{place}"

@@ -67,6 +67,9 @@ def attribute(interp: Interpreter, owner: Value, name: str, node: ast.AST) -> Va
             found = classes.member(owner, name)
             if found is not None:
                 return found
+            inherited = classes.external_bases(owner)
+            if inherited and name != "__name__":
+                return External(f"{inherited[0]}.{name}")
             return Constant(owner.name) if name == "__name__" else UNKNOWN
         case Items(names=names, items=items) if name in names:
             return items[names.index(name)]
@@ -218,6 +221,9 @@ def _call_unknown(args: Args, kwargs: Kwargs) -> Value:
     return Array(None) if arrays else UNKNOWN
 
 
+_MODEL_METHODS = frozenset(("init", "apply", "bind", "init_with_output"))
+
+
 def _call_bound(interp: Interpreter, bound: Bound, args: Args, kwargs: Kwargs, node: ast.Call | None) -> Value:
     match bound.target, bound.function:
         case Object() as owner, Function():
@@ -227,6 +233,10 @@ def _call_bound(interp: Interpreter, bound: Bound, args: Args, kwargs: Kwargs, n
             if handler is None:
                 handler = interp.handlers.get(name.rpartition(".")[0] + ".*")
             found = handler(interp, node, [owner, *args], kwargs) if handler else None
+            return found if found is not None else UNKNOWN
+        case LayerObject() as layer, External(name=name) if bound.name in _MODEL_METHODS:
+            handler = interp.handlers.get(f"flax.linen.Module.{bound.name}")
+            found = handler(interp, node, [layer, *args], kwargs) if handler else None
             return found if found is not None else UNKNOWN
         case LayerObject() as layer, _:
             return apply_layer(interp, layer, bound.name, args, kwargs, node)

@@ -207,7 +207,7 @@ def substitute(dim: Dim, values: Mapping[str, Dim]) -> Dim:
     """`dim` with symbols replaced by sizes."""
     if isinstance(dim, int):
         return dim
-    tree = ast.parse(str(dim), mode="eval")
+    tree = ast.parse(str(dim).replace("^", "**"), mode="eval")
     missing = {name: _symbol(dim, name) for name in names(dim) - values.keys()}
     return _evaluate(tree.body, {**missing, **values})
 
@@ -236,7 +236,7 @@ def _evaluate(node: ast.expr, env: Mapping[str, Dim]) -> Dim:
                     return a - b
                 case ast.Mult():
                     return a * b
-                case ast.BitXor():
+                case ast.Pow():
                     return a**b
         case ast.Call(func=ast.Name(id=function), args=args):
             return _apply(function, [_evaluate(arg, env) for arg in args])

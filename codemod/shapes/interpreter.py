@@ -115,6 +115,8 @@ class Interpreter:
         self.observers: list[Callable[[Object, str, Sequence[Value], dict[str, Value]], None]] = []
         self.root: object = None  # the class or function being interpreted for its own sake
         self.root_object: Object | None = None
+        # Called before an expression statement; returns what is to be done with its value.
+        self.before_discard: Callable[[], Callable[[ast.Expr, Value], None]] | None = None
         self.creations = 0  # how many layers, modules and variables were made so far
         self.max_unrolled = MAX_UNROLLED
         self._steps = 0
@@ -166,7 +168,10 @@ class Interpreter:
         return None
 
     def _do_Expr(self, node: ast.Expr, env: Environment) -> None:
-        self.evaluate(node.value, env)
+        restore = self.before_discard() if self.before_discard is not None else None
+        value = self.evaluate(node.value, env)
+        if restore is not None:
+            restore(node, value)
 
     def _do_Assign(self, node: ast.Assign, env: Environment) -> None:
         value = self.evaluate(node.value, env)

@@ -10,6 +10,7 @@ from .values import (
     NONE,
     UNKNOWN,
     Array,
+    Behaviour,
     Constant,
     Either,
     Items,
@@ -34,6 +35,10 @@ def join(interp: Interpreter, node: ast.AST, name: str, left: Value | None, righ
         return left or right or UNKNOWN
     if left is right or left == right:
         return left
+    if isinstance(left, Behaviour):
+        joined = left.join(right)
+        if joined is not None:
+            return joined
     one, two = as_dim(left), as_dim(right)
     if one is not None and two is not None and not _bools(left, right):
         return from_dim(join_dims(interp, node, name, 0, one, two))

@@ -459,6 +459,8 @@ def items_of(interp: Interpreter, value: Value, count: int | None = None) -> lis
             return None if unbounded else list(items)
         case Table(items=items):
             return [Constant(key) for key in items]
+        case Behaviour():
+            return value.items(interp, count)
         case Repeated(item=item):
             return None if count is None else [item] * count
         case Constant(value=str() | tuple() | list() | range() as known) if len(known) <= 256:

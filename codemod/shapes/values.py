@@ -210,6 +210,14 @@ class Behaviour(Value):
     def subscript(self, interp: Interpreter, index: Value, node: ast.Subscript) -> Value:
         return UNKNOWN
 
+    def items(self, interp: Interpreter, count: int | None) -> list[Value] | None:
+        """What it unpacks into, None where it does not."""
+        return None
+
+    def join(self, other: Value) -> Value | None:
+        """A value that stands for both, None where there is none."""
+        return None
+
 
 UNKNOWN = Unknown()
 NONE = Constant(None)

@@ -1,0 +1,162 @@
+"""Where a program's model is made: the constructor call with its sizes and its random streams."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+
+from ..emit import layout
+from ..emit.construct import Constructor
+from ..emit.file_names import FileNames
+from ..emit.transport import Scope, Transport
+from ..model.module import AddedParameter, ModuleModel
+from ..model.sites import Site
+from ..rule import Declined
+from ..shapes import classes
+from ..shapes.calls import bind_signature
+from ..shapes.facts import Facts, Made, Used
+from ..shapes.interpreter import Environment, Interpreter
+from ..shapes.values import UNKNOWN, LayerObject, Object, as_dim
+from .kinds import Net
+
+Text = Callable[[ast.expr], str]
+
+
+class Construction:
+    """Writes constructor calls of one module's programs."""
+
+    def __init__(
+        self, interp: Interpreter, names: FileNames, models: Mapping[ast.AST, ModuleModel], limit: int
+    ) -> None:
+        self.interp = interp
+        self.names = names
+        self.models = models
+        self.limit = limit
+
+    def write(self, net: Net, made: Object | LayerObject, maker: ast.Call, arguments: Mapping[str, ast.expr], text: Text, key: str) -> str:
+        """The call that makes the NNX module of a net.
+
+        `arguments` are the expressions of the module's call by parameter name, `text` writes an expression where the
+        call will stand.
+        """
+        if isinstance(made, LayerObject):
+            return self._layer(net, made, maker, key)
+        model = self.models.get(made.cls.node)
+        if model is None:
+            raise Declined(f"`{made.cls.name}` stays as it is", "it has a diagnostic of its own")
+        sizes = [self._size(net, made, added, arguments, text) for added in model.added]
+        by_keyword = not maker.args
+        args = [
+            f"{added.name}={size}" if by_keyword or added.keyword_only else size
+            for added, size in zip(model.added, sizes, strict=True)
+            if size is not None and not added.keyword_only
+        ]
+        args += [text(arg) for arg in maker.args]
+        for keyword in maker.keywords:
+            if keyword.arg == "name":
+                continue
+            args.append(f"{keyword.arg}={text(keyword.value)}" if keyword.arg else f"**{text(keyword.value)}")
+        args += [
+            f"{added.name}={size}"
+            for added, size in zip(model.added, sizes, strict=True)
+            if size is not None and added.keyword_only
+        ]
+        if model.takes_rngs:
+            args.append(f"rngs={key}")
+        return f"{text(maker.func)}({', '.join(args)})"
+
+    def _size(
+        self, net: Net, made: Object, added: AddedParameter, arguments: Mapping[str, ast.expr], text: Text
+    ) -> str | None:
+        """A size: a literal where the sample is one, else read off the sample's shape."""
+        number = self._number(net, made, added)
+        tree = ast.parse(added.source, mode="eval").body
+        names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+        roots = [arguments[name] for name in names if name in arguments]
+        if added.optional and not roots:
+            return None
+        if roots and all(_is_short(root) for root in roots):
+            return _substituted(added.source, {name: text(arguments[name]) for name in names})
+        if isinstance(number, int):
+            return str(number)
+        if roots:
+            return _substituted(added.source, {name: text(arguments[name]) for name in names})
+        raise Declined(
+            f"the size `{added.name}` of `{made.cls.name}` is not known where the model is made",
+            "make the model where a sample input is at hand",
+        )
+
+    def _number(self, net: Net, made: Object, added: AddedParameter) -> object:
+        method = classes.method(made.cls, added.method)
+        if method is None:
+            return None
+        env = Environment(made.cls.module, None)
+        parameters = [a.arg for a in method.node.args.args][1:]
+        env.names.update(bind_signature(parameters, net.args, net.kwargs))
+        saved, self.interp.recording = self.interp.recording, False
+        try:
+            return as_dim(self.interp.evaluate(ast.parse(added.source, mode="eval").body, env))
+        finally:
+            self.interp.recording = saved
+
+    def _layer(self, net: Net, made: LayerObject, maker: ast.Call, key: str) -> str:
+        """A layer of the library as the whole model."""
+        site = Site(maker, maker, ast.Pass(), [], [Made(made, ())])
+        site.uses = [Used(made, None, "__call__", tuple(net.args), net.kwargs, UNKNOWN, ())]
+        transport = Transport(
+            self.names.module.source, Facts(), self.interp.symbols, {}, self.names.rewrite, lambda name, origin: name
+        )
+        constructor = Constructor(self.interp, transport, self.names.target, lambda s, a: None, lambda e: False)
+        written = constructor.write(site, Scope(maker, set(), {}, {}), None)
+        self.names.helpers |= constructor.helpers
+        args = [*written.args, *([f"rngs={key}"] if written.rngs else [])]
+        return f"{written.head}({', '.join(args)})"
+
+    def rngs(self, key: ast.expr | None, text: Text) -> str:
+        """`nnx.Rngs(...)` for the key that `init` got."""
+        rngs = self.names.target("flax.nnx.Rngs")
+        if key is None:
+            return f"{rngs}(0)"
+        if isinstance(key, ast.Dict):
+            streams = [
+                f"{k.value}={self._seed(v, text)}"
+                for k, v in zip(key.keys, key.values, strict=True)
+                if isinstance(k, ast.Constant)
+            ]
+            return f"{rngs}({', '.join(streams)})"
+        return f"{rngs}({self._seed(key, text)})"
+
+    def _seed(self, key: ast.expr, text: Text) -> str:
+        match key:
+            case ast.Call(func=func, args=[ast.Constant() as seed], keywords=[]):
+                if self.names.qualified(func) in ("jax.random.key", "jax.random.PRNGKey"):
+                    return repr(seed.value)
+            case ast.Call(func=func, args=[], keywords=[ast.keyword(value=ast.Constant() as seed)]):
+                if self.names.qualified(func) in ("jax.random.key", "jax.random.PRNGKey"):
+                    return repr(seed.value)
+        return text(key)
+
+    def statement(self, name: str, call: str, indent: str) -> str:
+        """`name = call`, broken over lines where it is too long; later lines carry `indent`."""
+        unit = self.names.module.source.indent_unit
+        return layout.expression(call, indent=indent, unit=unit, limit=self.limit, prefix=f"{name} = ")
+
+
+def _is_short(node: ast.expr) -> bool:
+    """Whether a sample is written as a name, or a part of one, and not made on the spot."""
+    current = node
+    while isinstance(current, ast.Attribute | ast.Subscript):
+        current = current.value
+    return isinstance(current, ast.Name)
+
+
+def _substituted(source: str, texts: Mapping[str, str]) -> str:
+    tree = ast.parse(source, mode="eval").body
+    pieces = [
+        (node.col_offset, node.end_col_offset or 0, texts[node.id])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and node.id in texts
+    ]
+    from ..emit.transport import splice
+
+    return splice(source, 0, len(source), pieces)

@@ -1,0 +1,212 @@
+"""Runs the programs of a project abstractly and records what they do with models."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from ..project import Module
+from ..shapes import classes
+from ..shapes.calls import call_function
+from ..shapes.interpreter import Interpreter, OutOfBudget
+from ..shapes.values import UNKNOWN, Bound, Class, Constant, Function, Items, Partial, Table, Value
+from . import haiku
+from .kinds import (
+    Applied,
+    GradOf,
+    Net,
+    OptState,
+    TrainState,
+    Transformation,
+    Transformed,
+    Tree,
+    Updates,
+)
+from .linen import Linen
+
+Args = Sequence[Value]
+Kwargs = Mapping[str, Value]
+
+_MAKERS = frozenset(
+    "adabelief adadelta adafactor adagrad adam adamax adamaxw adamw add_decayed_weights add_noise amsgrad apply_if_finite"
+    " centralize chain clip clip_by_block_rms clip_by_global_norm ema flatten fromage identity inject_hyperparams lamb lars"
+    " lbfgs lion lookahead masked MultiSteps multi_transform nadam nadamw noisy_sgd novograd optimistic_gradient_descent"
+    " radam rmsprop rprop scale scale_by_adam scale_by_learning_rate scale_by_schedule sgd sign_sgd sm3 trace yogi"
+    " zero_nans".split()
+)
+_TRANSPARENT = ("jax.jit", "jax.pmap", "jax.checkpoint", "jax.remat", "jax.named_call", "jax.disable_jit")
+
+
+class Explorer:
+    """What happened to models, by `ast` node."""
+
+    def __init__(self, interp: Interpreter) -> None:
+        self.interp = interp
+        self.nets: dict[tuple[ast.AST, int], Net] = {}
+        self.applied: dict[ast.AST, list[Applied]] = {}
+        self.bound: dict[ast.AST, list[Net]] = {}
+        self.jitted: set[ast.AST] = set()
+        self.discarded: set[ast.Expr] = set()
+        self.unknown: list[tuple[ast.AST, Value]] = []
+        self.transformed: dict[ast.AST, Transformed] = {}
+        self._install()
+
+    # ---- records ------------------------------------------------------------------------------------
+
+    def net(
+        self, node: ast.Call, model: Value, framework: str, key: ast.expr | None, args: list[Value], kwargs: Kwargs
+    ) -> Net:
+        """The net of one init call of one model; a second run of the same call starts it anew."""
+        known = self.nets.get((node, id(model)))
+        if known is None:
+            known = self.nets[node, id(model)] = Net(model, framework, node, key, args, dict(kwargs))
+        known.args, known.kwargs = args, dict(kwargs)
+        known.current = known.advance()
+        return known
+
+    def net_of(self, value: Value | None) -> Net | None:
+        match value:
+            case Tree(net=net):
+                return net
+            case Table(items=items):
+                return next((net for item in items.values() if (net := self.net_of(item)) is not None), None)
+        return None
+
+    def read(self, value: Value | None, node: ast.AST) -> None:
+        """A tree is used: is it the newest of its net?"""
+        match value:
+            case Tree(net=net, version=version, collections=collections) if version != net.current:
+                if collections & frozenset(("*", "params")) or not collections:
+                    net.stale.append(node)
+            case Table(items=items):
+                for item in items.values():
+                    self.read(item, node)
+
+    def unknown_apply(self, node: ast.AST, model: Value) -> None:
+        self.unknown.append((node, model))
+
+    # ---- handlers -----------------------------------------------------------------------------------
+
+    def _install(self) -> None:
+        linen = Linen(self)
+        add = self.interp.handlers
+        add["flax.linen.Module.init"] = linen.init
+        add["flax.linen.Module.apply"] = linen.apply
+        add["flax.linen.Module.bind"] = linen.bind
+        add["flax.linen.Module.init_with_output"] = linen.init_with_output
+        add["jax.grad"] = self._grad(False)
+        add["jax.value_and_grad"] = self._grad(True)
+        for name in _TRANSPARENT:
+            add[name] = self._jit
+        add["optax.apply_updates"] = self._apply_updates
+        for name in _MAKERS:
+            add[f"optax.{name}"] = lambda interp, node, args, kwargs: Transformation(node)
+        add["jax.tree.map"] = self._tree_map
+        add["jax.tree.leaves"] = self._leaves
+        add["flax.core.freeze"] = add["flax.core.unfreeze"] = lambda interp, node, args, kwargs: args[0] if args else UNKNOWN
+        add["flax.core.pop"] = lambda interp, node, args, kwargs: UNKNOWN
+        add["flax.training.train_state.TrainState.create"] = _create_state
+        haiku.install(self)
+        self.interp.before_discard = self._before_discard
+
+    def _before_discard(self) -> Callable[[ast.Expr, Value], None]:
+        before = {net: net.current for net in self.nets.values()}
+
+        def after(node: ast.Expr, value: Value) -> None:
+            returned = {net for net in _nets_in(value)}
+            for net, version in before.items():
+                if net.current != version and net in returned:
+                    self.discarded.add(node)
+                    net.current = version
+
+        return after
+
+    def _grad(self, with_value: bool) -> Callable[..., Value]:
+        def make(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+            function = args[0] if args else kwargs.get("fun", UNKNOWN)
+            aux = kwargs.get("has_aux")
+            argnums = kwargs.get("argnums", args[1] if len(args) > 1 else Constant(0))
+            places = (
+                tuple(i.value for i in argnums.items if isinstance(i, Constant))
+                if isinstance(argnums, Items)
+                else ((argnums.value,) if isinstance(argnums, Constant) else (0,))
+            )
+            has_aux = isinstance(aux, Constant) and bool(aux.value)
+            return GradOf(function, with_value, has_aux, places, node, not isinstance(argnums, Items))
+
+        return make
+
+    def _jit(self, interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+        function = args[0] if args else kwargs.get("fun", UNKNOWN)
+        inner = function
+        while isinstance(inner, Partial):
+            inner = inner.function
+        if isinstance(inner, Bound):
+            inner = inner.function
+        if isinstance(inner, Function):
+            self.jitted.add(inner.node)
+        return function
+
+    def _apply_updates(self, interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+        params = args[0] if args else UNKNOWN
+        if isinstance(params, Tree) and len(args) > 1 and isinstance(args[1], Updates):
+            self.read(params, node or ast.Pass())
+            return Tree(params.net, params.collections, params.path, params.net.advance())
+        return UNKNOWN
+
+    def _tree_map(self, interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+        from .kinds import Gradients
+
+        trees = [arg for arg in args[1:] if isinstance(arg, Tree)]
+        grads = [arg for arg in args[1:] if isinstance(arg, Gradients | Updates)]
+        if trees and grads and trees[0].net is grads[0].net:
+            return Tree(trees[0].net, trees[0].collections, trees[0].path, trees[0].net.advance())
+        return UNKNOWN
+
+    def _leaves(self, interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+        if args:
+            self.read(args[0], node or ast.Pass())
+        return UNKNOWN
+
+    # ---- running --------------------------------------------------------------------------------------
+
+    def run_rest(self, modules: Iterable[Module]) -> None:
+        """Functions that nothing calls are run with unknown arguments, as a library's are."""
+        for module in modules:
+            environment = self.interp.environment_of(module)
+            for value in list(environment.names.values()):
+                if isinstance(value, Function) and value.environment.module is module:
+                    self._run_uncalled(value)
+                elif isinstance(value, Class) and value.module is module and classes.framework(value) is None:
+                    for member in value.members.values():
+                        if isinstance(member, Function):
+                            self._run_uncalled(member)
+
+    def _run_uncalled(self, function: Function) -> None:
+        if function.node in self.interp.facts.functions:
+            return
+        try:
+            with self.interp.fresh(self.interp.facts):
+                call_function(self.interp, function, [], {}, None, None)
+        except OutOfBudget:
+            self.interp.trouble(function.node, f"`{function.name}` takes too many steps to follow")
+
+
+def _create_state(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+    """`TrainState.create(apply_fn=..., params=..., tx=..., ...)`."""
+    params = kwargs.get("params")
+    if not isinstance(params, Tree):
+        return UNKNOWN
+    return TrainState(params.net, kwargs.get("tx", UNKNOWN), dict(kwargs), params.net.current)
+
+
+def _nets_in(value: Value) -> set[Net]:
+    match value:
+        case Tree(net=net) | OptState(net=net) | TrainState(net=net):
+            return {net}
+        case Items(items=items):
+            return {net for item in items for net in _nets_in(item)}
+        case Table(items=table):
+            return {net for item in table.values() for net in _nets_in(item)}
+    return set()
+

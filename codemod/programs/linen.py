@@ -1,0 +1,114 @@
+"""`init`, `apply` and `bind` of Linen models, as the interpreter runs them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ..shapes.calls import apply_layer, call_method
+from ..shapes.values import UNKNOWN, Array, Bound, Constant, Function, Items, LayerObject, Object, Table, Value
+from .kinds import EVERYTHING, Applied, Net, Tree
+
+if TYPE_CHECKING:
+    from .explore import Explorer
+
+Args = Sequence[Value]
+Kwargs = Mapping[str, Value]
+
+
+class Linen:
+    """The handlers, with what they record."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self.explorer = explorer
+
+    def init(self, interp: object, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+        model, rest = args[0], list(args[1:])
+        key = node.args[0] if node is not None and node.args else None
+        named = {k: v for k, v in kwargs.items() if k not in ("method", "mutable", "rngs")}
+        inputs = rest[1:] if rest else []
+        self._run(model, "__call__" if "method" not in kwargs else self._method(kwargs["method"]), inputs, named)
+        if node is None:
+            return UNKNOWN
+        net = self.explorer.net(node, model, "linen", key, inputs, named)
+        net.root = model
+        return Tree(net, EVERYTHING, (), net.current)
+
+    def init_with_output(self, interp: object, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+        tree = self.init(interp, node, args, kwargs)
+        return Items([Array(None), tree])
+
+    def apply(self, interp: object, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+        model, rest = args[0], list(args[1:])
+        variables = rest[0] if rest else kwargs.get("variables", UNKNOWN)
+        inputs = rest[1:]
+        named = {k: v for k, v in kwargs.items() if k not in ("method", "mutable", "rngs", "variables", "capture_intermediates")}
+        method = self._method(kwargs["method"]) if "method" in kwargs else "__call__"
+        output = self._run(model, method, inputs, named)
+        mutable = kwargs.get("mutable")
+        with_updates = mutable is not None and not (isinstance(mutable, Constant) and mutable.value in (False, None))
+        net = self.explorer.net_of(variables)
+        if net is None or node is None:
+            if node is not None:
+                self.explorer.unknown_apply(node, model)
+            return Items([output, UNKNOWN]) if with_updates else output
+        self.explorer.read(variables, node)
+        applied = Applied(net, method, node, 1 if rest else 0, tuple(inputs), named, with_updates, with_updates)
+        self.explorer.applied.setdefault(node, []).append(applied)
+        if not with_updates:
+            return output
+        return Items([output, Tree(net, frozenset(("updates", "state")), (), net.current)])
+
+    def bind(self, interp: object, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+        variables = args[1] if len(args) > 1 else UNKNOWN
+        net = self.explorer.net_of(variables)
+        if net is None or node is None:
+            return UNKNOWN
+        self.explorer.bound.setdefault(node, []).append(net)
+        return BoundModel(net)
+
+    def _method(self, value: Value) -> str:
+        match value:
+            case Constant(value=str() as name):
+                return name
+            case Function():
+                return value.name
+            case Bound(name=name):
+                return name
+        return "__call__"
+
+    def _run(self, model: Value, method: str, inputs: list[Value], kwargs: Kwargs) -> Value:
+        interp = self.explorer.interp
+        if isinstance(model, LayerObject):
+            return apply_layer(interp, model, method, inputs, kwargs, None)
+        if isinstance(model, Object):
+            return call_method(interp, model, method, inputs, kwargs, None)
+        return UNKNOWN
+
+
+from ..shapes.values import Behaviour  # noqa: E402
+
+
+class BoundModel(Behaviour):
+    """`model.bind(variables)`."""
+
+    def __init__(self, net: Net) -> None:
+        self.net = net
+
+    def attribute(self, interp: object, name: str, node: ast.AST) -> Value:
+        return BoundPart(self.net, (name,))
+
+
+class BoundPart(Behaviour):
+    """Something of a bound model: a variable (with `.value`) or a submodule."""
+
+    def __init__(self, net: Net, path: tuple[str, ...]) -> None:
+        self.net = net
+        self.path = path
+
+    def attribute(self, interp: object, name: str, node: ast.AST) -> Value:
+        return BoundPart(self.net, (*self.path, name))
+
+
+__all__ = ["BoundModel", "BoundPart", "Linen", "Table"]

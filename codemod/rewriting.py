@@ -1,0 +1,209 @@
+"""The rewrite of a project, file by file: modules, then the programs around them, then what is left to tidy."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .config import Options
+from .edits import Edits
+from .emit import imports
+from .emit.file_names import FileNames
+from .emit.helpers import nnx_layers
+from .model.module import ModuleModel
+from .model.study import Contexts
+from .modules import ModuleRewrite, Refusal, module_classes, rewrite_modules
+from .project import Module, Project
+from .rule import Declined
+from .rulebook import Rulebook
+from .shapes import frameworks
+from .shapes.interpreter import Interpreter
+from .shapes.values import Class
+
+HELPER_FILE = "nnx_layers.py"
+SKIP = "# nnx-codemod: skip"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A diagnostic before it has a line: the node that it is about."""
+
+    node: ast.AST
+    code: str
+    message: str
+    help: str
+
+
+@dataclass
+class FileRewrite:
+    """What became of one file."""
+
+    module: Module
+    new_text: str | None = None
+    findings: list[Finding] = field(default_factory=list)
+    models: list[ModuleModel] = field(default_factory=list)
+    kept: list[Refusal] = field(default_factory=list)
+    helpers: set[str] = field(default_factory=set)
+
+
+@dataclass
+class ProjectRewrite:
+    """What became of all files, and the files to be made beside them."""
+
+    files: list[FileRewrite] = field(default_factory=list)
+    created: dict[Path, str] = field(default_factory=dict)
+
+
+def rewrite_project(project: Project, rules: Rulebook, options: Options) -> ProjectRewrite:
+    """Rewrites every rewritable module of the project as far as it can follow."""
+    from .programs.rewrite import Programs
+
+    interp = Interpreter(project, rules)
+    frameworks.install(interp)
+    contexts = Contexts()
+    interp.observers.append(contexts)
+    programs = Programs(interp)
+    modules = [module for module in project.modules.values() if module.rewritable]
+    for module in modules:
+        interp.environment_of(module)
+    programs.explore(modules)
+    found = rewrite_modules(interp, contexts, options, lambda cls: _skipped(cls))
+    while True:
+        outcome = programs.rewrite(found.models, lambda module: _edits(found, module), lambda module: _names(interp, found, module))
+        if not outcome.unfollowed:
+            break
+        stay = outcome.unfollowed
+        found = rewrite_modules(interp, contexts, options, lambda cls, stay=stay: _skipped(cls) or _unfollowed(cls, stay))  # type: ignore[misc]
+    return _finish(interp, project, modules, found, outcome.findings, options)
+
+
+def _skipped(cls: Class) -> Refusal | None:
+    """Classes marked `# nnx-codemod: skip`."""
+    source = cls.module.source
+    start, _ = source.span(cls.node)
+    line = source.text[source.line_start(start) :].split("\n", 1)[0]
+    if SKIP in line:
+        return Refusal(cls, cls.node, "NX100", f"class `{cls.name}` is marked to be skipped", "remove the comment")
+    return None
+
+
+def _unfollowed(cls: Class, stay: dict[ast.AST, Finding]) -> Refusal | None:
+    finding = stay.get(cls.node)
+    return None if finding is None else Refusal(cls, finding.node, finding.code, finding.message, finding.help)
+
+
+def _edits(found: ModuleRewrite, module: Module) -> Edits:
+    if module not in found.edits:
+        found.edits[module] = Edits(module.source)
+    return found.edits[module]
+
+
+def _names(interp: Interpreter, found: ModuleRewrite, module: Module) -> FileNames:
+    if module not in found.names:
+        found.names[module] = FileNames(module, interp.environment_of(module), interp.rules)
+    return found.names[module]
+
+
+def _finish(
+    interp: Interpreter,
+    project: Project,
+    modules: Iterable[Module],
+    found: ModuleRewrite,
+    findings: dict[Module, list[Finding]],
+    options: Options,
+) -> ProjectRewrite:
+    result = ProjectRewrite()
+    for module in modules:
+        names = _names(interp, found, module)
+        file = FileRewrite(module, findings=list(findings.get(module, [])))
+        for cls in module_classes(interp):
+            if cls.module is not module:
+                continue
+            if cls.node in found.refusals:
+                refusal = found.refusals[cls.node]
+                file.kept.append(refusal)
+                file.findings.append(Finding(refusal.node, refusal.code, refusal.message, refusal.help))
+            elif cls.node in found.models:
+                file.models.append(found.models[cls.node])
+        file.models += [m for m in found.models.values() if not isinstance(m.cls, Class) and m.cls.environment.module is module]
+        _rename(module, _edits(found, module), names, found, file)
+        file.helpers = names.helpers | found.helpers.get(module, set())
+        file.new_text = _text(module, found, names, file, options.line_length)
+        result.files.append(file)
+    _create_helpers(project, result)
+    return result
+
+
+def _rename(module: Module, edits: Edits, names: FileNames, found: ModuleRewrite, file: FileRewrite) -> None:
+    """Renames what rules rename in the text that stays, outside the classes that stay as they are."""
+    kept = [refusal.cls.node for refusal in file.kept]
+    names.value_of = lambda node: None
+
+    def visit(node: ast.AST) -> None:
+        if node in kept:
+            return
+        try:
+            new = names.rewrite(node) if isinstance(node, ast.Call | ast.Name | ast.Attribute) else None
+        except Declined as refusal:
+            file.findings.append(Finding(node, "NX103", refusal.message, refusal.help))
+            return
+        if new is not None and not (isinstance(node, ast.Call) and _touched(edits, node)):
+            edits.replace(node, new)
+            return
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    for statement in module.tree.body:
+        visit(statement)
+
+
+def _touched(edits: Edits, node: ast.AST) -> bool:
+    return edits.render(node) != edits.source.segment(node)
+
+
+def _text(module: Module, found: ModuleRewrite, names: FileNames, file: FileRewrite, limit: int) -> str | None:
+    """The file's new text, None where nothing changed."""
+    edits = _edits(found, module)
+    _variable_classes(module, edits, found)
+    text = edits.apply()
+    if text == module.source.text:
+        return None
+    wanted = set(names.wanted)
+    if file.helpers:
+        wanted.add(f"from {_helper_module(module)} import {', '.join(sorted(file.helpers))}")
+    if "nnx." in text:
+        wanted.add("from flax import nnx")
+    text = imports.tidy(text, module.source.text, sorted(wanted), reexports=module.path.name == "__init__.py", limit=limit)
+    return None if text == module.source.text else text
+
+
+def _helper_module(module: Module) -> str:
+    """How a file imports the helpers beside it: relatively, where it is part of a package."""
+    stem = HELPER_FILE.removesuffix(".py")
+    return f".{stem}" if (module.path.parent / "__init__.py").exists() else stem
+
+
+def _variable_classes(module: Module, edits: Edits, found: ModuleRewrite) -> None:
+    """Puts each Variable class above the first class that uses it."""
+    unit = module.source.indent_unit
+    for collection, (text, cls) in found.variable_classes.get(module, {}).items():
+        base = f"class {text}(nnx.Variable):"
+        body = f'{unit}"""A variable of the `{collection}` collection."""'
+        edits.insert_before(cls.node, f"{base}\n{body}\n\n\n")
+
+
+def _create_helpers(project: Project, result: ProjectRewrite) -> None:
+    """One nnx_layers.py in each folder whose files need helpers."""
+    folders: dict[Path, list[FileRewrite]] = {}
+    for file in result.files:
+        if file.helpers and file.new_text is not None:
+            folders.setdefault(file.module.path.parent, []).append(file)
+    for folder, files in folders.items():
+        path = folder / HELPER_FILE
+        existing = path.read_text() if path.exists() else None
+        names = sorted({name for file in files for name in file.helpers})
+        result.created[path] = nnx_layers(names, existing, files[0].module.source.indent_unit)
+
+
