@@ -12,6 +12,7 @@ from .edits import Edits
 from .emit import imports
 from .emit.file_names import FileNames
 from .emit.helpers import nnx_layers
+from .findings import Finding
 from .model.module import ModuleModel
 from .model.study import Contexts
 from .modules import ModuleRewrite, Refusal, module_classes, rewrite_modules
@@ -24,16 +25,6 @@ from .shapes.values import Class
 
 HELPER_FILE = "nnx_layers.py"
 SKIP = "# nnx-codemod: skip"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A diagnostic before it has a line: the node that it is about."""
-
-    node: ast.AST
-    code: str
-    message: str
-    help: str
 
 
 @dataclass
@@ -71,7 +62,13 @@ def rewrite_project(project: Project, rules: Rulebook, options: Options) -> Proj
     programs.explore(modules)
     found = rewrite_modules(interp, contexts, options, lambda cls: _skipped(cls))
     while True:
-        outcome = programs.rewrite(found.models, lambda module: _edits(found, module), lambda module: _names(interp, found, module))
+        outcome = programs.rewrite(
+            found.models,
+            lambda module, found=found: _edits(found, module),  # type: ignore[misc]
+            lambda module, found=found: _names(interp, found, module),  # type: ignore[misc]
+            modules,
+            options.line_length,
+        )
         if not outcome.unfollowed:
             break
         stay = outcome.unfollowed

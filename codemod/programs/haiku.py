@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import UNKNOWN, Bound, Constant, Function, Items, Object, Value
-from .kinds import EVERYTHING, Applied, Net, Transformed, TransformedApply, Tree
+from .kinds import Applied, Transformed, TransformedApply, Tree
 
 if TYPE_CHECKING:
     from .explore import Explorer
@@ -87,7 +87,6 @@ def initialised(
         return UNKNOWN
     key = node.args[0] if node.args else None
     net = explorer.net(node, transformed, "haiku", key, inputs, kwargs)
-    net.root = root_of(transformed)
     params = Tree(net, PARAMS, (), net.current)
     if not transformed.with_state:
         return params
@@ -131,12 +130,6 @@ def _entry(interp: Interpreter, transformed: Transformed, entry: int | None) -> 
     if isinstance(chosen, Bound):
         return chosen, chosen.name
     return chosen, "__call__"
-
-
-def root_of(transformed: Transformed) -> Value | None:
-    """The call that makes the one module which a transformed function builds and calls; as a value, its maker."""
-    function = transformed.function
-    return function if isinstance(function, Function) else None
 
 
 def maker_call(function: Function, transformed: Transformed) -> tuple[ast.Call, ast.Call | None] | None:
@@ -199,5 +192,3 @@ def module_of(interp: Interpreter, function: Function, maker: ast.Call) -> Objec
         interp.recording = saved
     return made if isinstance(made, Object) and classes.framework(made.cls) else None
 
-
-__all__ = ["EVERYTHING", "Net", "install", "maker_call", "module_of"]

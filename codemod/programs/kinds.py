@@ -12,17 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..shapes.values import (
-    NONE,
     UNKNOWN,
     Array,
     Behaviour,
     Constant,
-    External,
-    Function,
     Items,
     LayerObject,
     Object,
-    Table,
     Value,
 )
 
@@ -42,7 +38,7 @@ class Net:
     key: ast.expr | None
     args: list[Value]
     kwargs: dict[str, Value]
-    root: Value | None = None  # the module object whose NNX form the net becomes
+    module: Object | LayerObject | None = None  # what the net's NNX module is made from
     current: int = 0
     stale: list[ast.AST] = field(default_factory=list)
     escaped: list[tuple[ast.AST, str]] = field(default_factory=list)
@@ -317,5 +313,3 @@ def is_model(value: Value | None) -> bool:
         isinstance(value, Object) and classes.framework(value.cls) == "linen"
     )
 
-
-__all__ = ["NONE", "Applied", "External", "Function", "Net", "Table", "Tree"]

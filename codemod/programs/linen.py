@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..shapes.calls import apply_layer, call_method
-from ..shapes.values import UNKNOWN, Array, Bound, Constant, Function, Items, LayerObject, Object, Table, Value
+from ..shapes.values import UNKNOWN, Array, Behaviour, Bound, Constant, Function, Items, LayerObject, Object, Value
 from .kinds import EVERYTHING, Applied, Net, Tree
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ class Linen:
         if node is None:
             return UNKNOWN
         net = self.explorer.net(node, model, "linen", key, inputs, named)
-        net.root = model
         return Tree(net, EVERYTHING, (), net.current)
 
     def init_with_output(self, interp: object, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
@@ -87,8 +86,6 @@ class Linen:
         return UNKNOWN
 
 
-from ..shapes.values import Behaviour  # noqa: E402
-
 
 class BoundModel(Behaviour):
     """`model.bind(variables)`."""
@@ -110,5 +107,3 @@ class BoundPart(Behaviour):
     def attribute(self, interp: object, name: str, node: ast.AST) -> Value:
         return BoundPart(self.net, (*self.path, name))
 
-
-__all__ = ["BoundModel", "BoundPart", "Linen", "Table"]

@@ -1,0 +1,83 @@
+"""Rewrites the programs of a project around its rewritten modules."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..edits import Edits
+from ..emit.file_names import FileNames
+from ..findings import Finding
+from ..model.module import ModuleModel
+from ..project import Module
+from ..rule import Declined
+from ..shapes.interpreter import Interpreter
+from ..shapes.values import Object, Value
+from .explore import Explorer
+from .kinds import Net
+from .stateful import ProgramRewriter, Stay
+
+
+@dataclass
+class ProgramOutcome:
+    """What the programs' rewrite found: diagnostics by module, and classes whose programs cannot follow."""
+
+    findings: dict[Module, list[Finding]] = field(default_factory=dict)
+    unfollowed: dict[ast.AST, Finding] = field(default_factory=dict)
+
+
+class Programs:
+    """The programs of a project: explored once, rewritten as often as the set of rewritten classes changes."""
+
+    def __init__(self, interp: Interpreter) -> None:
+        self.explorer = Explorer(interp)
+
+    def explore(self, modules: Iterable[Module]) -> None:
+        self.explorer.run_rest(modules)
+
+    def rewrite(
+        self,
+        models: Mapping[ast.AST, ModuleModel],
+        edits_of: Callable[[Module], Edits],
+        names_of: Callable[[Module], FileNames],
+        modules: Iterable[Module],
+        limit: int,
+    ) -> ProgramOutcome:
+        """Records the edits of every module's programs; on a refusal, which classes must stay with their programs."""
+        outcome = ProgramOutcome()
+        for module in modules:
+            rewriter = ProgramRewriter(self.explorer, module, edits_of(module), names_of(module), models, limit)
+            try:
+                rewriter.run()
+            except (Stay, Declined) as refusal:
+                node = refusal.node if isinstance(refusal, Stay) else module.tree
+                finding = Finding(node, "PR101", refusal.message, refusal.help)
+                roots = self._classes_of(module, models)
+                if not roots:
+                    outcome.findings.setdefault(module, []).append(finding)
+                outcome.unfollowed.update(dict.fromkeys(roots, finding))
+        return outcome
+
+    def _classes_of(self, module: Module, models: Mapping[ast.AST, ModuleModel]) -> list[ast.AST]:
+        """The rewritten classes that the programs of a module use."""
+        found: list[ast.AST] = []
+        for net in self.explorer.nets.values():
+            if any(net.init is node for node in ast.walk(module.tree)):
+                found += _roots(net, models)
+        for node, model in self.explorer.unknown:
+            if any(inner is node for inner in ast.walk(module.tree)):
+                found += _class_of(model, models)
+        return found
+
+
+def _roots(net: Net, models: Mapping[ast.AST, ModuleModel]) -> list[ast.AST]:
+    return _class_of(net.module if net.module is not None else net.model, models)
+
+
+def _class_of(value: Value | None, models: Mapping[ast.AST, ModuleModel]) -> list[ast.AST]:
+    if isinstance(value, Object) and value.cls.node in models:
+        return [value.cls.node]
+    return []
+
+
