@@ -27,11 +27,19 @@ class Problem:
 
 @dataclass
 class Found:
-    """The Python files below the given paths, sorted; `candidates` name a framework, `others` do not."""
+    """The Python files below the given paths and what is in them.
 
-    candidates: list[Path] = field(default_factory=list)
-    others: list[Path] = field(default_factory=list)
+    `named` are those that a path of the command line names itself; the others were met in a folder.
+    """
+
+    files: dict[Path, bytes] = field(default_factory=dict)
+    named: set[Path] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def candidates(self) -> list[Path]:
+        """The files that mention a framework, sorted."""
+        return sorted(path for path, data in self.files.items() if mentions_framework(data))
 
 
 def discover(paths: Iterable[Path], options: Options) -> Found:
@@ -47,20 +55,22 @@ def discover(paths: Iterable[Path], options: Options) -> Found:
             real = file.resolve()
             if real not in seen and not excluded(real):
                 seen.add(real)
-                _scan(file, found)
-    found.candidates.sort()
-    found.others.sort()
+                _read(file, found)
+                if not path.is_dir():
+                    found.named.add(file)
     return found
 
 
-def _scan(file: Path, found: Found) -> None:
+def _read(file: Path, found: Found) -> None:
     try:
-        data = file.read_bytes()
-    except OSError:
-        found.candidates.append(file)  # reading it again says what the matter is
-        return
-    mentions = any(name in data for name in FRAMEWORKS)
-    (found.candidates if mentions else found.others).append(file)
+        found.files[file] = file.read_bytes()
+    except OSError as error:
+        found.problems.append(Problem(file, f"cannot be read: {error.strerror}"))
+
+
+def mentions_framework(data: bytes) -> bool:
+    """Whether the bytes of a file hold a framework's name."""
+    return any(name in data for name in FRAMEWORKS)
 
 
 def _excluded(options: Options) -> Callable[[Path], bool]:
@@ -109,11 +119,7 @@ def _link(path: Path, folder: Path) -> Iterator[Problem]:
     message = f"a symlink out of the tree, to {os.readlink(path)}"
     if path.is_dir():
         yield Problem(path, message, fatal=False)
-    elif (
-        path.suffix == ".py"
-        and path.is_file()
-        and any(name in path.read_bytes() for name in FRAMEWORKS)
-    ):
+    elif path.suffix == ".py" and path.is_file() and mentions_framework(path.read_bytes()):
         yield Problem(path, message)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .config import Options
-from .edits import Edits
+from .edits import EditConflict, Edits
 from .emit import imports
 from .emit.file_names import FileNames
 from .emit.helpers import nnx_layers
@@ -147,7 +148,8 @@ def _rename(module: Module, edits: Edits, names: FileNames, found: ModuleRewrite
             file.findings.append(Finding(node, "NX103", refusal.message, refusal.help))
             return
         if new is not None and not (isinstance(node, ast.Call) and _touched(edits, node)):
-            edits.replace(node, new)
+            with contextlib.suppress(EditConflict):  # the node is part of code that was written anew
+                edits.replace(node, new)
             return
         for child in ast.iter_child_nodes(node):
             visit(child)

@@ -315,6 +315,9 @@ class InitBody:
         sites = self.by_statement[statement]
         lines: list[str] = []
         for site in sites:
+            if site.variable is not None and site.variable.kind == "rng" and self._constructs(site):
+                self.variables.uses_rngs = True
+                self.transport.substitutes[site.node] = f"rngs.{site.variable.name or 'params'}()"
             if site.variable is None and (site.node in self.inner or _in_comprehension(site)):
                 self.transport.substitutes[site.node] = self._call_text(site, scope, depth)
         container = self._container(statement, sites)
@@ -322,9 +325,17 @@ class InitBody:
             self.moved.add(statement)
             return self._container_lines(statement, container, sites, scope, depth)
         for site in sites:
+            if site.node in self.transport.substitutes and site.variable is not None:
+                self.moved.add(statement)
+                return self._copied(statement, scope, depth)
             if site.node not in self.inner:
                 lines += self._site(site, scope, depth)
         return lines
+
+    @staticmethod
+    def _constructs(site: Site) -> bool:
+        """Whether a site stands in `setup` or `__init__` itself."""
+        return getattr(site.function, "name", "") in ("setup", "__init__")
 
     def _container(self, statement: ast.stmt, sites: Sequence[Site]) -> ast.expr | None:
         """The right-hand side, where it is a list, dict or comprehension of sites."""

@@ -87,7 +87,19 @@ class ClassEmitter:
             self._field_names(),
             self.file_names.rewrite,
             name_symbol,
+            self.file_names.target,
+            self._known_in_constructor,
         )
+
+    def _known_in_constructor(self, test: ast.expr) -> bool | None:
+        """In `setup` a module that is being constructed is being initialised."""
+        match test:
+            case ast.Call(func=ast.Attribute(attr="is_initializing")):
+                return True
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                inner = self._known_in_constructor(operand)
+                return None if inner is None else not inner
+        return None
 
     def _field_names(self) -> dict[str, str]:
         if self.study.framework == "linen":
@@ -560,7 +572,24 @@ class ClassEmitter:
         model.field_modes = dict(self.flags.fields)
         for site in self.sites:
             self._describe_site(model, site)
+        model.writes_at_init = self._writes_at_init() or any(child.writes_at_init for child in model.children.values())
         return model
+
+    def _writes_at_init(self) -> bool:
+        """Whether Linen's `init`, which runs the model, changes a variable of the user's own."""
+        for node in ast.walk(self.cls.node):
+            if isinstance(node, ast.Attribute) and node.attr == "value" and isinstance(node.ctx, ast.Store):
+                if not self._guarded_at_init(node):
+                    return True
+        return False
+
+    def _guarded_at_init(self, node: ast.AST) -> bool:
+        current: ast.AST | None = node
+        while current is not None and current is not self.cls.node:
+            if isinstance(current, ast.If) and "initializing" in ast.unparse(current.test):
+                return True
+            current = self.source.parents.get(current)
+        return False
 
     def _describe_site(self, model: ModuleModel, site: Site) -> None:
         source_name = self._source_name(site)

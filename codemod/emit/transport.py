@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ..rule import Declined
 from ..shapes.dims import Choice, Dim, Origin, Symbols, Unexplained
 from ..shapes.facts import Facts
-from ..shapes.values import Array, Constant, Items, Value, as_dim
+from ..shapes.values import Array, Constant, External, Items, Value, as_dim
 from ..source import Source
 
 Rewriter = Callable[[ast.AST], "str | None"]
@@ -61,6 +61,8 @@ class Transport:
     fields: Mapping[str, str]
     rewrite: Rewriter
     name_symbol: Callable[[str, Origin], str]
+    target: Callable[[str], str] = str
+    known: Callable[[ast.expr], bool | None] = lambda test: None
     needs: Needs = field(default_factory=Needs)
     self_name: str = "self"
     scopes: dict[ast.AST, Scope] = field(default_factory=dict)
@@ -129,6 +131,11 @@ class Transport:
     def _collect(
         self, node: ast.AST, scope: Scope, pieces: list[tuple[int, int, str]], bound: frozenset[str]
     ) -> None:
+        if isinstance(node, ast.IfExp):
+            outcome = self.known(node.test)
+            if outcome is not None:
+                pieces.append((*self.source.span(node), self.expression(node.body if outcome else node.orelse, scope)))
+                return
         replaced = self._replacement(node, scope, bound)
         if replaced is not None:
             pieces.append((*self.source.span(node), replaced))
@@ -264,6 +271,8 @@ class Transport:
         match value:
             case Constant(value=known) if isinstance(known, int | float | str | bool | None):
                 return repr(known)
+            case External(name=name) if name.startswith("jax.numpy."):
+                return self.target(name)
             case Items(items=items, kind=kind) if kind in ("tuple", "list"):
                 parts = [self.value_text(item, node) for item in items]
                 if any(part is None for part in parts):

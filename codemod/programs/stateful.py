@@ -66,6 +66,10 @@ class ProgramRewriter:
         self.net_names: dict[Net, str] = {}
         self.constructed: set[tuple[ast.AST, str]] = set()
         self.optimizer_names: dict[Net, str] = {}
+        self.cloned: set[ast.Call] = set()
+        self.dead_keys: set[tuple[ast.AST, str]] = set()
+        self.tree_updates: set[ast.AST] = set()
+        self.splitting: set[ast.AST] = set()  # functions that split their model
         self.dead_flags: set[tuple[ast.AST, str]] = set()
         self.nodes = [node for node in ast.walk(module.tree) if not self._in_module_class(node)]
         self.inside = set(self.nodes)
@@ -92,6 +96,7 @@ class ProgramRewriter:
         self._compilers()
         self._modes()
         self._dead_code()
+        self._close_up()
 
     def _handles_states(self) -> bool:
         return any(
@@ -130,6 +135,10 @@ class ProgramRewriter:
         for function, role in self.roles.functions.items():
             role.names.setdefault(MODEL, self._name_in(function))
             role.names.setdefault(OPTIMIZER, self._optimizer_name())
+        for node in self.nodes:
+            if isinstance(node, ast.Call) and isinstance(self.facts.value(node.func), GradOf):
+                if any(self._splits(function) is not None for function in self.roles.callees(node)):
+                    self.splitting.add(self._enclosing(node))
 
     def _check(self, net: Net) -> None:
         if net.stale:
@@ -474,10 +483,11 @@ class ProgramRewriter:
                 self.gone.add(arg)
         if name != "params":
             self.edits.replace(node.targets[0], "params")
-        if self._enclosing(node) not in self.split:
+        if self._enclosing(node) not in self.splitting:
             self.edits.insert_before(node, f"params = {nnx}.state({model}, {param})\n", below_comments=True)
         self.edits.insert_after(node, f"{nnx}.update({model}, params)\n")
         self.gone.add(node.targets[0])
+        self.tree_updates.add(node)
 
     def _only_call(self, node: ast.Assign, target: ast.expr, value: ast.Call) -> None:
         """A call of which only absorbed values are kept stands alone."""
@@ -558,16 +568,10 @@ class ProgramRewriter:
         if len(kept) == 1:
             self.edits.replace(value, self.edits.render(kept[0]))
             self.gone.update(gone)
-            self._mark_rendered(kept[0])
             return
         for item in gone:
             self.edits.remove_item(value, item)
             self.gone.add(item)
-
-    def _mark_rendered(self, node: ast.expr) -> None:
-        """Edits inside a node that was rendered early would be swallowed: they are made first."""
-        for inner in ast.walk(node):
-            self.rendered.add(inner) if hasattr(self, "rendered") else None
 
     def _expression_statement(self, node: ast.Expr, value: ast.expr) -> None:
         if node in self.explorer.discarded and isinstance(value, ast.Call):
@@ -577,7 +581,6 @@ class ProgramRewriter:
 
     def _on_clones(self, call: ast.Call) -> None:
         """A call whose successors are thrown away works on copies."""
-        self.cloned = getattr(self, "cloned", set())
         self.cloned.add(call)
 
     def _train_state_class(self, node: ast.ClassDef) -> None:
@@ -617,7 +620,8 @@ class ProgramRewriter:
         args = [self._plain(a) for a in net.init.args[1:]]
         modes = model.modes.get("__call__", {})
         args += [f"{k.arg}={self._plain(k.value)}" for k in net.init.keywords if k.arg not in (*modes, "method", "mutable")]
-        return [f"{name}({', '.join(args)})  # `init` ran the model once, too"]
+        lines = [f"{name}.eval()"] if "BatchStat" in model.holds else []
+        return [*lines, f"{name}({', '.join(args)})  # `init` ran the model once, too"]
 
     def _receiver(self, node: ast.AST) -> FunctionRole | None:
         return self.roles.functions.get(self._enclosing(node))
@@ -726,7 +730,7 @@ class ProgramRewriter:
             case BoundModel() if isinstance(node, ast.Name):
                 self.edits.replace(node, self.object_name(found.net, MODEL, node))
                 self.gone.add(node)
-            case Tree() if not isinstance(getattr(node, "ctx", None), ast.Store):
+            case Tree() if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Load):
                 self._tree(node, found)
         if isinstance(node, ast.Call) and not self._is_gone(node):
             self._call(node)
@@ -1009,7 +1013,7 @@ class ProgramRewriter:
         name = self.object_name(net, kind, node)
         if kind == MODEL and self._in_split(node):
             name = self._split_name(node, net)
-        if node in getattr(self, "cloned", set()):
+        if node in self.cloned:
             return f"{self.names.target('flax.nnx.clone')}({name})"
         return name
 
@@ -1057,13 +1061,9 @@ class ProgramRewriter:
             role = self.roles.functions.get(outer)
             if role is not None:
                 name = role.names[MODEL]
-            blank = "" if self._blank_above(function) else "\n"
-            self.edits.insert_before(function, f"graphdef, params, rest = {nnx}.split({name}, {param}, ...)\n{blank}")
+            self.edits.insert_before(function, f"graphdef, params, rest = {nnx}.split({name}, {param}, ...)\n\n")
         first = next(s for s in function.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)))
         self.edits.insert_before(first, f"model = {nnx}.merge(graphdef, params, rest)\n")
-
-    def _blank_above(self, node: ast.stmt) -> bool:
-        return False
 
     def _in_split(self, node: ast.AST) -> bool:
         return self._split_function(node) is not None
@@ -1122,7 +1122,6 @@ class ProgramRewriter:
 
     def _find_dead_parameters(self) -> None:
         """Random keys that only `apply` draws from: the module has streams of its own."""
-        self.dead_keys: set[tuple[ast.AST, str]] = set()
         live: set[tuple[ast.AST, str]] = set()
         candidates: set[tuple[ast.AST, str]] = set()
         for node in self.nodes:
@@ -1200,36 +1199,45 @@ class ProgramRewriter:
         return None
 
     def _is_dead_key(self, node: ast.expr) -> bool:
-        return isinstance(node, ast.Name) and (self._enclosing(node), node.id) in getattr(self, "dead_keys", set())
+        return isinstance(node, ast.Name) and (self._enclosing(node), node.id) in self.dead_keys
 
     def _dead_code(self) -> None:
         """Samples and keys that fed only what is gone go, too."""
-        changed = True
-        while changed:
-            changed = False
-            loads = {
-                n.id for n in self.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and not self._is_gone(n)
-            }
-            for node in self.nodes:
-                match node:
-                    case ast.Assign(targets=[target]) if not self._is_gone(node) and self._fed_gone(target, loads):
-                        self._delete(node)
-                        changed = True
+        before = _loaded(self.module.tree)
+        while True:
+            after = _loaded(ast.parse(self.edits.apply()))
+            dead = [
+                node
+                for node in self.nodes
+                if isinstance(node, ast.Assign) and not self._is_gone(node) and self._is_dead(node, before, after)
+            ]
+            if not dead:
+                return
+            for node in dead:
+                self._delete(node)
 
-    def _fed_gone(self, target: ast.expr, loads: set[str]) -> bool:
-        names = [n for n in ast.walk(target) if isinstance(n, ast.Name)]
-        if not names or any(not isinstance(n.ctx, ast.Store) for n in names):
+    def _is_dead(self, node: ast.Assign, before: set[str], after: set[str]) -> bool:
+        """Whether an assignment binds only names that were read, and no longer are, and does nothing else."""
+        names = [n for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+        if node in self.tree_updates or not names or any(not isinstance(n.ctx, ast.Store) for n in names):
             return False
-        if any(n.id in loads for n in names):
+        if any(isinstance(n, ast.Attribute | ast.Subscript) for t in node.targets for n in ast.walk(t)):
             return False
-        if isinstance(self.parents[target], ast.Assign) and self._may_act(self.parents[target].value):  # type: ignore[attr-defined]
-            return False
-        return any(
-            isinstance(n, ast.Name) and n.id == names[0].id and isinstance(n.ctx, ast.Load) for n in self.nodes
-        )
+        bound = {n.id for n in names} - {"_"}
+        return bool(bound) and bound <= before and not bound & after and not self._may_act(node.value)
 
     def _may_act(self, value: ast.expr) -> bool:
         return any(self.roles.callees(n) for n in ast.walk(value) if isinstance(n, ast.Call))
+
+    def _close_up(self) -> None:
+        """Calls that lost arguments and now fit on one line stand on one line."""
+        for node in reversed(self.nodes):
+            if isinstance(node, ast.Call) and node in self.explorer.applied and not self._is_gone(node):
+                text = self.edits.render(node)
+                short = " ".join(text.split()).replace("( ", "(").replace(" )", ")").replace(",)", ")")
+                column = self.source.location(self.source.span(node)[0])[1]
+                if "\n" in text and "#" not in text and "'" not in text and column + len(short) <= self.limit:
+                    self.edits.replace(node, short)
 
     def _delete(self, node: ast.stmt) -> None:
         self.edits.delete_statement(node)
@@ -1245,3 +1253,8 @@ class ProgramRewriter:
                 return True
             current = self.parents.get(current)
         return False
+
+
+def _loaded(tree: ast.AST) -> set[str]:
+    """The names that a tree reads."""
+    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}

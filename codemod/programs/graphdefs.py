@@ -1,0 +1,136 @@
+"""What becomes of unbound models when parameters stay trees: where each graphdef is made and what it is called."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ..shapes.values import LayerObject, Object, Value
+from .kinds import Net, Transformed
+
+Parents = Mapping[ast.AST, ast.AST]
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.Module)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SAY_NOTHING = frozenset(("model", "net", "network", "module", "forward", "f", "fn", "apply"))
+
+
+@dataclass
+class Definition:
+    """One unbound model of a program: the expression, or decorated function, that makes it, and its nets.
+
+    `name` is the variable of the graphdef. With `at_init` the graphdef comes from the split at the `init` call;
+    otherwise it is made, without weights, where the model was, together with a function `maker` that `init` calls.
+    `flat` says that the dict of collections is handled as one tree; `collections` are those besides `params` that the
+    program keeps, in the order in which they are split off, and `closed` the name of state that it does not know of.
+    """
+
+    site: ast.AST
+    model: Value
+    nets: list[Net] = field(default_factory=list)
+    references: list[ast.expr] = field(default_factory=list)
+    name: str = "graphdef"
+    maker: str = "make_model"
+    module_name: str = "model"
+    at_init: bool = True
+    flat: bool = True
+    collections: list[str] = field(default_factory=list)
+    closed: str | None = None
+    mode: str | None = None  # the mode of all its calls, None where they differ
+
+    @property
+    def framework(self) -> str:
+        return "haiku" if isinstance(self.model, Transformed) else "linen"
+
+    @property
+    def with_state(self) -> bool:
+        return isinstance(self.model, Transformed) and self.model.with_state
+
+
+def site_of(model: Value | None) -> ast.AST | None:
+    """The expression, or decorated function, that makes an unbound model."""
+    match model:
+        case Object() | LayerObject():
+            return model.site
+        case Transformed(node=node, function=function):
+            return node if node is not None else getattr(function, "node", None)
+    return None
+
+
+def outermost(node: ast.AST, values: Mapping[ast.AST, list[Value]], parents: Parents) -> ast.AST:
+    """The whole expression that makes a model: `hk.without_apply_rng(hk.transform(f))`, not `hk.transform(f)`."""
+    site = node
+    while isinstance(above := parents.get(site), ast.Call) and site in above.args:
+        if not any(site_of(value) is node for value in values.get(above, [])):
+            break
+        site = above
+    return site
+
+
+def scope_of(node: ast.AST, parents: Parents) -> ast.AST:
+    """The function or module whose names an expression is evaluated with."""
+    current = parents[node]
+    while not isinstance(current, _SCOPES):
+        current = parents[current]
+    return current
+
+
+def scopes_of(node: ast.AST, parents: Parents) -> Iterator[ast.AST]:
+    """The functions around a node, innermost first, then the module."""
+    while node in parents:
+        node = scope_of(node, parents)
+        yield node
+
+
+def is_statement_level(node: ast.AST, parents: Parents) -> bool:
+    """Whether an expression is evaluated exactly once, where its statement stands, so that lines may precede it."""
+    current = node
+    while not isinstance(current, ast.stmt):
+        above = parents[current]
+        if isinstance(above, ast.Lambda | ast.IfExp | ast.BoolOp | ast.Assert | _COMPREHENSIONS[0]):
+            return False
+        if isinstance(above, _COMPREHENSIONS):
+            return False
+        current = above
+    return not isinstance(current, ast.While | ast.If | ast.For | ast.With | ast.FunctionDef | ast.ClassDef)
+
+
+def names_in(tree: ast.AST) -> set[str]:
+    """Every name that a file binds or reads."""
+    found = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    found |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
+    found |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    found |= {(a.asname or a.name).split(".")[0] for n in ast.walk(tree) for a in getattr(n, "names", []) if isinstance(a, ast.alias)}
+    return found
+
+
+def name_definitions(definitions: Iterable[Definition], taken: set[str], parents: Parents) -> None:
+    """Names the graphdefs: `graphdef` for the only one, else after the variable that held the model."""
+    found = list(definitions)
+    for definition in found:
+        definition.module_name = _variable(definition, parents) or "model"
+        stem = definition.module_name
+        alone = len(found) == 1
+        definition.name = free("graphdef" if alone else f"{stem}_graphdef", taken)
+        definition.maker = free("make_model" if stem in _SAY_NOTHING else f"make_{stem}", taken)
+
+
+def free(name: str, taken: set[str]) -> str:
+    """The name itself, or with a number behind it; it is taken from then on."""
+    candidate, number = name, 2
+    while candidate in taken:
+        candidate, number = f"{name}{number}", number + 1
+    taken.add(candidate)
+    return candidate
+
+
+def _variable(definition: Definition, parents: Parents) -> str | None:
+    """The variable, attribute or function name that held the model."""
+    if isinstance(definition.site, ast.FunctionDef):
+        return definition.site.name
+    match parents.get(definition.site):
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name
+        case ast.Assign(targets=[ast.Attribute(attr=name)]):
+            return name.lstrip("_")
+    return None
