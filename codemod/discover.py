@@ -48,16 +48,18 @@ def discover(paths: Iterable[Path], options: Options) -> Found:
     A file that is named itself is taken whatever its suffix, ignored by git or not.
     """
     found = Found()
-    seen: set[Path] = set()
+    seen: dict[Path, Path] = {}
     excluded = _excluded(options)
     for path in sorted(set(paths)):
         for file in _named(path, found.problems):
             real = file.resolve()
-            if real not in seen and not excluded(real):
-                seen.add(real)
+            if excluded(real):
+                continue
+            if real not in seen:
+                seen[real] = file
                 _read(file, found)
-                if not path.is_dir():
-                    found.named.add(file)
+            if not path.is_dir() and seen[real] in found.files:
+                found.named.add(seen[real])
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from .config import Options
 from .report import FileReport, Outcome
@@ -13,15 +14,18 @@ def rewrite(
     sources: Sequence[Source],
     options: Options,
     *,
-    progress: Callable[[str], None] | None = None,
+    fixed: Sequence[Source] = (),
+    load: Callable[[Path], Source | None] = lambda path: None,
+    progress: Callable[[str], None] = lambda path: None,
 ) -> list[Outcome]:
-    """What each source becomes; nothing is written.
+    """What each source becomes, and the files that are made beside them; nothing is written.
 
-    Raises Unreadable for none of them: a source that cannot be parsed has an outcome that says so.
+    All sources can be parsed. `fixed` are files that use the sources' code and stay as they are: what they take from
+    the sources has to stay usable. `load` reads any other file for information, None where there is none. `progress`
+    is told the path of the file that work begins on, and an exception is taken for a failure at that file.
     """
     outcomes = []
     for source in sources:
-        if progress:
-            progress(str(source.path))
+        progress(str(source.path))
         outcomes.append(Outcome(FileReport(str(source.path)), source))
     return outcomes

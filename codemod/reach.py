@@ -6,6 +6,7 @@ parse later and changes nothing.
 
 from __future__ import annotations
 
+import codecs
 import functools
 import os
 import re
@@ -60,7 +61,7 @@ class Import:
 
 def imports(data: bytes) -> Iterator[Import]:
     """The imports of a file, wherever they stand in it."""
-    data = _CONTINUED.sub(b" ", data)
+    data = _CONTINUED.sub(b" ", data.removeprefix(codecs.BOM_UTF8))
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     for found in _IMPORT.finditer(data):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from .source import Source, Unreadable
@@ -39,6 +40,11 @@ class Diagnostic:
             "help": self.help,
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Diagnostic:
+        """The inverse of `to_json`."""
+        return cls(**data)
+
 
 @dataclass(frozen=True)
 class AddedParameter:
@@ -54,6 +60,11 @@ class AddedParameter:
 
     def to_json(self) -> dict[str, Any]:
         return {"name": self.name, "from": self.from_, "method": self.method}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> AddedParameter:
+        """The inverse of `to_json`."""
+        return cls(data["name"], data["from"], data["method"])
 
 
 @dataclass
@@ -83,6 +94,12 @@ class ClassReport:
             "variables": self.variables,
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ClassReport:
+        """The inverse of `to_json`."""
+        added = [AddedParameter.from_json(parameter) for parameter in data["added_parameters"]]
+        return cls(**{**data, "added_parameters": added})
+
 
 @dataclass
 class FileReport:
@@ -97,9 +114,22 @@ class FileReport:
         return {
             "path": self.path,
             "status": self.status,
-            "diagnostics": [diagnostic.to_json() for diagnostic in sorted(self.diagnostics, key=lambda d: d.order)],
+            "diagnostics": [
+                diagnostic.to_json()
+                for diagnostic in sorted(self.diagnostics, key=lambda d: d.order)
+            ],
             "classes": [cls.to_json() for cls in self.classes],
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> FileReport:
+        """The inverse of `to_json`."""
+        return cls(
+            data["path"],
+            data["status"],
+            [Diagnostic.from_json(diagnostic) for diagnostic in data["diagnostics"]],
+            [ClassReport.from_json(one) for one in data["classes"]],
+        )
 
 
 @dataclass
@@ -107,13 +137,12 @@ class Outcome:
     """A file with its new text.
 
     `new_text` is None where nothing changes. `source` is None for a file that the run creates and for one that could
-    not be read, which `error` then tells of. The file to write is `report.path`.
+    not be read. The file to write is `report.path`.
     """
 
     report: FileReport
     source: Source | None = None
     new_text: str | None = None
-    error: Unreadable | None = None
 
     @property
     def created(self) -> bool:
@@ -129,10 +158,22 @@ class Outcome:
         return None if data == self.source.bytes else data
 
 
+UNREADABLE = "E001"
+INTERNAL_ERROR = "E002"
+UNWRITABLE = "E003"
+FATAL = frozenset(
+    (UNREADABLE, INTERNAL_ERROR, UNWRITABLE)
+)  # what the user has to see to before anything else
+
+
+def failed(path: Path | str, diagnostic: Diagnostic) -> Outcome:
+    """The outcome of a file that could not be dealt with and stays as it is."""
+    return Outcome(FileReport(str(path), "failed", [diagnostic]))
+
+
 def unreadable(error: Unreadable) -> Outcome:
     """The outcome of a file that is no Python that can be read."""
-    diagnostic = Diagnostic("E001", error.line, error.column, error.message)
-    return Outcome(FileReport(str(error.path), "failed", [diagnostic]), error=error)
+    return failed(error.path, Diagnostic(UNREADABLE, error.line, error.column, error.message))
 
 
 def document(reports: Iterable[FileReport], tool: str) -> dict[str, Any]:

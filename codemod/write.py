@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -68,3 +71,36 @@ def _mode(path: Path) -> int:
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
+
+
+@dataclass(frozen=True)
+class Change:
+    """New content for a file; `before` is what it holds, None if there is no file yet."""
+
+    path: Path
+    data: bytes
+    before: bytes | None
+
+
+def write_all(changes: Iterable[Change]) -> None:
+    """Writes all files or, where one cannot be written or the user interrupts, none of them.
+
+    Raises Unwritable.
+    """
+    done: list[Change] = []
+    try:
+        for change in changes:
+            write(change.path, change.data, expected=change.before)
+            done.append(change)
+    except BaseException:
+        for change in reversed(done):
+            _restore(change)
+        raise
+
+
+def _restore(change: Change) -> None:
+    with contextlib.suppress(Unwritable, OSError):
+        if change.before is None:
+            change.path.unlink()
+        else:
+            write(change.path, change.before, expected=change.data)

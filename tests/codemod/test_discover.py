@@ -71,7 +71,12 @@ def notes(found: Found) -> list[tuple[str, str, bool]]:
 def test_what_git_would_track_and_names_a_framework(tree: Path) -> None:
     found = discover([tree], Options())
     assert names(found.candidates, tree) == ["models.py", "pkg/gen/kept.py", "pkg/net.py"]
-    assert names(found.others, tree) == ["pkg/tool.py"]
+    assert names(sorted(found.files), tree) == [
+        "models.py",
+        "pkg/gen/kept.py",
+        "pkg/net.py",
+        "pkg/tool.py",
+    ]
     assert not found.problems
 
 
@@ -85,12 +90,13 @@ def test_excludes_are_patterns_from_the_configuration_s_folder(tree: Path) -> No
         [tree, tree / "models.py"], Options(exclude=("/models.py", "tool.py"), root=tree)
     )
     assert names(found.candidates, tree) == ["pkg/gen/kept.py", "pkg/net.py"]
-    assert not found.others
+    assert len(found.files) == 2
 
 
 def test_a_file_that_is_named_is_taken_even_if_ignored(tree: Path) -> None:
     found = discover([tree / "build/gen.py", tree / "pkg/notes.txt"], Options())
     assert names(found.candidates, tree) == ["build/gen.py", "pkg/notes.txt"]
+    assert found.named == set(found.candidates)
 
 
 def test_an_ignored_folder_that_is_named_is_searched(tree: Path) -> None:
@@ -198,9 +204,7 @@ def test_a_symlink_within_the_tree_is_its_target(tree: Path) -> None:
     assert len(discover([tree, tree / "alias.py"], Options()).candidates) == 3
 
 
-def test_a_file_that_cannot_be_read_is_left_to_the_reader(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_cannot_be_read(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = Path.read_bytes
 
     def refuse(path: Path) -> bytes:
@@ -209,4 +213,6 @@ def test_a_file_that_cannot_be_read_is_left_to_the_reader(
         return read(path)
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    assert "pkg/tool.py" in names(discover([tree], Options()).candidates, tree)
+    found = discover([tree], Options())
+    assert notes(found) == [("tool.py", "cannot be read: Permission denied", True)]
+    assert len(found.candidates) == 3

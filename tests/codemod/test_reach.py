@@ -37,6 +37,7 @@ def reached(files: dict[str, str]) -> list[str]:
         ("try: import a\nexcept: import b", [Import("a", bound="a"), Import("b", bound="b")]),
         ("import a; import b  # import c", [Import("a", bound="a"), Import("b", bound="b")]),
         ("if x:\r\n\timport a\r\n", [Import("a", bound="a")]),
+        ("\ufeffimport a", [Import("a", bound="a")]),
         ("import a\rimport b\r", [Import("a", bound="a"), Import("b", bound="b")]),
         ("x = 'no import a'\nimportant = 3\n# import b", []),
     ],

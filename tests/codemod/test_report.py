@@ -82,6 +82,26 @@ def test_the_json_of_a_report() -> None:
     }
 
 
+def test_a_report_survives_its_json() -> None:
+    report = FileReport(
+        "models.py",
+        "partial",
+        [Diagnostic("HK900", 7, 2, "unknown", "write it")],
+        [
+            ClassReport(
+                "Block",
+                "linen",
+                "bridged",
+                "NewBlock",
+                [AddedParameter("in_features", "x.shape[-1]", "encode")],
+                {"training": {"true": "train"}},
+                [{"path": "params/Dense_0/kernel"}],
+            )
+        ],
+    )
+    assert FileReport.from_json(json.loads(json.dumps(report.to_json()))) == report
+
+
 def test_the_new_bytes_of_an_outcome() -> None:
     source = Source("a.py", b"a = 1\r\n")
     assert Outcome(FileReport("a.py"), source).new_bytes() is None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nnx_codemod.codemod import write
-from nnx_codemod.codemod.write import Unwritable
+from nnx_codemod.codemod.write import Change, Unwritable
 
 
 @pytest.fixture
@@ -69,3 +69,20 @@ def test_an_interruption_leaves_the_file_and_nothing_beside_it(
         write.write(file, b"new", expected=b"old\r\n")
     assert file.read_bytes() == b"old\r\n"
     assert os.listdir(file.parent) == ["models.py"]
+
+
+def test_all_files_or_none(tmp_path: Path, file: Path) -> None:
+    other = tmp_path / "train.py"
+    other.write_bytes(b"train")
+    changes = [
+        Change(tmp_path / "nnx_layers.py", b"layers", None),
+        Change(file, b"new", b"old\r\n"),
+        Change(other, b"new", b"other than expected"),
+    ]
+    with pytest.raises(Unwritable):
+        write.write_all(changes)
+    assert file.read_bytes() == b"old\r\n"
+    assert sorted(os.listdir(tmp_path)) == ["models.py", "train.py"]
+    write.write_all(changes[:2])
+    assert file.read_bytes() == b"new"
+    assert (tmp_path / "nnx_layers.py").read_bytes() == b"layers"

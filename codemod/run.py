@@ -1,0 +1,285 @@
+"""A run over paths: what is read, what the engine makes of it, and what may be written."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import git, reach, report, write
+from .cache import Cache, key
+from .config import Options
+from .discover import Found, Problem, discover
+from .report import Diagnostic, FileReport, Outcome
+from .source import Source, Unreadable
+
+Progress = Callable[[str], None]
+_RECURSION = 5000  # frames; a tree may be source.DEEPEST deep and takes several frames a level
+
+
+@dataclass
+class Examined:
+    """What a run over paths comes to; nothing is written yet."""
+
+    outcomes: list[Outcome]
+    problems: list[Problem]
+    files: int  # Python files that were looked at
+
+    @property
+    def changes(self) -> list[write.Change]:
+        """The files to write, new ones first, so that no import is ever left dangling."""
+        found = [
+            write.Change(
+                Path(outcome.report.path), data, outcome.source.bytes if outcome.source else None
+            )
+            for outcome in self.outcomes
+            if (data := outcome.new_bytes()) is not None
+        ]
+        return sorted(found, key=lambda change: change.before is not None)
+
+
+def examine(
+    paths: Sequence[Path],
+    options: Options,
+    *,
+    cache: Cache | None = None,
+    progress: Progress = lambda path: None,
+) -> Examined:
+    """What becomes of the files at and below `paths`.
+
+    A file that has to change and cannot be written stays, with a diagnostic, and what uses it is treated accordingly.
+    """
+    found = discover(paths, options)
+    bystanders = _bystanders(paths, found, options)
+    stuck: dict[Path, Outcome] = {}
+    while True:
+        task = _Task(found, {**bystanders, **_contents(found, stuck)}, options)
+        outcomes = task.outcomes(cache, progress)
+        more = {path: why for outcome in outcomes for path, why in _unwritable(outcome)}
+        if not more:
+            break
+        stuck |= more
+    together = sorted([*outcomes, *stuck.values()], key=lambda outcome: outcome.report.path)
+    return Examined(together, found.problems, len(found.files))
+
+
+def _contents(found: Found, paths: Iterable[Path]) -> dict[Path, bytes]:
+    return {path: found.files[path] for path in paths if path in found.files}
+
+
+def _unwritable(outcome: Outcome) -> Iterator[tuple[Path, Outcome]]:
+    """The file of an outcome, with another outcome for it, where the new text could not be written."""
+    if outcome.new_bytes() is None:
+        return
+    path = Path(outcome.report.path)
+    try:
+        write.check(path)
+    except write.Unwritable as error:
+        yield path, report.failed(path, Diagnostic(report.UNWRITABLE, 1, 0, error.message))
+
+
+def _bystanders(paths: Sequence[Path], found: Found, options: Options) -> dict[Path, bytes]:
+    """The other Python files of the git work tree, which may use what is going to change."""
+    trees = {git.work_tree(path) for path in paths if path.exists()}
+    if len(trees) != 1 or None in trees:
+        return {}
+    (tree,) = trees
+    assert tree is not None
+    if any(path.resolve() == tree.resolve() for path in paths):
+        return {}
+    mine = {path.resolve() for path in found.files}
+    return {
+        path: data
+        for path, data in discover([tree], options).files.items()
+        if path.resolve() not in mine
+    }
+
+
+# ---- one question to the engine ----------------------------------------------------------------------
+
+
+@dataclass
+class _Task:
+    """Files to rewrite and, in `fixed`, files that stay as they are."""
+
+    found: Found
+    fixed: Mapping[Path, bytes]
+    options: Options
+    loaded: dict[Path, bytes | None] = field(default_factory=dict)
+
+    def outcomes(self, cache: Cache | None, progress: Progress) -> list[Outcome]:
+        if cache is None:
+            return self._work_out(progress)
+        name = key(
+            {**self.found.files, **self.fixed},
+            self.options,
+            sorted(self.fixed),
+            sorted(self.found.named),
+            str(Path.cwd()),
+        )
+        kept = cache.get(name)
+        if kept is not None and all(
+            _digest(Path(path)) == was for path, was in kept["loaded"].items()
+        ):
+            return [self._from_json(outcome) for outcome in kept["outcomes"]]
+        outcomes = self._work_out(progress)
+        if not any(
+            diagnostic.code == report.INTERNAL_ERROR
+            for outcome in outcomes
+            for diagnostic in outcome.report.diagnostics
+        ):
+            cache.put(name, self._to_json(outcomes))
+        return outcomes
+
+    def _to_json(self, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+        return {
+            "loaded": {str(path): _digest_of(data) for path, data in self.loaded.items()},
+            "outcomes": [
+                {
+                    "report": outcome.report.to_json(),
+                    "text": outcome.new_text,
+                    "created": outcome.created,
+                }
+                for outcome in outcomes
+            ],
+        }
+
+    def _from_json(self, kept: Mapping[str, Any]) -> Outcome:
+        of_file = FileReport.from_json(kept["report"])
+        if kept["text"] is None or kept["created"]:
+            return Outcome(of_file, new_text=kept["text"])
+        path = Path(of_file.path)
+        return Outcome(of_file, Source(path, self.found.files.get(path)), kept["text"])
+
+    def _work_out(self, progress: Progress) -> list[Outcome]:
+        everything = {**self.found.files, **self.fixed}
+        concerned = [*reach.concerned(everything), *sorted(self.found.named)]
+        sources: list[Source] = []
+        fixed: list[Source] = []
+        outcomes: list[Outcome] = []
+        for path in dict.fromkeys(concerned):
+            try:
+                source = _parsed(path, everything[path])
+            except Unreadable as error:
+                if path not in self.fixed:
+                    outcomes.append(report.unreadable(error))
+                continue
+            (fixed if path in self.fixed else sources).append(source)
+        return outcomes + self._guarded(sources, fixed, progress)
+
+    def _guarded(
+        self, sources: list[Source], fixed: list[Source], progress: Progress
+    ) -> list[Outcome]:
+        """The engine's outcomes; a file at which it fails stays as it is."""
+        failed: list[Outcome] = []
+        while sources:
+            at = _Place(progress)
+            try:
+                with _deep_recursion():
+                    outcomes = self._engine(sources, fixed, at)
+                broken = {
+                    outcome.report.path: why for outcome in outcomes if (why := _no_python(outcome))
+                }
+            except Exception as error:
+                outcomes, broken = [], {at.path: _crash(error)}
+            if not broken:
+                return failed + outcomes
+            culprits = [source for source in sources if str(source.path) in broken] or sources
+            for source in culprits:
+                why = broken.get(str(source.path)) or next(iter(broken.values()))
+                failed.append(report.failed(source.path, why))
+            fixed = fixed + culprits
+            sources = [source for source in sources if source not in culprits]
+        return failed
+
+    def _engine(
+        self, sources: list[Source], fixed: list[Source], progress: Progress
+    ) -> list[Outcome]:
+        from . import engine
+
+        return engine.rewrite(
+            sources, self.options, fixed=fixed, load=self._load, progress=progress
+        )
+
+    def _load(self, path: Path) -> Source | None:
+        """A file that is read for information; None where there is none, or none that can be read."""
+        data = self.found.files.get(path, self.fixed.get(path))
+        if data is None:
+            data = self.loaded[path] = path.read_bytes() if path.is_file() else None
+        if data is None:
+            return None
+        try:
+            return _parsed(path, data)
+        except Unreadable:
+            return None
+
+
+def _parsed(path: Path, data: bytes) -> Source:
+    """A source whose tree is there; raises Unreadable."""
+    source = Source(path, data)
+    assert source.tree
+    return source
+
+
+class _Place:
+    """Where the engine is, passed on to whoever shows it."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.path = ""
+        self._progress = progress
+
+    def __call__(self, path: str) -> None:
+        self.path = path
+        self._progress(path)
+
+
+@contextmanager
+def _deep_recursion() -> Iterator[None]:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _RECURSION))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _no_python(outcome: Outcome) -> Diagnostic | None:
+    """What is wrong with a new text, which must be Python and fit the file's encoding."""
+    try:
+        if outcome.new_text is not None:
+            ast.parse(outcome.new_text)
+            outcome.new_bytes()
+    except (SyntaxError, ValueError) as error:
+        return _internal_error(f"the rewritten text is no Python: {error}")
+    return None
+
+
+def _crash(error: Exception) -> Diagnostic:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    said = " ".join(str(error).split())[:200]
+    return _internal_error(f"{type(error).__name__}: {said}{where}")
+
+
+def _internal_error(message: str) -> Diagnostic:
+    return Diagnostic(
+        report.INTERNAL_ERROR,
+        1,
+        0,
+        f"internal error: {message}",
+        "the file stays as it is; please report this with the file, it is a bug in nnx-codemod",
+    )
+
+
+def _digest(path: Path) -> str:
+    return _digest_of(path.read_bytes() if path.is_file() else None)
+
+
+def _digest_of(data: bytes | None) -> str:
+    return "" if data is None else hashlib.sha256(data).hexdigest()
