@@ -273,13 +273,28 @@ class InitBody:
             case ast.Tuple(elts=[ast.Name(id=index), item]), ast.Call(
                 func=ast.Name(id="enumerate"), args=[sequence], keywords=[]
             ) if index not in read:
-                return self._target(item, read), self.transport.expression(sequence, scope)
-        return self._target(target, read), self.transport.expression(iterable, scope)
+                return self._target(item, read, sequence), self.transport.expression(sequence, scope)
+        return self._target(target, read, iterable), self.transport.expression(iterable, scope)
 
-    def _target(self, target: ast.expr, read: set[str]) -> str:
+    def _target(self, target: ast.expr, read: set[str], iterable: ast.expr | None = None) -> str:
         if isinstance(target, ast.Name) and target.id not in read:
-            return "_"
+            return self._other_name(iterable, read) or "_"
         return self.transport.source.segment(target)
+
+    def _other_name(self, iterable: ast.expr | None, read: set[str]) -> str | None:
+        """The name that another loop over the same sequence gives its items, if this body needs it."""
+        if iterable is None:
+            return None
+        wanted = ast.unparse(iterable)
+        for site in self.sites:
+            for loop in site.loops:
+                pairs = [(loop.target, loop.iter)] if isinstance(loop, ast.For) else []
+                if isinstance(loop, Comprehension):
+                    pairs = [(generator.target, generator.iter) for generator in loop.generators]
+                for target, sequence in pairs:
+                    if isinstance(target, ast.Name) and target.id in read and ast.unparse(sequence) == wanted:
+                        return target.id
+        return None
 
     def _running(self, loop: ast.AST, scope: Scope, depth: int) -> tuple[list[str], list[str]]:
         """The lines that start and update the running sizes of a loop."""
@@ -357,6 +372,12 @@ class InitBody:
         running = self._running_in(sites)
         if running and isinstance(container, ast.ListComp | ast.GeneratorExp) and len(container.generators) == 1:
             return self._unrolled(container, sites[0], running, scope, depth)
+        if isinstance(container, Comprehension) and len(container.generators) == 1:
+            generator = container.generators[0]
+            body = " ".join(self.transport.substitutes.get(site.node, "") for site in sites)
+            if isinstance(generator.target, ast.Name) and not isinstance(container, ast.DictComp):
+                name_read, _ = self._turns(generator.target, generator.iter, scope, body)
+                self.transport.substitutes[generator.target] = name_read
         text = self.transport.expression(container, scope)
         kind = "Dict" if isinstance(container, ast.Dict | ast.DictComp) else "List"
         if isinstance(container, ast.Tuple | ast.GeneratorExp):

@@ -217,10 +217,7 @@ class Transport:
         if isinstance(value, Items) and isinstance(node, ast.Attribute | ast.Subscript):
             return self._from_value(node)
         if isinstance(node, ast.Compare):
-            shapes = self._compared_shapes(node)
-            if shapes is not None:
-                return shapes
-            return None
+            return self._presence(node) or self._compared_shapes(node)
         if isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
             static_call = isinstance(node, ast.Call) and not self._reads_data(node)
             return None if static_call else self._from_value(node)
@@ -232,6 +229,16 @@ class Transport:
             for inner in ast.walk(node)
             if isinstance(inner, ast.Name) and inner is not node.func
         ) and as_dim(self.facts.value(node)) is None
+
+    def _presence(self, node: ast.Compare) -> str | None:
+        """`context is not None` of an optional input asks for its size."""
+        match node:
+            case ast.Compare(left=ast.Name() as name, ops=[ast.Is() | ast.IsNot() as op], comparators=[ast.Constant(value=None)]):
+                value = self.facts.values.get(name, [None])[0]
+                if isinstance(value, Array) and value.optional and value.shape:
+                    sign = "is" if isinstance(op, ast.Is) else "is not"
+                    return f"{self.size(value.shape[-1], node)} {sign} None"
+        return None
 
     def _compared_shapes(self, node: ast.Compare) -> str | None:
         """`a.shape != b.shape` as a comparison of the sizes that may differ."""

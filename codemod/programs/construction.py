@@ -112,8 +112,8 @@ class Construction:
         args = [*written.args, *([f"rngs={key}"] if written.rngs else [])]
         return f"{written.head}({', '.join(args)})"
 
-    def rngs(self, key: ast.expr | None, text: Text) -> str:
-        """`nnx.Rngs(...)` for the key that `init` got."""
+    def rngs(self, key: ast.expr | None, text: Text, dropout: str | None = None) -> str:
+        """`nnx.Rngs(...)` for the key that `init` got, and one for dropout."""
         rngs = self.names.target("flax.nnx.Rngs")
         if key is None:
             return f"{rngs}(0)"
@@ -124,7 +124,10 @@ class Construction:
                 if isinstance(k, ast.Constant)
             ]
             return f"{rngs}({', '.join(streams)})"
-        return f"{rngs}({self._seed(key, text)})"
+        seed = self._seed(key, text)
+        if dropout is not None:
+            return f"{rngs}({seed if seed.isdigit() else f'params={seed}'}, dropout={dropout})"
+        return f"{rngs}({seed})"
 
     def _seed(self, key: ast.expr, text: Text) -> str:
         match key:

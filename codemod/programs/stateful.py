@@ -67,6 +67,7 @@ class ProgramRewriter:
         self.constructed: set[tuple[ast.AST, str]] = set()
         self.optimizer_names: dict[Net, str] = {}
         self.cloned: set[ast.Call] = set()
+        self.stream_keys: dict[Net, str] = {}
         self.dead_keys: set[tuple[ast.AST, str]] = set()
         self.tree_updates: set[ast.AST] = set()
         self.splitting: set[ast.AST] = set()  # functions that split their model
@@ -199,9 +200,21 @@ class ProgramRewriter:
         """What a function calls the model that it receives."""
         for parameter in [*function.args.args, *function.args.kwonlyargs]:
             net = net_of(self.facts.value(parameter))
-            if net is not None and net in self.net_names:
+            if net is not None and net in self.net_names and self._at_home(net, function):
                 return self.net_names[net]
         return "model"
+
+    def _at_home(self, net: Net, node: ast.AST) -> bool:
+        """Whether a node stands in the scope where the net's model is made."""
+        if net.init not in self.inside:
+            return False
+        home = self._enclosing(net.init)
+        current: ast.AST | None = node
+        while current is not None:
+            if current is home:
+                return True
+            current = self.parents.get(current)
+        return False
 
     def _optimizer_name(self) -> str:
         return "optimizer"
@@ -215,7 +228,7 @@ class ProgramRewriter:
                 return role.names[kind]
             current = self.parents.get(current)
         if kind == MODEL:
-            return self.net_names.get(net, "model")
+            return self.net_names.get(net, "model") if self._at_home(net, node) else "model"
         return self.optimizer_names.get(net, "optimizer")
 
     def _serves(self, role: FunctionRole, net: Net) -> bool:
@@ -327,6 +340,8 @@ class ProgramRewriter:
         if self._is_tree_update(value):
             self._tree_update(node, value)
             return
+        if isinstance(value, ast.Call) and self._from_creator(node, target, value):
+            return
         left = self._kept_target(target)
         if left is not None and left == self.source.segment(target) and absorbed(found) is None:
             return
@@ -346,6 +361,35 @@ class ProgramRewriter:
             self.gone.add(target)
             if isinstance(value, ast.Tuple):
                 self._shorten(value)
+
+    def _from_creator(self, node: ast.Assign, target: ast.expr, value: ast.Call) -> bool:
+        """`state = create(...)` of a function that makes the model: `model, optimizer = create(...)`."""
+        callees = [f for f in self.roles.callees(value) if f in self.roles.functions]
+        if not callees or self._is_wrapping(value) or isinstance(self.facts.value(value.func), GradOf):
+            return False
+        received = set(self.roles.functions[callees[0]].receives)
+        items = target.elts if isinstance(target, ast.Tuple) else [target]
+        texts: list[str] = []
+        created = False
+        for item in items:
+            found = self.facts.value(item)
+            objects = absorbed(found)
+            net = net_of(found)
+            if is_model(found) and any(found is n.model for n in self.net_names):
+                objects, net = frozenset((MODEL,)), next(n for n in self.net_names if n.model is found)
+            if objects is None or net is None:
+                texts.append(self.source.segment(item))
+                continue
+            for kind in (MODEL, OPTIMIZER):
+                if kind in objects and kind not in received:
+                    created = True
+                    name = self.object_name(net, kind, node)
+                    if name not in texts:
+                        texts.append(name)
+        if created:
+            self.edits.replace(target, ", ".join(texts))
+            self.gone.add(target)
+        return created
 
     def _shorten(self, value: ast.Tuple) -> None:
         for item in value.elts:
@@ -499,6 +543,8 @@ class ProgramRewriter:
         """The text of an assignment's target without what is absorbed; None where nothing stays."""
         if isinstance(target, ast.Tuple | ast.List):
             parts = [self._kept_target(item) for item in target.elts]
+            if all(is_key(self.facts.value(item)) for item in target.elts) and any(parts):
+                return ", ".join(part or "_" for part in parts)
             kept = [part for part in parts if part is not None]
             if all(part == self.source.segment(item) for part, item in zip(parts, target.elts, strict=True)):
                 return self.source.segment(target)
@@ -516,6 +562,11 @@ class ProgramRewriter:
         return self.source.segment(target)
 
     def _return(self, node: ast.Return, value: ast.expr) -> None:
+        made = self._made_here(node, value)
+        if made is not None:
+            self.edits.replace(value, made)
+            self.gone.add(value)
+            return
         text = self._kept_value(value)
         if text == self.source.segment(value):
             return
@@ -533,6 +584,38 @@ class ProgramRewriter:
         if effects:
             self.edits.insert_before(node, "\n".join(effects) + "\n")
         self._keep_within(value)
+
+    def _made_here(self, node: ast.Return, value: ast.expr) -> str | None:
+        """What a function returns that makes a model or an optimiser itself; None where it only passes them through."""
+        items = value.elts if isinstance(value, ast.Tuple) else [value]
+        role = self.roles.functions.get(self._enclosing(node))
+        received = set(role.receives) if role is not None else set()
+        texts: list[str] = []
+        created = False
+        for item in items:
+            found = self.facts.value(item)
+            objects = absorbed(found)
+            net = net_of(found)
+            if is_model(found) and not isinstance(found, Tree) and any(found is n.model for n in self.net_names):
+                objects, net = frozenset((MODEL,)), next(n for n in self.net_names if n.model is found)
+            if objects is None or net is None:
+                texts.append(self.edits.render(item))
+                continue
+            for kind in (MODEL, OPTIMIZER):
+                if kind in objects and kind not in received:
+                    created = True
+                    text = self._made_object(node, net, kind, item)
+                    if text not in texts:
+                        texts.append(text)
+        return ", ".join(texts) if created else None
+
+    def _made_object(self, node: ast.Return, net: Net, kind: str, item: ast.expr) -> str:
+        name = self.object_name(net, kind, node)
+        if kind == OPTIMIZER and isinstance(item, ast.Call):
+            effect = self._effect(node, item)
+            if effect is not None:
+                return effect.partition(" = ")[2]
+        return name
 
     def _effects_within(self, node: ast.stmt, value: ast.expr) -> list[str]:
         """Updates that stand inside a returned tuple happen before it."""
@@ -678,7 +761,7 @@ class ProgramRewriter:
         maker = self._maker(net)
         assert net.module is not None
         arguments = self._call_arguments(net, surplus)
-        key = self.construction.rngs(net.key, text)
+        key = self.construction.rngs(net.key, text, self.stream_keys.get(net))
         return self.construction.write(net, net.module, maker, arguments, text, key)  # type: ignore[arg-type]
 
     def _maker(self, net: Net) -> ast.Call:
@@ -1139,10 +1222,43 @@ class ProgramRewriter:
                         live.add(binding)
                         changed = True
         self.dead_keys = candidates - live
+        for net in self.nets:
+            self._find_stream_key(net)
         for function, name in self.dead_keys:
             role = self.roles.functions.get(function)
             if role is not None and name in role.parameters and name not in role.replaced:
                 role.replaced[name] = []
+
+    def _find_stream_key(self, net: Net) -> None:
+        """A key beside that of `init`, which only fed dropout, seeds the model's dropout stream."""
+        model = self.model_of(net)
+        scope = self._enclosing(net.init)
+        if model is None or "dropout" not in model.streams or isinstance(net.key, ast.Dict):
+            return
+        bound = [
+            name
+            for function, name in self.dead_keys
+            if function is scope and self._bound_before(scope, name, net.init) and not self._rebound(scope, name)
+        ]
+        if len(bound) == 1:
+            self.stream_keys[net] = bound[0]
+            self.dead_keys.discard((scope, bound[0]))
+
+    def _bound_before(self, scope: ast.AST, name: str, node: ast.AST) -> bool:
+        line = getattr(node, "lineno", 0)
+        return any(
+            isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) and n.lineno < line
+            for n in self.nodes
+            if isinstance(n, ast.Name) and self._enclosing(n) is scope
+        )
+
+    def _rebound(self, scope: ast.AST, name: str) -> bool:
+        stores = [
+            n
+            for n in self.nodes
+            if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) and self._enclosing(n) is scope
+        ]
+        return len(stores) > 1
 
     def _function_of(self, node: ast.arg) -> ast.AST:
         return self.parents[self.parents[node]]

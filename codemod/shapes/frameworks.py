@@ -131,6 +131,11 @@ def _false(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwarg
     return FALSE
 
 
+def _is_initializing(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+    """True in `setup`, which becomes the constructor, and false in what runs afterwards."""
+    return Constant(any(getattr(frame.function, "name", "") == "setup" for frame in interp.frames))
+
+
 def _flag(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
     return Unknown(None, "flag")
 
@@ -149,7 +154,7 @@ _LINEN: dict[str, Handler] = {
     "flax.linen.Module.make_rng": _make_rng,
     "flax.linen.Module.sow": _sow,
     "flax.linen.Module.perturb": _perturb,
-    "flax.linen.Module.is_initializing": _false,
+    "flax.linen.Module.is_initializing": _is_initializing,
     "flax.linen.Module.is_mutable_collection": _flag,
     "flax.linen.Module.has_variable": _flag,
     "flax.linen.Module.has_rng": _flag,
