@@ -173,6 +173,10 @@ class Edits:
         }
         return other
 
+    def adopt(self, fork: Edits) -> None:
+        """Takes over what a fork of these edits recorded."""
+        self.__dict__.update(fork.__dict__)
+
     # ---- carrying out ------------------------------------------------------------------------------
 
     @property

@@ -15,8 +15,12 @@ from ..rule import Declined
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Object, Value
 from .explore import Explorer
+from .functional import FunctionalRewriter
 from .kinds import Net
 from .stateful import ProgramRewriter, Stay
+
+
+_FORMS = (ProgramRewriter, FunctionalRewriter)
 
 
 @dataclass
@@ -47,10 +51,8 @@ class Programs:
         """Records the edits of every module's programs; on a refusal, which classes must stay with their programs."""
         outcome = ProgramOutcome()
         for module in modules:
-            rewriter = ProgramRewriter(self.explorer, module, edits_of(module), names_of(module), models, limit)
-            try:
-                rewriter.run()
-            except (Stay, Declined) as refusal:
+            refusal = self._rewrite_module(module, edits_of(module), names_of(module), models, limit)
+            if refusal is not None:
                 node = refusal.node if isinstance(refusal, Stay) else module.tree
                 finding = Finding(node, "PR101", refusal.message, refusal.help)
                 roots = self._classes_of(module, models)
@@ -58,6 +60,22 @@ class Programs:
                     outcome.findings.setdefault(module, []).append(finding)
                 outcome.unfollowed.update(dict.fromkeys(roots, finding))
         return outcome
+
+    def _rewrite_module(
+        self, module: Module, edits: Edits, names: FileNames, models: Mapping[ast.AST, ModuleModel], limit: int
+    ) -> Declined | None:
+        """Tries the forms of a module's programs, best first; why none is possible, as the best one says it."""
+        refusal: Declined | None = None
+        for form in _FORMS:
+            trial = edits.fork()
+            try:
+                form(self.explorer, module, trial, names, models, limit).run()
+            except Declined as declined:
+                refusal = refusal or declined
+            else:
+                edits.adopt(trial)
+                return None
+        return refusal
 
     def _classes_of(self, module: Module, models: Mapping[ast.AST, ModuleModel]) -> list[ast.AST]:
         """The rewritten classes that the programs of a module use."""
