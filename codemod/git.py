@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 _HOOK_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
@@ -48,13 +49,20 @@ def files(folder: Path) -> list[Path] | None:
     )
 
 
-def changed(path: Path) -> list[str]:
-    """The files at or below a path with changes that are not committed, untracked ones included."""
-    folder = path if path.is_dir() else path.parent
-    if work_tree(path) is None:
-        return []
-    status = (
-        _git(folder, "status", "--porcelain", "-z", "--no-renames", "--", str(path.absolute()))
-        or ""
-    )
-    return [entry[3:] for entry in status.split("\0") if entry]
+def uncommitted(paths: Iterable[Path]) -> list[str]:
+    """What stands in the way of changing these files so that git can undo it; empty outside any work tree.
+
+    These are the tracked files of their work trees with changes that are not committed, and those of `paths` that git
+    does not know yet.
+    """
+    mine = {path.resolve() for path in paths}
+    found: list[str] = []
+    for tree in sorted({tree for path in mine if (tree := work_tree(path))}):
+        status = (
+            _git(tree, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames") or ""
+        )
+        for entry in filter(None, status.split("\0")):
+            kind, name = entry[:2], entry[3:]
+            if kind != "??" or (tree / name).resolve() in mine:
+                found.append(name)
+    return found

@@ -148,6 +148,10 @@ class Outcome:
     def created(self) -> bool:
         return self.source is None and self.new_text is not None
 
+    def has(self, code: str) -> bool:
+        """Whether a diagnostic has this code."""
+        return any(diagnostic.code == code for diagnostic in self.report.diagnostics)
+
     def new_bytes(self) -> bytes | None:
         """The file's new content, None where nothing changes."""
         if self.new_text is None:

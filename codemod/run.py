@@ -19,7 +19,7 @@ from .discover import Found, Problem, discover
 from .report import Diagnostic, FileReport, Outcome
 from .source import Source, Unreadable
 
-Progress = Callable[[str], None]
+Progress = Callable[[str, int], None]  # the file that work begins on, and of how many
 _RECURSION = 5000  # frames; a tree may be source.DEEPEST deep and takes several frames a level
 
 
@@ -30,6 +30,20 @@ class Examined:
     outcomes: list[Outcome]
     problems: list[Problem]
     files: int  # Python files that were looked at
+
+    @property
+    def diagnostics(self) -> list[Diagnostic]:
+        """What is left to do in all files."""
+        return [
+            diagnostic for outcome in self.outcomes for diagnostic in outcome.report.diagnostics
+        ]
+
+    @property
+    def fatal(self) -> bool:
+        """Whether a path could not be dealt with at all."""
+        return any(problem.fatal for problem in self.problems) or any(
+            diagnostic.code in report.FATAL for diagnostic in self.diagnostics
+        )
 
     @property
     def changes(self) -> list[write.Change]:
@@ -49,7 +63,7 @@ def examine(
     options: Options,
     *,
     cache: Cache | None = None,
-    progress: Progress = lambda path: None,
+    progress: Progress = lambda path, total: None,
 ) -> Examined:
     """What becomes of the files at and below `paths`.
 
@@ -129,11 +143,7 @@ class _Task:
         ):
             return [self._from_json(outcome) for outcome in kept["outcomes"]]
         outcomes = self._work_out(progress)
-        if not any(
-            diagnostic.code == report.INTERNAL_ERROR
-            for outcome in outcomes
-            for diagnostic in outcome.report.diagnostics
-        ):
+        if not any(outcome.has(report.INTERNAL_ERROR) for outcome in outcomes):
             cache.put(name, self._to_json(outcomes))
         return outcomes
 
@@ -179,7 +189,7 @@ class _Task:
         """The engine's outcomes; a file at which it fails stays as it is."""
         failed: list[Outcome] = []
         while sources:
-            at = _Place(progress)
+            at = _Place(len(sources), progress)
             try:
                 with _deep_recursion():
                     outcomes = self._engine(sources, fixed, at)
@@ -198,14 +208,10 @@ class _Task:
             sources = [source for source in sources if source not in culprits]
         return failed
 
-    def _engine(
-        self, sources: list[Source], fixed: list[Source], progress: Progress
-    ) -> list[Outcome]:
+    def _engine(self, sources: list[Source], fixed: list[Source], at: _Place) -> list[Outcome]:
         from . import engine
 
-        return engine.rewrite(
-            sources, self.options, fixed=fixed, load=self._load, progress=progress
-        )
+        return engine.rewrite(sources, self.options, fixed=fixed, load=self._load, progress=at)
 
     def _load(self, path: Path) -> Source | None:
         """A file that is read for information; None where there is none, or none that can be read."""
@@ -230,13 +236,14 @@ def _parsed(path: Path, data: bytes) -> Source:
 class _Place:
     """Where the engine is, passed on to whoever shows it."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, total: int, progress: Progress) -> None:
         self.path = ""
+        self._total = total
         self._progress = progress
 
     def __call__(self, path: str) -> None:
         self.path = path
-        self._progress(path)
+        self._progress(path, self._total)
 
 
 @contextmanager

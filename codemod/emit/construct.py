@@ -14,7 +14,7 @@ from ..rule import Declined, Drop, Layer, Mode, Refuse, To, Use, Written
 from ..shapes.calls import use_of
 from ..shapes.dims import Dim, same
 from ..shapes.interpreter import Interpreter
-from ..shapes.values import Constant, LayerObject, Value
+from ..shapes.values import Constant, External, LayerObject, Partial, Value
 from .transport import CannotMove, Scope, Transport
 
 FRAMEWORK_ARGUMENTS = frozenset(("name", "parent"))
@@ -38,6 +38,7 @@ class Constructor:
     transport: Transport
     target: Callable[[str], str]  # a qualified name as the file writes it
     sizes_of: Callable[[Site, AddedParameter], Dim | None]
+    names_layer: Callable[[ast.expr], bool]  # whether an expression is a library's own name
     flags: Callable[[ast.expr], bool]  # whether an expression only says a mode that is dropped
     rngs: str = "rngs"
     helpers: set[str] = field(default_factory=set)
@@ -78,10 +79,38 @@ class Constructor:
         extra = [name for name in rule.sizes if name not in rule.leading]
         sized = [f"{name}={self.transport.size(self._size(site, rule, name), site.node)}" for name in extra]
         args[min(1, len(args)) : min(1, len(args))] = sized
-        args += [f"{name}={text}" for name, text in rule.stated.items() if not self._states(rule, name, given)]
-        head = rule.target if rule.helper else self.target(rule.target)
-        self._needs_helpers(rule, args)
+        if self._is_direct(site.node):
+            args += [f"{name}={text}" for name, text in rule.stated.items() if not self._states(rule, name, given)]
+            head = rule.target if rule.helper else self.target(rule.target)
+            self._needs_helpers(rule, args)
+        else:
+            head = self.transport.expression(site.node.func, scope)
         return Constructed(head, args, rule.rngs, rule.target if rule.helper else None)
+
+    def _is_direct(self, node: ast.Call) -> bool:
+        """Whether a call names the layer itself, and not a partial, a field or a local that holds it."""
+        return isinstance(self.transport.facts.value(node.func), External) and self.names_layer(node.func)
+
+    def partial(self, node: ast.Call, scope: Scope) -> str | None:
+        """A partial of a layer: the layer and its arguments as NNX has them."""
+        value = self.transport.facts.value(node)
+        if not isinstance(value, Partial) or not isinstance(value.function, External) or not node.args:
+            return None
+        rule = self.interp.rules.layer(value.function.name)
+        if rule is None or not self.names_layer(node.args[0]):
+            return None
+        if len(node.args) > 1:
+            raise CannotMove(node, "a partial of a layer with positional arguments", "give them by keyword")
+        use = use_of(self.interp, rule, dict(value.kwargs), (), {})
+        args = [rule.target if rule.helper else self.target(rule.target)]
+        given = {k.arg: k.value for k in node.keywords if k.arg is not None}
+        for name, expression in given.items():
+            written = self._argument(rule, name, expression, use, scope)
+            if written is not None:
+                args.append(f"{written[0]}={written[1]}")
+        args += [f"{name}={text}" for name, text in rule.stated.items() if not self._states(rule, name, given)]
+        self._needs_helpers(rule, args)
+        return f"{self.transport.source.segment(node.func)}({', '.join(args)})"
 
     def _needs_helpers(self, rule: Layer, args: list[str]) -> None:
         from .helpers import helper_names

@@ -209,8 +209,14 @@ class ClassEmitter:
         self.writer.uses_rngs = False
         self.writer.streams.clear()
         self.constructor = Constructor(
-            self.interp, self.transport, self.file_names.target, self._size_of, self.flags.is_mode
+            self.interp,
+            self.transport,
+            self.file_names.target,
+            self._size_of,
+            lambda node: self.file_names.qualified(node) is not None,
+            self.flags.is_mode,
         )
+        self.transport.partial = self.constructor.partial
         unit = self.source.indent_unit
         indent = self.source.line_indent(self.source.span(self.cls.node)[0]) + unit * 2
         self.body = InitBody(

@@ -69,12 +69,13 @@ class SizeNames:
 
     def _name_inputs(self) -> dict[str, str]:
         ordered = self._ordered()
-        features = [name for name, origin in ordered if _is_last(origin)]
-        paths = list(dict.fromkeys(origin.path for _, origin in ordered))
+        required = [(name, origin) for name, origin in ordered if not self._is_optional(origin)]
+        features = [name for name, origin in required if _is_last(origin)]
+        paths = list(dict.fromkeys(origin.path for _, origin in required))
         taken = set(self._field_names())
         found: dict[str, str] = {}
         for name, origin in ordered:
-            lone = len(features) <= 1 and len(paths) == 1
+            lone = len(features) <= 1 and len(paths) == 1 and not self._is_optional(origin)
             text = self._local_name(name) if not _is_last(origin) else None
             text = text or _descriptive(origin, lone)
             while text in taken or text in found.values():

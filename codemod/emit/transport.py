@@ -63,6 +63,7 @@ class Transport:
     name_symbol: Callable[[str, Origin], str]
     target: Callable[[str], str] = str
     known: Callable[[ast.expr], bool | None] = lambda test: None
+    partial: Callable[[ast.Call, Scope], str | None] = lambda node, scope: None
     needs: Needs = field(default_factory=Needs)
     self_name: str = "self"
     scopes: dict[ast.AST, Scope] = field(default_factory=dict)
@@ -141,7 +142,7 @@ class Transport:
             pieces.append((*self.source.span(node), replaced))
             return
         if isinstance(node, ast.Call):
-            written = self.rewrite(node)
+            written = self.partial(node, scope) or self.rewrite(node)
             if written is not None:
                 pieces.append((*self.source.span(node), written))
                 return

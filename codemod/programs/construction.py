@@ -16,7 +16,7 @@ from ..shapes import classes
 from ..shapes.calls import bind_signature
 from ..shapes.facts import Facts, Made, Used
 from ..shapes.interpreter import Environment, Interpreter
-from ..shapes.values import UNKNOWN, LayerObject, Object, as_dim
+from ..shapes.values import UNKNOWN, External, LayerObject, Object, as_dim
 from .kinds import Net
 
 Text = Callable[[ast.expr], str]
@@ -106,7 +106,8 @@ class Construction:
         transport = Transport(
             self.names.module.source, Facts(), self.interp.symbols, {}, self.names.rewrite, lambda name, origin: name
         )
-        constructor = Constructor(self.interp, transport, self.names.target, lambda s, a: None, lambda e: False)
+        transport.facts.values[maker.func].append(External(made.rule.source))
+        constructor = Constructor(self.interp, transport, self.names.target, lambda s, a: None, lambda e: True, lambda e: False)
         written = constructor.write(site, Scope(maker, set(), {}, {}), None)
         self.names.helpers |= constructor.helpers
         args = [*written.args, *([f"rngs={key}"] if written.rngs else [])]

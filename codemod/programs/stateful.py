@@ -1040,7 +1040,7 @@ class ProgramRewriter:
         kinds = set(tree.collections)
         model = self.model_of(tree.net)
         if kinds == {"*"}:
-            if not self.holds(tree.net):
+            if self.holds(tree.net) <= {"RngState"}:
                 kinds = {"params"}
             else:
                 return "..."
