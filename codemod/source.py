@@ -120,6 +120,10 @@ class Source:
     @functools.cached_property
     def tree(self) -> ast.Module:
         """The parsed file; raises Unreadable."""
+        if "\0" in self.text:
+            raise Unreadable(
+                self.path, *self.location(self.text.index("\0")), "not Python: a null byte"
+            )
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the user's odd escapes are not ours to judge
@@ -129,7 +133,7 @@ class Source:
         except (RecursionError, MemoryError):
             raise self._too_deep() from None
         except ValueError as error:
-            raise Unreadable(self.path, 1, 0, str(error)) from None
+            raise Unreadable(self.path, 1, 0, f"not Python: {error}") from None
         self.parents = self._parents(tree)
         return tree
 

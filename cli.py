@@ -1,0 +1,263 @@
+"""The command line: arguments in, calls out."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from . import __version__
+
+if TYPE_CHECKING:
+    from .codemod.config import Options
+    from .codemod.run import Examined
+    from .codemod.write import Change
+
+CLEAN, LEFT, BAD = 0, 1, 2
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="nnx-codemod", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Rewrite Flax Linen and Haiku code as Flax NNX code that computes the same numbers.
+
+    Exit status: 0 nothing is left to do; 1 a dry run would change something, or a diagnostic is left;
+    2 bad usage, or a file that cannot be read or parsed (the others are still done).
+    """
+
+
+def main() -> None:
+    """The `nnx-codemod` command."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    cli(prog_name="nnx-codemod")
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Ends the command in one line, whatever happens in it."""
+    from .codemod import show
+    from .codemod.config import ConfigError
+    from .codemod.write import Unwritable
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except ConfigError as error:
+        show.error(str(error))
+        sys.exit(BAD)
+    except Unwritable as error:
+        show.error(f"{error.path}: {error.message}; nothing was written")
+        sys.exit(BAD)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        show.error(f"internal error: {type(error).__name__}: {' '.join(str(error).split())}")
+        sys.exit(BAD)
+
+
+# ---- rewrite -----------------------------------------------------------------------------------------
+
+
+def _codes(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Rule codes from options that are repeated or hold several codes, each checked to begin a rule's code."""
+    codes = tuple(code.strip() for value in given for code in value.split(",") if code.strip())
+    if not codes:
+        return None
+    from .rules import catalogue
+
+    for code in codes:
+        if not any(rule.code.startswith(code) for rule in catalogue()):
+            raise click.BadParameter(
+                f"no rule's code begins with {code!r}; `nnx-codemod rules` lists them"
+            )
+    return codes
+
+
+@cli.command()
+@click.argument(
+    "paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path)
+)
+@click.option("--diff", is_flag=True, help="Dry run: print a unified diff, write nothing.")
+@click.option(
+    "--check", is_flag=True, help="Dry run: print the names of the files that would change."
+)
+@click.option(
+    "--report", metavar="FILE", help="Write the outcome as JSON; '-' for standard output."
+)
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="RULE,...",
+    callback=_codes,
+    help="Apply these rules only, by code or prefix.",
+)
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="RULE,...",
+    callback=_codes,
+    help="Leave these rules out, by code or prefix.",
+)
+@click.option(
+    "--names",
+    type=click.Choice(["pythonic", "original"]),
+    help="Attribute names: as a person would choose them (default), or Linen's automatic ones (Dense_0).",
+)
+@click.option(
+    "--mode-flags",
+    type=click.Choice(["drop", "keep"]),
+    help="Flags such as train or deterministic: model.train() and model.eval() take their place (default), "
+    "or they stay arguments of the call.",
+)
+@click.option(
+    "--allow-dirty", is_flag=True, help="Write even if the git work tree has uncommitted changes."
+)
+@click.option("--no-cache", is_flag=True, help="Work everything out afresh.")
+def rewrite(
+    paths: tuple[Path, ...],
+    diff: bool,
+    check: bool,
+    report: str | None,
+    select: tuple[str, ...] | None,
+    ignore: tuple[str, ...] | None,
+    names: str | None,
+    mode_flags: str | None,
+    allow_dirty: bool,
+    no_cache: bool,
+) -> None:
+    """Rewrite the files at and below each PATH in place, and print a summary.
+
+    Files are those that git would track. [tool.nnx-codemod] in pyproject.toml holds defaults for the options.
+    """
+    if diff and check:
+        raise click.UsageError("--diff and --check do not go together")
+    if report == "-" and (diff or check):
+        raise click.UsageError("--report - and a dry run both want the standard output")
+    if report and report != "-" and not Path(report).absolute().parent.is_dir():
+        raise click.BadParameter(f"no folder {Path(report).parent}", param_hint="--report")
+    with _one_line_errors():
+        flags = {"select": select, "ignore": ignore, "names": names, "mode_flags": mode_flags}
+        examined = _examine(paths, _options(paths, flags), no_cache)
+        sys.exit(
+            _conclude(examined, diff=diff, check=check, report=report, allow_dirty=allow_dirty)
+        )
+
+
+def _options(paths: tuple[Path, ...], flags: Mapping[str, object]) -> Options:
+    """The options for all paths: the configuration nearest to the folder that they share."""
+    import os
+
+    from .codemod.config import load
+
+    shared = Path(os.path.commonpath([path.absolute() for path in paths]))
+    return load(shared, flags)
+
+
+def _examine(paths: tuple[Path, ...], options: Options, no_cache: bool) -> Examined:
+    from .codemod import show
+    from .codemod.cache import Cache, folder
+    from .codemod.run import examine
+
+    cache = None if no_cache else Cache(folder())
+    with show.progress() as progress:
+        return examine(paths, options, cache=cache, progress=progress)
+
+
+def _conclude(
+    examined: Examined, *, diff: bool, check: bool, report: str | None, allow_dirty: bool
+) -> int:
+    """Writes and prints what was found; returns the exit status."""
+    import os
+
+    from .codemod import show
+    from .codemod.write import write_all
+
+    for problem in examined.problems:
+        (show.error if problem.fatal else show.note)(f"{problem.path}: {problem.message}")
+    show.diagnostics(examined.outcomes)
+    changes = examined.changes
+    if diff:
+        show.diff(examined.outcomes)
+    elif check:
+        show.out(
+            b"".join(
+                os.fsencode(change.path) + b"\n" for change in sorted(changes, key=lambda c: c.path)
+            )
+        )
+    elif changes:
+        if not allow_dirty:
+            _refuse_dirty(changes)
+        write_all(changes)
+    if report is not None:
+        _write_report(examined, report)
+    show.summary(examined, dry=diff or check)
+    if examined.fatal:
+        return BAD
+    return LEFT if examined.diagnostics or (changes and (diff or check)) else CLEAN
+
+
+def _refuse_dirty(changes: Sequence[Change]) -> None:
+    """Ends the command where git could not tell our changes from the user's."""
+    from .codemod import git
+
+    found = git.uncommitted(change.path for change in changes if change.before is not None)
+    if found:
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        _fail(
+            f"{found[0]}{more}: uncommitted changes, commit them first or pass --allow-dirty; nothing was written"
+        )
+
+
+def _write_report(examined: Examined, place: str) -> None:
+    from .codemod import show
+    from .codemod.report import dumps
+
+    data = dumps([outcome.report for outcome in examined.outcomes], __version__).encode(
+        errors="backslashreplace"
+    )
+    if place == "-":
+        show.out(data)
+        return
+    try:
+        Path(place).write_bytes(data)
+    except OSError as error:
+        _fail(f"{place}: the report cannot be written: {error.strerror}")
+
+
+def _fail(message: str) -> NoReturn:
+    from .codemod import show
+
+    show.error(message)
+    sys.exit(BAD)
+
+
+# ---- rules -------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.argument("code", required=False, metavar="[RULE]")
+def rules(code: str | None) -> None:
+    """List the rules, those whose code begins with RULE, or explain the one with that code."""
+    import difflib
+
+    from . import rules as package
+    from .codemod import show
+
+    catalogue = package.catalogue()
+    exact = [rule for rule in catalogue if rule.code == code]
+    if exact:
+        show.rule(exact[0], package.documentation(exact[0].code))
+        return
+    listed = [rule for rule in catalogue if rule.code.startswith(code or "")]
+    if not listed:
+        near = difflib.get_close_matches(code or "", [rule.code for rule in catalogue], n=1)
+        hint = f", did you mean {near[0]}?" if near else "; `nnx-codemod rules` lists them"
+        raise click.BadParameter(f"no rule has the code {code}{hint}", param_hint="RULE")
+    show.rules(listed)
