@@ -10,7 +10,7 @@ from ..shapes import classes
 from ..shapes.calls import call_function
 from ..shapes.interpreter import Interpreter, OutOfBudget
 from ..shapes.values import UNKNOWN, Bound, Class, Constant, Function, Items, Partial, Table, Value
-from . import haiku
+from . import haiku, transforms
 from .kinds import (
     Applied,
     GradOf,
@@ -101,12 +101,11 @@ class Explorer:
         add["optax.apply_updates"] = self._apply_updates
         for name in _MAKERS:
             add[f"optax.{name}"] = lambda interp, node, args, kwargs: Transformation(node)
-        add["jax.tree.map"] = self._tree_map
-        add["jax.tree.leaves"] = self._leaves
         add["flax.core.freeze"] = add["flax.core.unfreeze"] = lambda interp, node, args, kwargs: args[0] if args else UNKNOWN
         add["flax.core.pop"] = lambda interp, node, args, kwargs: UNKNOWN
         add["flax.training.train_state.TrainState.create"] = _create_state
         haiku.install(self)
+        transforms.install(self)
         self.interp.before_discard = self._before_discard
 
     def _before_discard(self) -> Callable[[ast.Expr, Value], None]:
@@ -154,20 +153,6 @@ class Explorer:
             return Tree(params.net, params.collections, params.path, params.net.advance())
         return UNKNOWN
 
-    def _tree_map(self, interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
-        from .kinds import Gradients
-
-        trees = [arg for arg in args[1:] if isinstance(arg, Tree)]
-        grads = [arg for arg in args[1:] if isinstance(arg, Gradients | Updates)]
-        if trees and grads and trees[0].net is grads[0].net:
-            return Tree(trees[0].net, trees[0].collections, trees[0].path, trees[0].net.advance())
-        return UNKNOWN
-
-    def _leaves(self, interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
-        if args:
-            self.read(args[0], node or ast.Pass())
-        return UNKNOWN
-
     # ---- running --------------------------------------------------------------------------------------
 
     def run_rest(self, modules: Iterable[Module]) -> None:
@@ -181,6 +166,15 @@ class Explorer:
                     for member in value.members.values():
                         if isinstance(member, Function):
                             self._run_uncalled(member)
+            self._run_inner(module)
+
+    def _run_inner(self, module: Module) -> None:
+        """Functions within functions that were made, but handed to something that is not known."""
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.FunctionDef | ast.Lambda) and node not in self.interp.facts.functions:
+                made = [v for v in self.interp.facts.values.get(node, []) if isinstance(v, Function) and v.node is node]
+                if made:
+                    self._run_uncalled(made[-1])
 
     def _run_uncalled(self, function: Function) -> None:
         if function.node in self.interp.facts.functions:

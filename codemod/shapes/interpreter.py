@@ -212,6 +212,7 @@ class Interpreter:
     def _do_FunctionDef(self, node: ast.FunctionDef, env: Environment) -> None:
         owner = None
         value: Value = Function(node, env, owner)
+        self.record(node, value)
         for decorator in reversed(node.decorator_list):
             value = self.decorate(decorator, value, env)
         self.bind(node.name, value, env)
