@@ -261,3 +261,40 @@ def rules(code: str | None) -> None:
         hint = f", did you mean {near[0]}?" if near else "; `nnx-codemod rules` lists them"
         raise click.BadParameter(f"no rule has the code {code}{hint}", param_hint="RULE")
     show.rules(listed)
+
+
+# ---- demo --------------------------------------------------------------------------------------------
+
+
+@cli.command()
+def demo() -> None:
+    """Rewrite a bundled sample, show the diff, run both versions and set their numbers side by side.
+
+    Random draws are made the same on both sides. Exit status 1 if a number differs or a diagnostic is left.
+    """
+    import tempfile
+
+    with _one_line_errors(), tempfile.TemporaryDirectory(prefix="nnx-codemod-") as scratch:
+        sys.exit(_demo(Path(scratch)))
+
+
+def _demo(scratch: Path) -> int:
+    from contextlib import chdir
+
+    from .codemod import demo, show
+    from .codemod.config import Options
+    from .codemod.run import examine
+    from .codemod.write import write_all
+
+    before, after = demo.copy(scratch / "before"), demo.copy(scratch / "after")
+    with chdir(after):
+        examined = examine([Path()], Options(), cache=None)
+        show.diagnostics(examined.outcomes)
+        show.diff(examined.outcomes)
+        write_all(examined.changes)
+    show.summary(examined, dry=False)
+    click.echo("Running both versions ...", err=True)
+    equal = show.comparison(demo.compare(before, after))
+    if not equal:
+        show.error("the numbers differ")
+    return CLEAN if equal and not examined.diagnostics else LEFT

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+    from .demo import Line
     from .rule import Rule
 
 MANY = 8  # files from which on a progress bar is worth its lines
@@ -211,6 +212,31 @@ def _rows(examined: Examined) -> Iterator[tuple[str, dict[str, int]]]:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+# ---- the demo ------------------------------------------------------------------------------------------
+
+
+def comparison(lines: Iterable[Line]) -> bool:
+    """A table of what the programs print before and after, row by row; whether all rows are equal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("program", "before", "after", "", box=None, padding=(0, 2, 0, 0))
+    program, equal = "", True
+    for line in lines:
+        mark = "[green]equal[/]" if line.equal else "[red]differs[/]"
+        name = line.program if line.program != program else ""
+        table.add_row(name, _cell(line.before), _cell(line.after), mark)
+        program, equal = line.program, equal and line.equal
+    Console(highlight=False, no_color=not coloured(sys.stdout)).print(table)
+    return equal and bool(program)
+
+
+def _cell(text: str | None) -> str:
+    from rich.markup import escape
+
+    return "-" if text is None else escape(text)
 
 
 # ---- rules ---------------------------------------------------------------------------------------------
