@@ -14,13 +14,23 @@ from ..project import Module
 from ..rule import Declined
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Object, Value
+from .certainty import check
+from .dangling import dangling
 from .explore import Explorer
 from .functional import FunctionalRewriter
 from .kinds import Net
 from .stateful import ProgramRewriter, Stay
 
 
-_FORMS = (ProgramRewriter, FunctionalRewriter)
+class StatefulRewriter(ProgramRewriter):
+    """The stateful form, for programs that leave no doubt."""
+
+    def run(self) -> None:
+        check(self.nodes, self.facts, self.names, self.parents)
+        super().run()
+
+
+_FORMS = (StatefulRewriter, FunctionalRewriter)
 
 
 @dataclass
@@ -70,6 +80,7 @@ class Programs:
             trial = edits.fork()
             try:
                 form(self.explorer, module, trial, names, models, limit).run()
+                _check_names(module, trial)
             except Declined as declined:
                 refusal = refusal or declined
             else:
@@ -87,6 +98,14 @@ class Programs:
             if any(inner is node for inner in ast.walk(module.tree)):
                 found += _class_of(model, models)
         return found
+
+
+def _check_names(module: Module, edits: Edits) -> None:
+    """Raises Stay where the new text reads what it no longer defines."""
+    missing = dangling(module.tree, edits.apply()) if edits.touched else set()
+    if missing:
+        shown = ", ".join(f"`{name}`" for name in sorted(missing))
+        raise Stay(module.tree, f"the program still needs {shown} of the original", "rewrite the program by hand")
 
 
 def _roots(net: Net, models: Mapping[ast.AST, ModuleModel]) -> list[ast.AST]:
