@@ -1,13 +1,23 @@
-"""The order of it all."""
+"""The order of it all: sources in, outcomes out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+from ..rules import catalogue
 from .config import Options
-from .report import FileReport, Outcome
+from .findings import Finding
+from .model.module import ModuleModel
+from .project import Module, Project
+from .report import AddedParameter, ClassReport, Diagnostic, FileReport, Outcome
+from .rewriting import FileRewrite, rewrite_project
+from .rulebook import Rulebook
+from .shapes.values import Class
 from .source import Source
+
+_OTHER = {"train": "eval", "eval": "train"}
 
 
 def rewrite(
@@ -24,8 +34,66 @@ def rewrite(
     the sources has to stay usable. `load` reads any other file for information, None where there is none. `progress`
     is told the path of the file that work begins on, and an exception is taken for a failure at that file.
     """
-    outcomes = []
-    for source in sources:
-        progress(str(source.path))
-        outcomes.append(Outcome(FileReport(str(source.path)), source))
+    project = Project({source.path: Module(source) for source in sources}, load)
+    for source in fixed:
+        project.modules.setdefault(source.path, Module(source, rewritable=False))
+    rules = Rulebook(catalogue(), options.select, options.ignore)
+    result = rewrite_project(project, rules, options, [project.modules[s.path] for s in fixed], progress)
+    outcomes = [_outcome(file) for file in result.files]
+    for path, text in sorted(result.created.items()):
+        outcomes.append(Outcome(FileReport(str(path), "rewritten"), None, text))
     return outcomes
+
+
+def _outcome(file: FileRewrite) -> Outcome:
+    source = file.module.source
+    report = FileReport(str(source.path))
+    report.diagnostics = sorted({_diagnostic(source, finding) for finding in file.findings}, key=lambda d: d.order)
+    report.classes = [_rewritten(model) for model in file.models]
+    report.classes += [
+        ClassReport(refusal.cls.name, _source_kind(refusal.framework), "kept") for refusal in file.kept
+    ]
+    if file.new_text is None:
+        report.status = "unchanged"
+    else:
+        report.status = "partial" if report.diagnostics else "rewritten"
+    return Outcome(report, source, file.new_text)
+
+
+def _diagnostic(source: Source, finding: Finding) -> Diagnostic:
+    line, column = (1, 0)
+    if hasattr(finding.node, "lineno"):
+        line, column = source.location(source.span(finding.node)[0])
+    return Diagnostic(finding.code, line, column, finding.message, finding.help)
+
+
+def _source_kind(framework: str) -> Any:
+    return "haiku" if framework == "haiku" else "linen"
+
+
+def _rewritten(model: ModuleModel) -> ClassReport:
+    modes: dict[str, dict[str, str]] = {}
+    for flags in model.modes.values():
+        for flag, when_true in flags.items():
+            modes[flag] = {"true": when_true, "false": _OTHER[when_true]}
+    for flag, when_true in model.field_modes.items():
+        modes[flag] = {"true": when_true, "false": _OTHER[when_true]}
+    source = "haiku-function" if model.function_name else _source_kind(model.framework)
+    assert isinstance(model.cls, Class)
+    return ClassReport(
+        model.function_name or model.name,
+        source,
+        "rewritten",
+        model.new_name,
+        [AddedParameter(a.name, a.source, a.method) for a in model.added],
+        modes,
+        [
+            {
+                "collection": v.collection,
+                "source": "/".join(v.source),
+                "target": ".".join(v.target).replace("/", "."),
+                "layout": v.layout,
+            }
+            for v in model.variables
+        ],
+    )

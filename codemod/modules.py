@@ -30,6 +30,10 @@ class Refusal:
     message: str
     help: str
 
+    @property
+    def framework(self) -> str:
+        return classes.framework(self.cls) or "linen"
+
 
 @dataclass
 class ModuleRewrite:

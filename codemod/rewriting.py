@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from .modules import ModuleRewrite, Refusal, module_classes, rewrite_modules
 from .project import Module, Project
 from .rule import Declined
 from .rulebook import Rulebook
-from .shapes import frameworks
+from .shapes import classes, frameworks
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class
 
@@ -48,8 +48,17 @@ class ProjectRewrite:
     created: dict[Path, str] = field(default_factory=dict)
 
 
-def rewrite_project(project: Project, rules: Rulebook, options: Options) -> ProjectRewrite:
-    """Rewrites every rewritable module of the project as far as it can follow."""
+def rewrite_project(
+    project: Project,
+    rules: Rulebook,
+    options: Options,
+    fixed: Iterable[Module] = (),
+    progress: Callable[[str], None] = lambda path: None,
+) -> ProjectRewrite:
+    """Rewrites every rewritable module of the project as far as it can follow.
+
+    `fixed` are modules that stay as they are: the classes that they use stay with them.
+    """
     from .programs.rewrite import Programs
 
     interp = Interpreter(project, rules)
@@ -59,9 +68,15 @@ def rewrite_project(project: Project, rules: Rulebook, options: Options) -> Proj
     programs = Programs(interp)
     modules = [module for module in project.modules.values() if module.rewritable]
     for module in modules:
+        progress(str(module.path))
         interp.environment_of(module)
     programs.explore(modules)
-    found = rewrite_modules(interp, contexts, options, lambda cls: _skipped(cls))
+    needed = _used_by_fixed(interp, fixed)
+
+    def stays(cls: Class) -> Refusal | None:
+        return _skipped(cls) or needed.get(cls.node)
+
+    found = rewrite_modules(interp, contexts, options, stays)
     while True:
         outcome = programs.rewrite(
             found.models,
@@ -73,7 +88,7 @@ def rewrite_project(project: Project, rules: Rulebook, options: Options) -> Proj
         if not outcome.unfollowed:
             break
         stay = outcome.unfollowed
-        found = rewrite_modules(interp, contexts, options, lambda cls, stay=stay: _skipped(cls) or _unfollowed(cls, stay))  # type: ignore[misc]
+        found = rewrite_modules(interp, contexts, options, lambda cls, stay=stay: stays(cls) or _unfollowed(cls, stay))  # type: ignore[misc]
     return _finish(interp, project, modules, found, outcome.findings, options)
 
 
@@ -85,6 +100,22 @@ def _skipped(cls: Class) -> Refusal | None:
     if SKIP in line:
         return Refusal(cls, cls.node, "NX100", f"class `{cls.name}` is marked to be skipped", "remove the comment")
     return None
+
+
+def _used_by_fixed(interp: Interpreter, fixed: Iterable[Module]) -> dict[ast.AST, Refusal]:
+    """The module classes that files use which stay as they are."""
+    found: dict[ast.AST, Refusal] = {}
+    for module in fixed:
+        for value in interp.environment_of(module).names.values():
+            if isinstance(value, Class) and classes.framework(value) and value.module is not module:
+                found[value.node] = Refusal(
+                    value,
+                    value.node,
+                    "NX104",
+                    f"class `{value.name}` is used by {module.path.name}, which is not among the files to rewrite",
+                    "rewrite both together",
+                )
+    return found
 
 
 def _unfollowed(cls: Class, stay: dict[ast.AST, Finding]) -> Refusal | None:
@@ -127,6 +158,7 @@ def _finish(
                 file.models.append(found.models[cls.node])
         file.models += [m for m in found.models.values() if not isinstance(m.cls, Class) and m.cls.environment.module is module]
         _rename(module, _edits(found, module), names, found, file)
+        file.findings += _leftovers(_edits(found, module), names, file)
         file.helpers = names.helpers | found.helpers.get(module, set())
         file.new_text = _text(module, found, names, file, options.line_length)
         result.files.append(file)
@@ -156,6 +188,44 @@ def _rename(module: Module, edits: Edits, names: FileNames, found: ModuleRewrite
 
     for statement in module.tree.body:
         visit(statement)
+
+
+def _leftovers(edits: Edits, names: FileNames, file: FileRewrite) -> list[Finding]:
+    """Names of Linen or Haiku that are left outside of the classes that stay: each gets a diagnostic."""
+    kept = {inner for refusal in file.kept for inner in ast.walk(refusal.cls.node)}
+    found: list[Finding] = []
+    seen: set[ast.AST] = set()
+    for node in ast.walk(edits.source.tree):
+        if not isinstance(node, ast.Name | ast.Attribute) or node in seen or node in kept:
+            continue
+        qualified = names.qualified(node)
+        if qualified is None or not names.rules.is_framework(qualified):
+            continue
+        seen.update(ast.walk(node))
+        if _survives(edits, node):
+            why = names.rules.unsupported(qualified)
+            written = edits.source.segment(node)
+            message, help = why or (
+                f"`{written}` is left as it is: no rule knows it here",
+                "rewrite it by hand, or keep it with what it belongs to",
+            )
+            found.append(Finding(node, names.rules.code(qualified) if why else "NX110", message, help))  # type: ignore[arg-type]
+    return found
+
+
+def _survives(edits: Edits, node: ast.AST) -> bool:
+    """Whether a node is still there once the edits are made."""
+    if _touched(edits, node):
+        return False
+    trial = edits.fork()
+    try:
+        trial.replace(node, _PROBE)
+    except EditConflict:
+        return False
+    return _PROBE in trial.apply()
+
+
+_PROBE = "probe_of_a_name_that_nobody_uses"
 
 
 def _touched(edits: Edits, node: ast.AST) -> bool:

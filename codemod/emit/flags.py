@@ -27,6 +27,7 @@ class Flags:
     parameters: dict[ast.AST, dict[str, str]] = field(default_factory=dict)  # by function
     fields: dict[str, str] = field(default_factory=dict)
     dropped_loads: set[ast.AST] = field(default_factory=set)
+    meanings: dict[ast.AST, str] = field(default_factory=dict)  # what a true flag says, by its reads
 
     def is_mode(self, node: ast.AST) -> bool:
         """Whether an expression only says a mode that goes: `train`, `not train`, `self.deterministic`."""
@@ -37,6 +38,14 @@ class Flags:
                 self.is_mode(arg) for arg in node.args[1:]
             )
         return node in self.dropped_loads
+
+    def in_training(self, node: ast.AST) -> bool | None:
+        """What an expression that says a mode is worth in training; None for any other expression."""
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            inner = self.in_training(node.operand)
+            return None if inner is None else not inner
+        meaning = self.meanings.get(node)
+        return None if meaning is None else meaning == "train"
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,10 @@ def decide(study: Study, sites: Iterable[Site], models: Mapping[ast.AST, ModuleM
         else:
             flags.parameters.setdefault(function, {})[name] = mode
     flags.dropped_loads = {load.node for load in loads}
+    for load in loads:
+        flags.meanings[load.node] = (
+            flags.fields[load.flag] if load.function is None else flags.parameters[load.function][load.flag]
+        )
     return flags
 
 
@@ -133,10 +146,62 @@ def _meaning(
         below, above = above, parents[above]
     if isinstance(above, ast.Call) and ast.unparse(above.func).endswith("merge_param"):
         return "pass"
+    if isinstance(above, ast.IfExp | ast.If) and below is above.test:
+        meaning = _guarding(above, facts, parents)
+        return _opposite(meaning) if negated and meaning is not None else meaning
     if not isinstance(above, ast.Call):
         return None
     meaning = _said_to_call(above, below, facts, models, study)
     return _opposite(meaning) if negated and meaning in ("train", "eval") else meaning
+
+
+def _guarding(node: ast.IfExp | ast.If, facts: Facts, parents: Mapping[ast.AST, ast.AST]) -> str | None:
+    """The mode that a test stands for, where it guards dropout or chooses its rate and nothing else."""
+    if isinstance(node, ast.If):
+        if not node.orelse and all(_is_dropout(s, facts) for s in node.body):
+            return "train"
+        return "eval" if node.orelse and all(isinstance(s, ast.Pass) for s in node.body) else None
+    if _is_zero(node.orelse) and _is_rate(node, facts, parents):
+        return "train"
+    if _is_zero(node.body) and _is_rate(node, facts, parents):
+        return "eval"
+    if _makes_dropout(node.body, facts) and not _makes_dropout(node.orelse, facts):
+        return "train" if isinstance(node.orelse, ast.Name) else None
+    if _makes_dropout(node.orelse, facts) and isinstance(node.body, ast.Name):
+        return "eval"
+    return None
+
+
+def _is_dropout(statement: ast.stmt, facts: Facts) -> bool:
+    return isinstance(statement, ast.Assign) and _makes_dropout(statement.value, facts)
+
+
+def _makes_dropout(node: ast.expr, facts: Facts) -> bool:
+    """Whether an expression applies dropout to a name."""
+    if not isinstance(node, ast.Call):
+        return False
+    layers = [m.value for m in facts.made.get(node, [])] + [u.target for u in facts.used.get(node, [])]
+    return bool(layers) and all(isinstance(v, LayerObject) and "RngState" in v.rule.holds for v in layers)
+
+
+def _is_zero(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value in (0, 0.0) and node.value is not False
+
+
+def _is_rate(node: ast.IfExp, facts: Facts, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether an expression is the rate of a dropout, or a local that is nothing else."""
+    above = parents[node]
+    if isinstance(above, ast.keyword):
+        above = parents[above]
+    if isinstance(above, ast.Call):
+        return _makes_dropout(above, facts)
+    if isinstance(above, ast.Assign) and isinstance(above.targets[0], ast.Name):
+        name, function = above.targets[0].id, above
+        while not isinstance(function, ast.FunctionDef):
+            function = parents[function]  # type: ignore[assignment]
+        reads = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)]
+        return bool(reads) and all(isinstance(parents[n], ast.Call) and _makes_dropout(parents[n], facts) for n in reads)  # type: ignore[arg-type]
+    return False
 
 
 def _opposite(mode: str | None) -> str | None:

@@ -53,9 +53,7 @@ class ClassEmitter:
         self.sites = find(self.study, self.source.parents)
         self._refuse_other_sites()
         self._name_sites()
-        self.flags = (
-            Flags() if self.keep_flags else decide(self.study, self.sites, self.models, self.source.parents)
-        )
+        self.flags = Flags() if self.keep_flags else decide(self.study, self.sites, self.models, self.source.parents)
         self.writer = VariableWriter(
             self.transport_factory(lambda name, origin: name), self.study.framework, dict(self.variable_classes)
         )
@@ -92,7 +90,10 @@ class ClassEmitter:
         )
 
     def _known_in_constructor(self, test: ast.expr) -> bool | None:
-        """In `setup` a module that is being constructed is being initialised."""
+        """In `setup` a module is being initialised; a flag that goes says training, which evaluation switches off."""
+        training = self.flags.in_training(test)
+        if training is not None:
+            return training
         match test:
             case ast.Call(func=ast.Attribute(attr="is_initializing")):
                 return True
@@ -134,6 +135,21 @@ class ClassEmitter:
     # ---- what cannot be written ------------------------------------------------------------------------
 
     def _refuse_other_sites(self) -> None:
+        owned = set(ast.walk(self.cls.node))
+        for node in [*self.study.facts.made, *self.study.facts.variables]:
+            if node not in owned:
+                raise CannotMove(
+                    self.cls.node,
+                    f"`{self.cls.name}` makes layers in code outside of its own class (line {getattr(node, 'lineno', 0)})",
+                    "make them in the class, or give that code a module of its own",
+                )
+        for base in self.cls.bases:
+            if isinstance(base, Class) and classes.framework(base) is not None:
+                raise CannotMove(
+                    self.cls.node,
+                    f"`{self.cls.name}` inherits from the module `{base.name}`",
+                    "move what they share into a submodule, or rewrite both by hand",
+                )
         for site in self.sites:
             if isinstance(site.value, Object) and site.value.cls.node not in self.models:
                 raise CannotMove(
@@ -276,8 +292,9 @@ class ClassEmitter:
 
     def _known_test(self, test: ast.expr) -> bool | None:
         """Tests on flags that go, and on being initialised, have a known outcome."""
-        if self.flags.is_mode(test):
-            return True
+        training = self.flags.in_training(test)
+        if training is not None:
+            return training
         match test:
             case ast.Call(func=ast.Attribute(attr="is_initializing")):
                 return False

@@ -52,6 +52,7 @@ class ModuleModel:
     name: str
     new_name: str
     rewritten: bool = False
+    function_name: str = ""  # of the Haiku function that the class was made from
     added: list[AddedParameter] = field(default_factory=list)
     modes: dict[str, dict[str, str]] = field(default_factory=dict)
     mode_defaults: dict[str, dict[str, bool | None]] = field(default_factory=dict)

@@ -125,7 +125,9 @@ def _within(node: ast.AST, tree: ast.AST) -> bool:
 
 
 def _describe(site: Site, parents: Mapping[ast.AST, ast.AST]) -> None:
-    match site.statement:
+    """Finds the names that the source gives to what a site makes; a layer applied on the spot has none but `name=`."""
+    inline = site.rule is not None and site.rule.inline
+    match site.statement if not inline else None:
         case ast.Assign(targets=[ast.Name(id=name)], value=value) if _makes(value, site.node):
             site.alias = name
         case ast.AnnAssign(target=ast.Name(id=name), value=value) if value is not None and _makes(value, site.node):

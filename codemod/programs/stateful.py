@@ -19,7 +19,7 @@ from ..shapes.values import Constant, Function, LayerObject, Object, Partial, Va
 from .construction import Construction
 from .explore import Explorer
 from .haiku import maker_call, module_of
-from .kinds import Applied, GradOf, Gradients, Net, OptState, TrainState, Transformation, Transformed, Tree, Updates, is_model
+from .kinds import Applied, GradOf, Gradients, Net, OptState, TrainState, Transformation, Transformed, TransformedApply, Tree, Updates, is_model
 from .linen import BoundModel, BoundPart
 from .modes import Demand, placed
 from .roles import MODEL, OPTIMIZER, FunctionRole, Roles, absorbed, is_key, net_of
@@ -309,14 +309,18 @@ class ProgramRewriter:
                 self._expression_statement(node, value)
             case ast.ClassDef():
                 self._train_state_class(node)
-            case ast.FunctionDef(decorator_list=[_, *_]) if self._is_transform_definition(node):
+            case ast.FunctionDef() if self._is_transform_definition(node):
                 self._delete(node)
 
     def _is_transform_definition(self, node: ast.FunctionDef) -> bool:
-        value = self.explorer.transformed.get(node)
-        return value is not None and any(
-            self._is_net_function(net, node) for net in self.net_names
-        )
+        if node not in self.explorer.transformed or not any(self._is_net_function(n, node) for n in self.net_names):
+            return False
+        reads = [n for n in self.nodes if isinstance(n, ast.Name) and n.id == node.name and isinstance(n.ctx, ast.Load)]
+        return all(self._feeds_transform(read) or isinstance(self.facts.value(read), Transformed) for read in reads)
+
+    def _feeds_transform(self, read: ast.Name) -> bool:
+        above = self.parents[read]
+        return isinstance(above, ast.Call) and isinstance(self.facts.value(above), Transformed)
 
     @staticmethod
     def _is_net_function(net: Net, node: ast.AST) -> bool:
@@ -330,7 +334,7 @@ class ProgramRewriter:
         if isinstance(found, Transformation) and self._is_inlined(target):
             self._delete(node)
             return
-        if isinstance(found, BoundModel):
+        if isinstance(found, BoundModel | TransformedApply):
             self._delete(node)
             return
         init = self._init_within(value)
