@@ -1,10 +1,9 @@
-"""What a dry run costs, held against a bare LibCST parse-and-print of the files that it has to parse.
+"""What a dry run costs, in units of a bare LibCST parse-and-print of the files that it had to parse.
 
-    python benchmarks/cost.py [FOLDER]
+    python benchmarks/cost.py [TREE] [--repeat N]
 
-Without a folder, a release of transformers that still holds Flax models is downloaded: 1,800 files. Both sides are
-whole processes, start-up and imports included, and what is compared is their CPU time (user and system), the least
-of three runs. LibCST gets only the files that concern a rewrite; the dry run gets the whole folder.
+Without TREE, a source archive of transformers serves, fetched once with pip into the user's cache folder. The package
+is only read. Times are CPU seconds, the least of N runs, since machines are shared.
 """
 
 from __future__ import annotations
@@ -14,89 +13,98 @@ import os
 import resource
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
-import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
-from nnx_codemod.codemod import discover, reach
-from nnx_codemod.codemod.config import Options
-
-PACKAGE = "transformers==4.46.3"
-FEWEST = 500  # files that a tree needs for its figures to say something
-RUNS = 3
-_PARSE_AND_PRINT = """\
-import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import libcst
+import platformdirs
 
-for name in sys.stdin.read().split("\\0"):
-    data = Path(name).read_bytes()
-    assert libcst.parse_module(data).bytes == data, name
-"""
+from nnx_codemod.codemod.config import Options
+from nnx_codemod.codemod.discover import discover
+from nnx_codemod.codemod.reach import concerned
+
+PACKAGE = "transformers==4.46.3"
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Seconds that a process took."""
+def fetched() -> Path:
+    """The unpacked source archive of the package."""
+    place = platformdirs.user_cache_path("nnx-codemod-benchmarks", appauthor=False)
+    tree = place / PACKAGE.replace("==", "-")
+    if not tree.is_dir():
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place) as scratch:
+            command = [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--no-binary",
+                ":all:",
+            ]
+            subprocess.run(
+                [*command, "--no-build-isolation", PACKAGE, "--dest", scratch], check=True
+            )
+            (archive,) = Path(scratch).glob("*.tar.gz")
+            with tarfile.open(archive) as file:
+                file.extractall(scratch, filter="data")
+            (Path(scratch) / tree.name).rename(tree)
+    return tree
 
-    cpu: float
-    wall: float
+
+def libcst_seconds(files: Iterable[Path]) -> float:
+    """CPU seconds of a bare parse and print of each file."""
+    contents = [path.read_bytes() for path in files]
+    start = time.process_time()
+    for data in contents:
+        assert libcst.parse_module(data).bytes == data
+    return time.process_time() - start
+
+
+def dry_run_seconds(tree: Path, cache: Path, *flags: str) -> float:
+    """CPU seconds of a whole `rewrite --diff`, start-up included."""
+    environment = {**os.environ, "NNX_CODEMOD_CACHE_DIR": str(cache), "JAX_PLATFORMS": "cpu"}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-m", "nnx_codemod", "rewrite", "--diff", *flags, str(tree)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode in (0, 1, 2), done.returncode
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("folder", nargs="?", type=Path, help=f"default: {PACKAGE} from PyPI")
-    given: Path | None = parser.parse_args().folder
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("tree", nargs="?", type=Path)
+    parser.add_argument("--repeat", type=int, default=3)
+    arguments = parser.parse_args()
+    tree = (arguments.tree or fetched()).resolve()
+
+    found = discover([tree], Options())
+    parsed = concerned(found.files)
+    print(
+        f"{len(found.files)} Python files, {len(found.candidates)} name a framework, {len(parsed)} had to be parsed"
+    )
+    bare = min(libcst_seconds(parsed) for _ in range(arguments.repeat))
+    print(f"LibCST parse and print of these: {bare:.1f} s")
     with tempfile.TemporaryDirectory() as scratch:
-        os.environ["NNX_CODEMOD_CACHE_DIR"] = str(Path(scratch, "cache"))
-        measure(given or download(PACKAGE, Path(scratch)))
-
-
-def download(package: str, scratch: Path) -> Path:
-    """The code of a package of PyPI, unpacked in a folder."""
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    subprocess.run([*pip, "--dest", str(scratch), package], check=True)
-    (wheel,) = scratch.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(scratch / "code")
-    return scratch / "code"
-
-
-def measure(folder: Path) -> None:
-    """Prints the figures for one tree."""
-    files = discover.discover([folder], Options()).files
-    if len(files) < FEWEST:
-        sys.exit(f"{folder}: {len(files)} Python files, at least {FEWEST} are needed")
-    parsed = reach.concerned(files)
-    print(f"{len(files)} files, of which {len(parsed)} have to be parsed")
-    listed = "\0".join(str(path.absolute()) for path in parsed).encode()
-    bare = least([sys.executable, "-c", _PARSE_AND_PRINT], listed, (0,))
-    rewrite = [sys.executable, "-m", "nnx_codemod", "rewrite", "--diff", str(folder)]
-    ours = least([*rewrite, "--no-cache"], b"", (0, 1))
-    cost(rewrite, b"", (0, 1))
-    again = least(rewrite, b"", (0, 1))
-    print(f"LibCST parse-and-print  {bare.cpu:6.2f} s CPU")
-    print(f"rewrite --diff          {ours.cpu:6.2f} s CPU, {ours.cpu / bare.cpu:.2f} times that")
-    print(f"rewrite --diff, again   {again.wall:6.2f} s from start to end")
-
-
-def least(command: Sequence[str], data: bytes, statuses: Sequence[int]) -> Cost:
-    """The cheapest of some runs of a command."""
-    costs = [cost(command, data, statuses) for _ in range(RUNS)]
-    return Cost(min(one.cpu for one in costs), min(one.wall for one in costs))
-
-
-def cost(command: Sequence[str], data: bytes, statuses: Sequence[int]) -> Cost:
-    """What one run of a command takes; it has to end with one of the statuses."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(command, input=data, capture_output=True, check=False)
-    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode not in statuses:
-        sys.exit(done.stderr.decode(errors="replace")[-1000:])
-    return Cost(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall)
+        cold = min(
+            dry_run_seconds(tree, Path(scratch), "--no-cache") for _ in range(arguments.repeat)
+        )
+        print(f"rewrite --diff: {cold:.1f} s, {cold / bare:.2f} times as much")
+        dry_run_seconds(tree, Path(scratch))
+        warm = min(dry_run_seconds(tree, Path(scratch)) for _ in range(arguments.repeat))
+        print(f"rewrite --diff again, from the cache: {warm:.2f} s")
 
 
 if __name__ == "__main__":
