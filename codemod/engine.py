@@ -46,7 +46,7 @@ def rewrite(
 
 
 def _outcome(file: FileRewrite) -> Outcome:
-    source = file.module.source
+    source = file.source or file.module.source
     report = FileReport(str(source.path))
     report.diagnostics = sorted({_diagnostic(source, finding) for finding in file.findings}, key=lambda d: d.order)
     report.classes = [_rewritten(model) for model in file.models]
@@ -61,8 +61,8 @@ def _outcome(file: FileRewrite) -> Outcome:
 
 
 def _diagnostic(source: Source, finding: Finding) -> Diagnostic:
-    line, column = (1, 0)
-    if hasattr(finding.node, "lineno"):
+    line, column = finding.place or (1, 0)
+    if finding.place is None and hasattr(finding.node, "lineno"):
         line, column = source.location(source.span(finding.node)[0])
     return Diagnostic(finding.code, line, column, finding.message, finding.help)
 

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass
 class Finding:
     """One diagnostic about a node of a file."""
 
@@ -14,3 +14,4 @@ class Finding:
     code: str
     message: str
     help: str
+    place: tuple[int, int] | None = None  # line and column, where they are not the node's

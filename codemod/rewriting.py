@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import functions
 from .config import Options
 from .edits import EditConflict, Edits
 from .emit import imports
@@ -23,6 +24,7 @@ from .rulebook import Rulebook
 from .shapes import classes, frameworks
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class
+from .source import Source
 
 HELPER_FILE = "nnx_layers.py"
 SKIP = "# nnx-codemod: skip"
@@ -34,6 +36,7 @@ class FileRewrite:
 
     module: Module
     new_text: str | None = None
+    source: Source | None = None  # the original, where the module was prepared
     findings: list[Finding] = field(default_factory=list)
     models: list[ModuleModel] = field(default_factory=list)
     kept: list[Refusal] = field(default_factory=list)
@@ -57,8 +60,62 @@ def rewrite_project(
 ) -> ProjectRewrite:
     """Rewrites every rewritable module of the project as far as it can follow.
 
-    `fixed` are modules that stay as they are: the classes that they use stay with them.
+    `fixed` are modules that stay as they are: the classes that they use stay with them. A function whose class cannot
+    be rewritten stays a function: the project is then rewritten again without it.
     """
+    leave: dict[tuple[Path, int], Finding] = {}
+    while True:
+        prepared = functions.prepare(project, rules, frozenset(leave))
+        result = _rewrite_prepared(prepared.project, rules, options, fixed, progress)
+        refused = _refused_functions(prepared, result)
+        if not refused:
+            return _restored(prepared, result, leave)
+        leave.update(refused)
+
+
+def _refused_functions(
+    prepared: functions.Prepared, result: ProjectRewrite
+) -> dict[tuple[Path, int], Finding]:
+    """The functions whose classes stay, and why."""
+    made = functions.classes_of(prepared.made)
+    found: dict[tuple[Path, int], Finding] = {}
+    for file in result.files:
+        for refusal in file.kept:
+            cls = made.get((file.module.path, refusal.cls.name))
+            if cls is not None:
+                line = prepared.original_line(cls.path, getattr(refusal.node, "lineno", 1))
+                place = ast.Pass(lineno=line, col_offset=0, end_lineno=line, end_col_offset=0)
+                found[cls.path, cls.line] = Finding(place, refusal.code, refusal.message, refusal.help)
+    return found
+
+
+def _restored(
+    prepared: functions.Prepared, result: ProjectRewrite, left: dict[tuple[Path, int], Finding]
+) -> ProjectRewrite:
+    """The result in terms of the original files: their sources, their lines, their functions' names."""
+    made = functions.classes_of(prepared.made)
+    for file in result.files:
+        path = file.module.path
+        file.source = prepared.originals.get(path, file.module.source)
+        for model in file.models:
+            cls = made.get((path, model.name))
+            if cls is not None:
+                model.function_name = cls.function
+        if path in prepared.originals:
+            for finding in file.findings:
+                finding_line = prepared.original_line(path, getattr(finding.node, "lineno", 1))
+                finding.place = (finding_line, getattr(finding.node, "col_offset", 0))
+        file.findings += [finding for (where, _), finding in left.items() if where == path]
+    return result
+
+
+def _rewrite_prepared(
+    project: Project,
+    rules: Rulebook,
+    options: Options,
+    fixed: Iterable[Module],
+    progress: Callable[[str], None],
+) -> ProjectRewrite:
     from .programs.rewrite import Programs
 
     interp = Interpreter(project, rules)

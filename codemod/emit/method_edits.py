@@ -47,6 +47,7 @@ class MethodEdits:
             if not any(isinstance(loop, ast.For) for loop in site.loops):
                 self._site(function, site)
         self._own_variables(function)
+        self._set_states(function)
         self._calls(function)
         self._guards(function)
         self._flag_parameters(function)
@@ -135,6 +136,21 @@ class MethodEdits:
                 above = self.parents[node]
                 inner = isinstance(above, ast.Attribute) and above.attr == "value" and site.variable.kind == "variable"
                 self.edits.replace(above if inner else node, self.variable_text(site))
+
+    def _set_states(self, function: ast.FunctionDef) -> None:
+        """`hk.set_state(name, value)` assigns to the variable of that name."""
+        attributes = {s.variable.name: s.attribute for s in self.sites if s.variable is not None}
+        for node in ast.walk(function):
+            made = self.facts.variables.get(node, [])
+            if not isinstance(node, ast.Call) or not made or made[-1].kind != "set_state":
+                continue
+            given = [*node.args, *[k.value for k in node.keywords]]
+            attribute = attributes.get(made[-1].name)
+            if attribute is None or not isinstance(self.parents[node], ast.Expr) or len(given) != 2:
+                raise CannotMove(
+                    node, "state that is set but never read with an initial value", "read it first with `hk.get_state(..., init=)`"
+                )
+            self.edits.replace(node, f"self.{attribute}[...] = {self.edits.render(given[1])}")
 
     # ---- loops ------------------------------------------------------------------------------------
 

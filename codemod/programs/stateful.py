@@ -702,13 +702,52 @@ class ProgramRewriter:
     def _first_run(self, net: Net, name: str) -> list[str]:
         """Linen's `init` runs the model once: state that the run changes must be changed here too."""
         model = self.model_of(net)
-        if model is None or net.framework != "linen" or not model.writes_at_init:
+        if net.framework == "haiku":
+            return self._first_averages(net, name)
+        if model is None or not model.writes_at_init:
             return []
         args = [self._plain(a) for a in net.init.args[1:]]
         modes = model.modes.get("__call__", {})
         args += [f"{k.arg}={self._plain(k.value)}" for k in net.init.keywords if k.arg not in (*modes, "method", "mutable")]
         lines = [f"{name}.eval()"] if "BatchStat" in model.holds else []
         return [*lines, f"{name}({', '.join(args)})  # `init` ran the model once, too"]
+
+    def _first_averages(self, net: Net, name: str) -> list[str]:
+        """Haiku's `init` keeps the averages of its sample: they show where evaluation comes before training."""
+        if "BatchStat" not in self.holds(net) or not self._evaluates_first(net):
+            return []
+        self.names.helpers.add("initialise_averages")
+        args = [self._plain(a) for a in net.init.args[1:]]
+        model = self.model_of(net)
+        modes = model.modes.get("__call__", {}) if model is not None else {}
+        args += [f"{k.arg}={self._plain(k.value)}" for k in net.init.keywords if k.arg not in modes]
+        return [f"initialise_averages({', '.join([name, *args])})"]
+
+    def _evaluates_first(self, net: Net) -> bool:
+        """Whether the first call that is not thrown away leaves the state alone."""
+        calls = sorted(
+            (node for node, found in self.explorer.applied.items() if found[-1].net is net and node in self.inside),
+            key=lambda node: node.lineno,  # type: ignore[attr-defined]
+        )
+        kept = [node for node in calls if isinstance(self._enclosing(node), ast.Module) or not self._only_discarded(node)]
+        return bool(kept) and self._drops_updates(kept[0])
+
+    def _only_discarded(self, node: ast.AST) -> bool:
+        function = self._outermost(node)
+        calls = [c for c in self.nodes if isinstance(c, ast.Call) and function in self.roles.callees(c)]
+        return bool(calls) and all(self.parents[c] in self.explorer.discarded for c in calls)
+
+    def _outermost(self, node: ast.AST) -> ast.AST:
+        current = self._enclosing(node)
+        while not isinstance(current, ast.Module) and not isinstance(self._enclosing(current), ast.Module):
+            current = self._enclosing(current)
+        return current
+
+    def _drops_updates(self, node: ast.AST) -> bool:
+        match self.parents[node]:
+            case ast.Assign(targets=[ast.Tuple(elts=[_, ast.Name(id=name)])]):
+                return name.startswith("_")
+        return False
 
     def _receiver(self, node: ast.AST) -> FunctionRole | None:
         return self.roles.functions.get(self._enclosing(node))

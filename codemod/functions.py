@@ -1,0 +1,232 @@
+"""Haiku functions as modules.
+
+A function given to `hk.transform` is a module without a class. Where it does more than make one module and call it, it
+is first written as a Haiku class, in the text; from then on it is rewritten like any other. The class takes its name
+from the function, or from what holds the transform, and its constructor takes what the function captured.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .edits import Edits, move
+from .emit.file_names import FileNames
+from .emit.names import camel, says_nothing, without_verb
+from .emit.transport import splice
+from .programs.explore import Explorer
+from .programs.haiku import maker_call
+from .programs.kinds import Transformed
+from .project import Module, Project
+from .rulebook import Rulebook
+from .shapes import frameworks
+from .shapes.interpreter import Interpreter
+from .shapes.values import Function
+from .source import Source
+
+
+@dataclass(frozen=True)
+class MadeClass:
+    """A class that was written for a function."""
+
+    path: Path
+    name: str
+    function: str
+    line: int  # of the function, in the original
+
+
+@dataclass
+class Prepared:
+    """A project in which functions became classes, and the way back."""
+
+    project: Project
+    originals: dict[Path, Source] = field(default_factory=dict)
+    made: list[MadeClass] = field(default_factory=list)
+
+    def original_line(self, path: Path, line: int) -> int:
+        """The line of the original text that a line of the prepared text comes from."""
+        if path not in self.originals:
+            return line
+        old = self.originals[path].text.split("\n")
+        new = self.project.modules[path].source.text.split("\n")
+        matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+        best = 1
+        for a, b, size in matcher.get_matching_blocks():
+            if b + 1 <= line:
+                best = a + min(line - b, size) if size else best
+        return max(best, 1)
+
+
+def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, int]]) -> Prepared:
+    """Writes classes for the functions of a project, but for those at the places in `leave`."""
+    candidates = [m for m in project.modules.values() if m.rewritable and _may_transform(m.source)]
+    if not candidates:
+        return Prepared(project)
+    interp = Interpreter(project, rules)
+    frameworks.install(interp)
+    explorer = Explorer(interp)
+    for module in candidates:
+        interp.environment_of(module)
+    explorer.run_rest(candidates)
+    prepared = Prepared(Project(dict(project.modules), project.load))
+    for module in candidates:
+        _prepare_module(interp, explorer, module, leave, prepared)
+    return prepared
+
+
+def _may_transform(source: Source) -> bool:
+    return "haiku" in source.text and "transform" in source.text
+
+
+def _prepare_module(
+    interp: Interpreter, explorer: Explorer, module: Module, leave: frozenset[tuple[Path, int]], prepared: Prepared
+) -> None:
+    edits = Edits(module.source)
+    names = FileNames(module, interp.environment_of(module), interp.rules)
+    taken = {n.id for n in ast.walk(module.tree) if isinstance(n, ast.Name)}
+    taken |= {n.name for n in ast.walk(module.tree) if isinstance(n, ast.ClassDef | ast.FunctionDef)}
+    made: list[MadeClass] = []
+    for node, transformed in explorer.transformed.items():
+        if not isinstance(node, ast.FunctionDef) or not _belongs(node, module):
+            continue
+        function = transformed.function
+        if (module.path, node.lineno) in leave or transformed.entries or not isinstance(function, Function):
+            continue
+        if maker_call(function, transformed) is not None:
+            continue
+        writer = _Writer(module.source, edits, names, explorer)
+        name = writer.write(node, transformed, taken)
+        taken.add(name)
+        made.append(MadeClass(module.path, name, node.name, node.lineno))
+    if made:
+        prepared.made += made
+        prepared.originals[module.path] = module.source
+        text = edits.apply()
+        prepared.project.modules[module.path] = Module(Source(module.path, module.source.encode(text)))
+
+
+def _belongs(node: ast.AST, module: Module) -> bool:
+    return node in module.source.parents
+
+
+@dataclass
+class _Writer:
+    """Writes the class of one function."""
+
+    source: Source
+    edits: Edits
+    names: FileNames
+    explorer: Explorer
+
+    def write(self, node: ast.FunctionDef, transformed: Transformed, taken: Iterable[str]) -> str:
+        """Records the edits; returns the name of the class."""
+        name = self._name(node, transformed, set(taken))
+        captured = self._captured(node)
+        self.edits.insert_before(self._top(node), self._class(node, name, captured) + "\n\n\n")
+        arguments = ", ".join(self._handed(node))
+        start, end = self.source.span(node.body[0])[0], self.source.span(node.body[-1])[1]
+        self.edits.replace((start, end), f"return {name}({', '.join(captured)})({arguments})")
+        return name
+
+    def _name(self, node: ast.FunctionDef, transformed: Transformed, taken: set[str]) -> str:
+        base = node.name
+        if says_nothing(base):
+            base = self._holder(node, transformed) or base
+        name = camel(base)
+        while name in taken:
+            name += "Module"
+        return name
+
+    def _holder(self, node: ast.FunctionDef, transformed: Transformed) -> str | None:
+        """The variable that holds the transform, or what the factory that returns it makes."""
+        for other in ast.walk(self.source.tree):
+            match other:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    found = self.explorer.interp.facts.value(value)
+                    if isinstance(found, Transformed) and _same(found, transformed):
+                        return name
+        outer = self.source.parents[node]
+        return without_verb(outer.name) if isinstance(outer, ast.FunctionDef) else None
+
+    def _top(self, node: ast.AST) -> ast.stmt:
+        current = node
+        while not isinstance(self.source.parents[current], ast.Module):
+            current = self.source.parents[current]
+        assert isinstance(current, ast.stmt)
+        return current
+
+    def _captured(self, node: ast.FunctionDef) -> list[str]:
+        """The names of enclosing functions that the function reads, in the order of their first use."""
+        own = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        own |= {a.arg for a in ast.walk(node) if isinstance(a, ast.arg)}
+        own |= {n.name for n in ast.walk(node) if isinstance(n, ast.FunctionDef)}
+        outer: set[str] = set()
+        scope = self.source.parents[node]
+        while not isinstance(scope, ast.Module):
+            if isinstance(scope, ast.FunctionDef):
+                outer |= {a.arg for a in ast.walk(scope.args) if isinstance(a, ast.arg)}
+                outer |= {n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+                outer |= {n.name for n in scope.body if isinstance(n, ast.FunctionDef)}
+            scope = self.source.parents[scope]
+        reads = [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+        return list(dict.fromkeys(name for name in reads if name in outer and name not in own))
+
+    @staticmethod
+    def _handed(node: ast.FunctionDef) -> list[str]:
+        spec = node.args
+        names = [a.arg for a in [*spec.posonlyargs, *spec.args]]
+        if spec.vararg is not None:
+            names.append(f"*{spec.vararg.arg}")
+        names += [f"{a.arg}={a.arg}" for a in spec.kwonlyargs]
+        if spec.kwarg is not None:
+            names.append(f"**{spec.kwarg.arg}")
+        return names
+
+    def _class(self, node: ast.FunctionDef, name: str, captured: list[str]) -> str:
+        unit = self.source.indent_unit
+        docstring = ast.get_docstring(node) is not None
+        lines = [f"class {name}({self.names.target('haiku.Module')}):"]
+        if docstring:
+            lines += [f"{unit}{self.source.segment(node.body[0])}", ""]
+        parameters = ", ".join(["self", *captured, "name=None"])
+        lines += [f"{unit}def __init__(self{parameters[4:]}):", f"{unit * 2}super().__init__(name=name)"]
+        lines += [f"{unit * 2}self.{item} = {item}" for item in captured]
+        lines += ["", f"{unit}{self._header(node)}", self._body(node, captured, docstring)]
+        return "\n".join(lines)
+
+    def _header(self, node: ast.FunctionDef) -> str:
+        """`def __call__(self, ...):` with the function's own parameters and annotations."""
+        start = self.source.span(node)[0]
+        header = self.source.text[start : self.source.span(node.body[0])[0]].rstrip()
+        header = header[: header.rindex(":") + 1]
+        rest = header[header.index("(") + 1 :]
+        return f"def __call__(self{'' if rest.lstrip().startswith(')') else ', '}{rest}"
+
+    def _body(self, node: ast.FunctionDef, captured: list[str], docstring: bool) -> str:
+        body = node.body[1:] if docstring else node.body
+        start, end = self.source.span(body[0])[0], self.source.span(body[-1])[1]
+        line_end = self.source.text.find("\n", end)
+        rest = self.source.text[end : line_end if line_end >= 0 else None]
+        if rest.strip().startswith("#"):
+            end += len(rest.rstrip())
+        pieces = [
+            (*self.source.span(n), f"self.{n.id}")
+            for statement in body
+            for n in ast.walk(statement)
+            if isinstance(n, ast.Name) and n.id in captured
+        ]
+        text = splice(self.source.text, start, end, pieces)
+        indent = self.source.line_indent(start)
+        return self.source.indent_unit * 2 + move(text, indent, self.source.indent_unit * 2).lstrip(" \t")
+
+
+def _same(one: Transformed, two: Transformed) -> bool:
+    return isinstance(one.function, Function) and isinstance(two.function, Function) and one.function.node is two.function.node
+
+
+def classes_of(made: Iterable[MadeClass]) -> Mapping[tuple[Path, str], MadeClass]:
+    """The classes that were written, by file and name."""
+    return {(m.path, m.name): m for m in made}
