@@ -205,3 +205,16 @@ def dynamic_unroll(core, inputs, state):
 
     state, outputs = scan_core(core, state, inputs)
     return outputs, state
+
+
+def initialise_averages(model, *args, **kwargs):
+    """Sets the moving averages to the statistics of one input, as the `init` of a Haiku transform leaves them.
+
+    Nothing else changes: the first training step starts from the same counters as without it.
+    """
+    trial = nnx.clone(model)
+    trial.train()
+    trial(*args, **kwargs)
+    for (_, module), (_, ran) in zip(nnx.iter_modules(model), nnx.iter_modules(trial)):
+        if isinstance(module, ExponentialMovingAverage):
+            module.average[...] = ran.average[...]
