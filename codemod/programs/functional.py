@@ -36,7 +36,8 @@ class FunctionalRewriter(ProgramRewriter):
         for node in self.explorer.bound:
             if node in self.inside:
                 raise Stay(node, "a bound model", "merge the module with `nnx.merge` and use that")
-        self.parameters: dict[ast.arg, str] = {}
+        self.unbound: dict[ast.stmt, set[int]] = {}
+        self._check_reached()
         self.definitions = self._define()
         for definition in self.definitions.values():
             self._plan(definition)
@@ -196,6 +197,12 @@ class FunctionalRewriter(ProgramRewriter):
             if isinstance(value, TreeMethod) and not (value.tree.collections == {"*"} and not self._flat(value.tree.net)):
                 if value.name not in ("copy", "unfreeze"):
                     raise Stay(node, f"`{self.source.segment(node)}` looks into a tree of parameters as a dict", "go through the tree with `jax.tree.map`, or use the attributes of the module")
+
+    def _check_reached(self) -> None:
+        """Every `apply` and `init` of a model must have been followed."""
+        for node in self.nodes:
+            if isinstance(node, ast.Attribute) and node.attr in ("apply", "init") and node not in self.facts.values:
+                raise Stay(node, f"`{self.source.segment(node)}` stands in code that could not be followed", "rewrite this part by hand")
 
     def _flat(self, net: Net) -> bool:
         definition = self.site_of_value.get(graphdefs.site_of(net.model))  # type: ignore[arg-type]
@@ -563,6 +570,8 @@ class FunctionalRewriter(ProgramRewriter):
         if definition.at_init:
             if isinstance(statement, ast.FunctionDef) or alone:
                 self._delete(statement)
+            else:
+                self._unbind(statement, definition.site)
             return
         lines = self._maker_lines(definition)
         text = "\n".join(lines)
@@ -578,6 +587,25 @@ class FunctionalRewriter(ProgramRewriter):
         self.edits.insert_before(statement, f"{text}\n\n")
         self.edits.replace(statement, made)
         self._forget(statement)
+
+    def _unbind(self, statement: ast.stmt, site: ast.AST) -> None:
+        """Takes one of several bindings out of `a, b = A(), B()`."""
+        match statement:
+            case ast.Assign(targets=[ast.Tuple(elts=left) as targets], value=ast.Tuple(elts=right) as values) if site in right and len(left) == len(right):
+                gone = self.unbound.setdefault(statement, set())
+                gone.add(right.index(site))  # type: ignore[arg-type]
+                if len(gone) == len(right):
+                    self._delete(statement)
+                    return
+                stay = [i for i in range(len(right)) if i not in gone]
+                if len(stay) == 1:
+                    self.edits.replace(targets, self.edits.render(left[stay[0]]))
+                    self.edits.replace(values, self.edits.render(right[stay[0]]))
+                    return
+                self.edits.remove_item(targets, left[right.index(site)])  # type: ignore[arg-type]
+                self.edits.remove_item(values, site)
+            case _:
+                raise Stay(site, "the model is made inside an expression", "give it a name of its own")
 
     def _maker_lines(self, definition: Definition) -> list[str]:
         """`def make_model(rngs): ...`, with every size known where the model was made."""
