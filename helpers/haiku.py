@@ -1,39 +1,273 @@
-"""What takes the place of Haiku layers and initialisers without an equal in NNX."""
+"""Layers of Haiku that NNX does not have, written for NNX.
+
+Rewritten programs get copies of the definitions that they use, so each stands on its own: it depends on flax.nnx and
+jax alone, and reads as if written for the program.
+"""
 
 import math
-from typing import Callable, NamedTuple, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+# ---- initialisers ------------------------------------------------------------------------
 
-def haiku_init(key, shape, dtype=jnp.float32):
+
+def haiku_init(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
     """The default weights of hk.Linear and hk.Conv*, for `kernel_init=`.
 
-    A truncated normal of standard deviation 1/sqrt(fan_in) before the truncation, which `lecun_normal` makes up for.
+    A truncated normal with standard deviation 1/sqrt(fan_in). Unlike lecun_normal, it is
+    not scaled up to make good for what the truncation cuts off.
     """
-    stddev = 1.0 / math.sqrt(math.prod(shape[:-1]))
-    return stddev * jax.random.truncated_normal(key, -2.0, 2.0, shape, dtype)
+    fan_in = math.prod(shape[:-1])
+    return jax.random.truncated_normal(key, -2.0, 2.0, shape, dtype) / math.sqrt(fan_in)
 
 
-def haiku_embedding_init(key, shape, dtype=jnp.float32):
-    """The default table of hk.Embed: a standard normal, truncated at two."""
-    return jax.random.truncated_normal(key, -2.0, 2.0, shape, dtype)
+def uniform(minval: float, maxval: float) -> nnx.Initializer:
+    """hk.initializers.RandomUniform: `nnx.initializers.uniform` always starts at 0."""
 
-
-def uniform(minval: float = 0.0, maxval: float = 1.0):
-    """An initialiser that draws between two bounds; `nnx.initializers.uniform` starts at zero."""
-
-    def init(key, shape, dtype=jnp.float32):
+    def init(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
         return jax.random.uniform(key, shape, dtype, minval, maxval)
 
     return init
 
 
-def flatten(x):
-    """All axes but the first become one."""
-    return x.reshape(x.shape[0], -1)
+def identity(gain: float = 1.0) -> nnx.Initializer:
+    """hk.initializers.Identity: the identity matrix, on the last two axes."""
+
+    def init(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
+        return jnp.broadcast_to(gain * jnp.eye(shape[-2], shape[-1], dtype=dtype), shape)
+
+    return init
+
+
+def transposed(init: nnx.Initializer) -> nnx.Initializer:
+    """An initialiser for kernels that hk.Conv*Transpose has as (..., out, in)."""
+
+    def swapped(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
+        *spatial, inputs, outputs = shape
+        return jnp.swapaxes(init(key, (*spatial, outputs, inputs), dtype), -1, -2)
+
+    return swapped
+
+
+def haiku_transpose_init(
+    key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32
+) -> jax.Array:
+    """The default weights of hk.Conv*Transpose, for `kernel_init=`.
+
+    As `haiku_init`, drawn as (..., out, in) and then transposed.
+    """
+    *spatial, inputs, outputs = shape
+    draws = jax.random.truncated_normal(key, -2.0, 2.0, (*spatial, outputs, inputs), dtype)
+    return jnp.swapaxes(draws, -1, -2) / math.sqrt(math.prod(spatial) * inputs)
+
+
+# ---- shapes ------------------------------------------------------------------------------
+
+
+def flatten(x: jax.Array) -> jax.Array:
+    """Merges all axes but the first, as hk.Flatten() does."""
+    return x if x.ndim < 2 else x.reshape(x.shape[0], -1)
+
+
+class Reshape(nnx.Module):
+    """Reshapes all axes but the first `preserve_dims`, as hk.Reshape.
+
+    A negative `preserve_dims` counts the axes that are reshaped, from the last.
+    """
+
+    def __init__(self, output_shape: Sequence[int], preserve_dims: int = 1):
+        self.output_shape = tuple(output_shape)
+        self.preserve_dims = preserve_dims
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        if x.ndim <= self.preserve_dims:
+            return x
+        return x.reshape(*x.shape[: self.preserve_dims], *self.output_shape)
+
+
+# ---- convolutions and poolings -----------------------------------------------------------
+
+
+class SeparableDepthwiseConv(nnx.Module):
+    """Two convolutions per channel, over the rows and then the columns of a kernel.
+
+    As hk.SeparableDepthwiseConv2D: `strides` are those of the first, the bias is added
+    after the second.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        channel_multiplier: int,
+        kernel_size: Sequence[int],
+        *,
+        strides: int | Sequence[int] = 1,
+        padding: str | Sequence[tuple[int, int]] = "SAME",
+        use_bias: bool = True,
+        kernel_init: nnx.Initializer = haiku_init,
+        bias_init: nnx.Initializer = nnx.initializers.zeros,
+        rngs: nnx.Rngs,
+    ):
+        height, width = kernel_size
+        features = channel_multiplier * in_features
+        self.rows = nnx.Conv(
+            in_features,
+            features,
+            (height, 1),
+            strides,
+            padding=padding,
+            feature_group_count=in_features,
+            use_bias=False,
+            kernel_init=kernel_init,
+            rngs=rngs,
+        )
+        self.columns = nnx.Conv(
+            features,
+            features,
+            (1, width),
+            padding=padding,
+            feature_group_count=features,
+            use_bias=use_bias,
+            kernel_init=kernel_init,
+            bias_init=bias_init,
+            rngs=rngs,
+        )
+
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        return self.columns(self.rows(inputs))
+
+
+class MaxPool(nnx.Module):
+    """nnx.max_pool as a layer."""
+
+    def __init__(self, window_shape: Sequence[int], strides: Sequence[int], padding: str):
+        self.window_shape = tuple(window_shape)
+        self.strides = tuple(strides)
+        self.padding = padding
+
+    def __call__(self, value: jax.Array) -> jax.Array:
+        pooled: jax.Array = nnx.max_pool(value, self.window_shape, self.strides, self.padding)
+        return pooled
+
+
+class AvgPool(nnx.Module):
+    """nnx.avg_pool as a layer; what padding adds is not counted."""
+
+    def __init__(self, window_shape: Sequence[int], strides: Sequence[int], padding: str):
+        self.window_shape = tuple(window_shape)
+        self.strides = tuple(strides)
+        self.padding = padding
+
+    def __call__(self, value: jax.Array) -> jax.Array:
+        pooled: jax.Array = nnx.avg_pool(
+            value, self.window_shape, self.strides, self.padding, count_include_pad=False
+        )
+        return pooled
+
+
+# ---- normalisation and averages ----------------------------------------------------------
+
+
+class ExponentialMovingAverage(nnx.Module):
+    """An average that starts at zero and is corrected for that start.
+
+    `hidden` is the plain moving average and `average` the corrected one: after n updates
+    it is `hidden / (1 - decay**n)`, so the first value counts fully. Without
+    `zero_debias` both are the same; the first `warmup_length` values are taken as they are.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        decay: float,
+        zero_debias: bool = True,
+        warmup_length: int = 0,
+    ):
+        self.decay = decay
+        self.zero_debias = zero_debias
+        self.warmup_length = warmup_length
+        self.hidden = nnx.BatchStat(jnp.zeros(shape))
+        self.average = nnx.BatchStat(jnp.zeros(shape))
+        self.counter = nnx.BatchStat(jnp.full((), -warmup_length, jnp.int32))
+
+    def __call__(self, value: jax.Array, update_stats: bool = True) -> jax.Array:
+        counter = self.counter[...] + 1
+        decay = jnp.where(counter <= 0, 0.0, self.decay) if self.warmup_length else self.decay
+        hidden = average = self.hidden[...] * decay + value * (1 - decay)
+        if self.zero_debias:
+            average = hidden / (1 - jnp.power(decay, counter))
+        if update_stats:
+            self.counter[...] = counter
+            self.hidden[...] = hidden
+            self.average[...] = average
+        return average
+
+
+class BatchNorm(nnx.Module):
+    """nnx.BatchNorm with the running averages of hk.BatchNorm.
+
+    Takes the arguments of nnx.BatchNorm and obeys `train()` and `eval()` as it does.
+    nnx.BatchNorm starts its averages at mean 0 and variance 1; these have no such bias,
+    which shows in the first few hundred steps. With `local_stats`, the batch's own
+    statistics are used in evaluation, too.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        *,
+        use_running_average: bool = False,
+        momentum: float = 0.99,
+        epsilon: float = 1e-5,
+        use_scale: bool = True,
+        use_bias: bool = True,
+        scale_init: nnx.Initializer = nnx.initializers.ones,
+        bias_init: nnx.Initializer = nnx.initializers.zeros,
+        axis_name: str | None = None,
+        rngs: nnx.Rngs,
+    ):
+        self.use_running_average = use_running_average
+        self.epsilon = epsilon
+        self.axis_name = axis_name
+        shape = (num_features,)
+        self.scale = nnx.Param(scale_init(rngs.params(), shape)) if use_scale else None
+        self.bias = nnx.Param(bias_init(rngs.params(), shape)) if use_bias else None
+        self.mean_ema = ExponentialMovingAverage(shape, momentum)
+        self.var_ema = ExponentialMovingAverage(shape, momentum)
+
+    def __call__(
+        self,
+        inputs: jax.Array,
+        *,
+        use_running_average: bool | None = None,
+        local_stats: bool = False,
+    ) -> jax.Array:
+        if use_running_average is None:
+            use_running_average = self.use_running_average
+        if use_running_average and not local_stats:
+            mean = self.mean_ema.average[...].astype(inputs.dtype)
+            var = self.var_ema.average[...].astype(inputs.dtype)
+        else:
+            axes = tuple(range(inputs.ndim - 1))
+            mean, squares = jnp.mean(inputs, axes), jnp.mean(jnp.square(inputs), axes)
+            if self.axis_name is not None:
+                mean, squares = jax.lax.pmean((mean, squares), self.axis_name)
+            var = squares - jnp.square(mean)
+        if not use_running_average:
+            self.mean_ema(jax.lax.stop_gradient(mean))
+            self.var_ema(jax.lax.stop_gradient(var))
+        factor = jax.lax.rsqrt(var + self.epsilon)
+        if self.scale is not None:
+            factor = self.scale[...] * factor
+        y = (inputs - mean) * factor
+        return y if self.bias is None else y + self.bias[...]
+
+
+# ---- nets --------------------------------------------------------------------------------
 
 
 class MLP(nnx.Module):
@@ -43,31 +277,31 @@ class MLP(nnx.Module):
         self,
         in_features: int,
         output_sizes: Sequence[int],
-        kernel_init: Callable = haiku_init,
-        bias_init: Callable = nnx.initializers.zeros,
+        *,
         use_bias: bool = True,
+        kernel_init: nnx.Initializer = haiku_init,
+        bias_init: nnx.Initializer = nnx.initializers.zeros,
         activation: Callable[[jax.Array], jax.Array] = jax.nn.relu,
         activate_final: bool = False,
-        *,
         rngs: nnx.Rngs,
     ):
         self.activation = activation
         self.activate_final = activate_final
-        self.linears = nnx.List()
+        self.linears: nnx.List[nnx.Linear] = nnx.List()
         for size in output_sizes:
-            self.linears.append(
-                nnx.Linear(
-                    in_features,
-                    size,
-                    use_bias=use_bias,
-                    kernel_init=kernel_init,
-                    bias_init=bias_init,
-                    rngs=rngs,
-                )
+            linear = nnx.Linear(
+                in_features,
+                size,
+                use_bias=use_bias,
+                kernel_init=kernel_init,
+                bias_init=bias_init,
+                rngs=rngs,
             )
+            self.linears.append(linear)
             in_features = size
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        x = inputs
         for i, linear in enumerate(self.linears):
             x = linear(x)
             if i < len(self.linears) - 1 or self.activate_final:
@@ -75,76 +309,12 @@ class MLP(nnx.Module):
         return x
 
 
-class ExponentialMovingAverage(nnx.Module):
-    """A moving average without the bias of its start at zero.
-
-    After n values, `average` is `hidden / (1 - decay**n)`: the first value counts fully.
-    """
-
-    def __init__(self, shape, decay: float, dtype=jnp.float32):
-        self.decay = decay
-        self.hidden = nnx.BatchStat(jnp.zeros(shape, dtype))
-        self.average = nnx.BatchStat(jnp.zeros(shape, dtype))
-        self.counter = nnx.BatchStat(jnp.zeros((), jnp.int32))
-
-    def __call__(self, value: jax.Array) -> jax.Array:
-        self.counter[...] += 1
-        self.hidden[...] = self.hidden[...] * self.decay + value * (1 - self.decay)
-        self.average[...] = self.hidden[...] / (1 - jnp.power(self.decay, self.counter[...]))
-        return self.average[...]
-
-
-class BatchNorm(nnx.Module):
-    """nnx.BatchNorm with the running averages of hk.BatchNorm.
-
-    The averages have no bias towards the values that nnx.BatchNorm starts from, which shows in the first hundreds of
-    steps. `train()` and `eval()` switch it as they switch nnx.BatchNorm.
-    """
-
-    def __init__(
-        self,
-        num_features: int,
-        *,
-        use_scale: bool = True,
-        use_bias: bool = True,
-        use_running_average: bool = False,
-        momentum: float = 0.99,
-        epsilon: float = 1e-5,
-        axis_name: str | None = None,
-        scale_init: Callable = nnx.initializers.ones,
-        bias_init: Callable = nnx.initializers.zeros,
-        rngs: nnx.Rngs,
-    ):
-        self.use_running_average = use_running_average
-        self.epsilon = epsilon
-        self.axis_name = axis_name
-        self.scale = nnx.Param(scale_init(rngs.params(), (num_features,))) if use_scale else nnx.data(None)
-        self.bias = nnx.Param(bias_init(rngs.params(), (num_features,))) if use_bias else nnx.data(None)
-        self.mean_ema = ExponentialMovingAverage((num_features,), momentum)
-        self.var_ema = ExponentialMovingAverage((num_features,), momentum)
-
-    def __call__(self, x, use_running_average: bool | None = None):
-        if use_running_average is None:
-            use_running_average = self.use_running_average
-        if use_running_average:
-            mean, var = self.mean_ema.average[...], self.var_ema.average[...]
-        else:
-            axes = tuple(range(x.ndim - 1))
-            mean = jnp.mean(x, axes)
-            mean_of_squares = jnp.mean(jnp.square(x), axes)
-            if self.axis_name is not None:
-                mean, mean_of_squares = jax.lax.pmean((mean, mean_of_squares), self.axis_name)
-            var = mean_of_squares - jnp.square(mean)
-            self.mean_ema(jax.lax.stop_gradient(mean))
-            self.var_ema(jax.lax.stop_gradient(var))
-        inverse = jax.lax.rsqrt(var + self.epsilon)
-        if self.scale is not None:
-            inverse = inverse * self.scale[...]
-        x = (x - mean) * inverse
-        return x if self.bias is None else x + self.bias[...]
+# ---- recurrent cores ---------------------------------------------------------------------
 
 
 class LSTMState(NamedTuple):
+    """The state of an LSTM."""
+
     hidden: jax.Array
     cell: jax.Array
 
@@ -152,39 +322,58 @@ class LSTMState(NamedTuple):
 class LSTM(nnx.Module):
     """hk.LSTM: `output, state = lstm(inputs, state)`.
 
-    One matrix for the inputs and the hidden state, gates in the order i, g, f, o, and 1 added to the forget gate.
+    One matrix for inputs and hidden state, gates in the order i, g, f, o, and a forget
+    gate that is biased by 1 outside its parameter.
     """
 
     def __init__(self, in_features: int, hidden_size: int, *, rngs: nnx.Rngs):
         self.hidden_size = hidden_size
-        self.linear = nnx.Linear(in_features + hidden_size, 4 * hidden_size, kernel_init=haiku_init, rngs=rngs)
+        self.linear = nnx.Linear(
+            in_features + hidden_size, 4 * hidden_size, kernel_init=haiku_init, rngs=rngs
+        )
 
     def initial_state(self, batch_size: int | None) -> LSTMState:
-        shape = (self.hidden_size,) if batch_size is None else (batch_size, self.hidden_size)
-        return LSTMState(hidden=jnp.zeros(shape), cell=jnp.zeros(shape))
+        batch = () if batch_size is None else (batch_size,)
+        zeros = jnp.zeros((*batch, self.hidden_size))
+        return LSTMState(hidden=zeros, cell=zeros)
 
-    def __call__(self, inputs, state: LSTMState):
-        gates = self.linear(jnp.concatenate([inputs, state.hidden], axis=-1))
+    def __call__(self, inputs: jax.Array, prev_state: LSTMState) -> tuple[jax.Array, LSTMState]:
+        gates = self.linear(jnp.concatenate([inputs, prev_state.hidden], axis=-1))
         i, g, f, o = jnp.split(gates, 4, axis=-1)
-        cell = jax.nn.sigmoid(f + 1) * state.cell + jax.nn.sigmoid(i) * jnp.tanh(g)
+        cell = jax.nn.sigmoid(f + 1) * prev_state.cell + jax.nn.sigmoid(i) * jnp.tanh(g)
         hidden = jax.nn.sigmoid(o) * jnp.tanh(cell)
         return hidden, LSTMState(hidden, cell)
 
 
 class GRU(nnx.Module):
-    """hk.GRU: `output, state = gru(inputs, state)`. Its reset gate acts before the matrix product."""
+    """hk.GRU: `output, state = gru(inputs, state)`.
 
-    def __init__(self, in_features: int, hidden_size: int, *, rngs: nnx.Rngs):
+    Its reset gate acts on the state before the matrix product, that of nnx.GRUCell after it:
+    neither can be expressed by the other.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_size: int,
+        *,
+        w_i_init: nnx.Initializer | None = None,
+        w_h_init: nnx.Initializer | None = None,
+        b_init: nnx.Initializer = nnx.initializers.zeros,
+        rngs: nnx.Rngs,
+    ):
+        w_i_init = w_i_init or nnx.initializers.lecun_normal()
+        w_h_init = w_h_init or nnx.initializers.lecun_normal()
         self.hidden_size = hidden_size
-        init = nnx.initializers.lecun_normal()
-        self.w_i = nnx.Param(init(rngs.params(), (in_features, 3 * hidden_size)))
-        self.w_h = nnx.Param(init(rngs.params(), (hidden_size, 3 * hidden_size)))
-        self.b = nnx.Param(jnp.zeros((3 * hidden_size,)))
+        self.w_i = nnx.Param(w_i_init(rngs.params(), (in_features, 3 * hidden_size)))
+        self.w_h = nnx.Param(w_h_init(rngs.params(), (hidden_size, 3 * hidden_size)))
+        self.b = nnx.Param(b_init(rngs.params(), (3 * hidden_size,)))
 
     def initial_state(self, batch_size: int | None) -> jax.Array:
-        return jnp.zeros((self.hidden_size,) if batch_size is None else (batch_size, self.hidden_size))
+        batch = () if batch_size is None else (batch_size,)
+        return jnp.zeros((*batch, self.hidden_size))
 
-    def __call__(self, inputs, state):
+    def __call__(self, inputs: jax.Array, state: jax.Array) -> tuple[jax.Array, jax.Array]:
         split = 2 * self.hidden_size
         w_h, b = self.w_h[...], self.b[...]
         gates = inputs @ self.w_i[...]
@@ -195,26 +384,30 @@ class GRU(nnx.Module):
         return state, state
 
 
-def dynamic_unroll(core, inputs, state):
-    """Runs `output, state = core(input, state)` over the first axis of `inputs`."""
+def dynamic_unroll(
+    core: Callable[..., Any],
+    input_sequence: Any,
+    initial_state: Any,
+    time_major: bool = True,
+    reverse: bool = False,
+    return_all_states: bool = False,
+    unroll: int = 1,
+) -> tuple[Any, Any]:
+    """Runs `output, state = core(inputs, state)` over the time axis of `input_sequence`.
 
-    @nnx.scan(in_axes=(None, nnx.Carry, 0), out_axes=(nnx.Carry, 0))
-    def scan_core(core, state, inputs):
-        output, state = core(inputs, state)
-        return state, output
-
-    state, outputs = scan_core(core, state, inputs)
-    return outputs, state
-
-
-def initialise_averages(model, *args, **kwargs):
-    """Sets the moving averages to the statistics of one input, as the `init` of a Haiku transform leaves them.
-
-    Nothing else changes: the first training step starts from the same counters as without it.
+    Returns all outputs, and the last state or all of them.
     """
-    trial = nnx.clone(model)
-    trial.train()
-    trial(*args, **kwargs)
-    for (_, module), (_, ran) in zip(nnx.iter_modules(model), nnx.iter_modules(trial)):
-        if isinstance(module, ExponentialMovingAverage):
-            module.average[...] = ran.average[...]
+    time_axis = 0 if time_major else 1
+
+    @nnx.scan(
+        in_axes=(None, nnx.Carry, time_axis),
+        out_axes=(nnx.Carry, time_axis),
+        reverse=reverse,
+        unroll=unroll,
+    )
+    def scan_core(core: Callable[..., Any], state: Any, inputs: Any) -> tuple[Any, Any]:
+        output, state = core(inputs, state)
+        return state, (output, state) if return_all_states else output
+
+    state, outputs = scan_core(core, initial_state, input_sequence)
+    return outputs if return_all_states else (outputs, state)

@@ -98,12 +98,19 @@ class MethodEdits:
         return False
 
     def _inline(self, site: Site, text: str) -> None:
-        """A layer made and applied in one call."""
-        assert site.rule is not None and isinstance(site.value, LayerObject)
-        given = dict(zip(site.rule.signature, site.node.args, strict=False))
-        given.update({k.arg: k.value for k in site.node.keywords if k.arg})
-        inputs = [self.edits.render(given[name]) for name in site.rule.inputs if name in given]
-        self.edits.replace(site.node, f"{text}({', '.join(inputs)})")
+        """A layer made and applied in one call: the call stays, with its inputs alone."""
+        assert site.rule is not None
+        given: dict[str, ast.expr | ast.keyword] = dict(zip(site.rule.signature, site.node.args, strict=False))
+        given.update({k.arg: k for k in site.node.keywords if k.arg})
+        self.edits.replace(site.node.func, text)
+        self.gone.add(site.node.func)
+        for name, item in given.items():
+            if name not in site.rule.inputs:
+                self.edits.remove_item(site.node, item)
+                self.gone.add(item)
+            elif isinstance(item, ast.keyword):
+                start, _ = self.edits.source.span(item)
+                self.edits.delete((start, self._start(item.value)))
 
     def _variable(self, function: ast.FunctionDef, site: Site) -> None:
         text = self.variable_text(site)

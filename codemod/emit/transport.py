@@ -127,7 +127,10 @@ class Transport:
         return False
 
     def _makes_layers(self, node: ast.AST) -> bool:
-        return any(inner in self.facts.made or inner in self.facts.variables for inner in ast.walk(node))
+        return any(
+            inner in self.facts.made or (inner in self.facts.variables and inner not in self.substitutes)
+            for inner in ast.walk(node)
+        )
 
     def _collect(
         self, node: ast.AST, scope: Scope, pieces: list[tuple[int, int, str]], bound: frozenset[str]
