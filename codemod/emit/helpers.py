@@ -92,7 +92,7 @@ def _imports(names: Iterable[str]) -> str:
                     bound = alias.asname or alias.name.split(".")[0]
                     if bound in used:
                         lines.append(f"import {alias.name}" + (f" as {alias.asname}" if alias.asname else ""))
-            elif isinstance(node, ast.ImportFrom) and node.module:
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 for alias in node.names:
                     if (alias.asname or alias.name) in used:
                         standard.setdefault(node.module, set()).add(alias.name)
