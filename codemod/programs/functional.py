@@ -36,11 +36,13 @@ class FunctionalRewriter(ProgramRewriter):
         for node in self.explorer.bound:
             if node in self.inside:
                 raise Stay(node, "a bound model", "merge the module with `nnx.merge` and use that")
+        self.fresh: set[tuple[ast.AST, str]] = set()
         self.unbound: dict[ast.stmt, set[int]] = {}
         self._check_reached()
         self.definitions = self._define()
         for definition in self.definitions.values():
             self._plan(definition)
+        self._check_agreement()
         self._check_trees()
         order = sorted((n for n in self.nodes if isinstance(n, ast.expr)), key=self._depth, reverse=True)
         for node in order:
@@ -294,9 +296,50 @@ class FunctionalRewriter(ProgramRewriter):
             if isinstance(target, ast.Tuple) and len(target.elts) == 2:
                 return [self.edits.render(e) for e in target.elts]
             return None
-        if definition.flat or whole.__class__ is ast.Subscript:
+        if definition.flat or isinstance(whole, ast.Subscript):
             text = self.edits.render(target)
             return [text, *["_"] * len(definition.collections)]
+        return self._parts(statement, target, definition)
+
+    def _parts(self, statement: ast.stmt, target: ast.expr, definition: Definition) -> list[str] | None:
+        """The variables of the collections, where `variables` is only taken apart into them."""
+        if not isinstance(target, ast.Name):
+            return None
+        scope = graphdefs.scope_of(statement, self.parents)
+        uses = [n for n in ast.walk(scope) if isinstance(n, ast.Name) and n.id == target.id and n is not target]
+        names: dict[str, str] = {}
+        done: dict[ast.stmt, int] = {}
+        for use in uses:
+            found = self._taken(use)
+            if found is None or found[0] in names or self.parents[found[2]] is not self.parents[statement]:
+                return None
+            names[found[0]] = found[1]
+            done[found[2]] = done.get(found[2], 0) + 1
+        if "params" not in names or not set(names) <= {"params", *definition.collections}:
+            return None
+        for part, count in done.items():
+            assert isinstance(part, ast.Assign)
+            if count != (len(part.value.elts) if isinstance(part.value, ast.Tuple) else 1):
+                return None
+        for part in done:
+            self._delete(part)
+        return [names.get(name, "_") for name in ("params", *definition.collections)]
+
+    def _taken(self, use: ast.Name) -> tuple[str, str, ast.stmt] | None:
+        """The collection, the variable and the statement of `params = variables['params']`."""
+        match above := self.parents[use]:
+            case ast.Subscript(slice=ast.Constant(value=str() as key)):
+                pass
+            case _:
+                return None
+        match outer := self.parents[above]:
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                return key, name, outer
+            case ast.Tuple(elts=right):
+                match statement := self.parents[outer]:
+                    case ast.Assign(targets=[ast.Tuple(elts=left)]) if len(left) == len(right):
+                        taker = left[right.index(above)]
+                        return (key, taker.id, statement) if isinstance(taker, ast.Name) else None
         return None
 
     def _construction_lines(self, net: Net, definition: Definition) -> list[str]:
@@ -319,7 +362,10 @@ class FunctionalRewriter(ProgramRewriter):
         """A name that the function around a node does not use."""
         scope = graphdefs.scope_of(node, self.parents)
         taken = {n.id for n in ast.walk(scope) if isinstance(n, ast.Name)}
-        return name if name not in taken else f"initial_{name}"
+        taken |= {known for place, known in self.fresh if place is scope}
+        candidate = name if name not in taken else graphdefs.free(f"initial_{name}", taken)
+        self.fresh.add((scope, candidate))
+        return candidate
 
     # ---- apply --------------------------------------------------------------------------------------------------
 
@@ -496,7 +542,7 @@ class FunctionalRewriter(ProgramRewriter):
     # ---- reads by path -------------------------------------------------------------------------------------------
 
     def _read(self, node: ast.expr, tree: Tree) -> None:
-        if node in self.gone or isinstance(getattr(node, "ctx", None), ast.Store) or tree.net not in self.nets:
+        if self._is_gone(node) or isinstance(getattr(node, "ctx", None), ast.Store) or tree.net not in self.nets:
             return
         above = self.parents[node]
         if isinstance(above, ast.Subscript) and above.value is node and isinstance(self.facts.value(above), Tree):
@@ -637,10 +683,32 @@ class FunctionalRewriter(ProgramRewriter):
                 return f"{self.source.segment(owner)}.{definition.name}"
         return definition.name
 
+    def _parameter_name(self, parameter: ast.arg) -> str:
+        """What a parameter that received the model is called."""
+        names = {definition.name for definition in self._definitions_at(parameter)}
+        return names.pop() if len(names) == 1 else "graphdef"
+
+    def _definitions_at(self, node: ast.AST) -> list[Definition]:
+        """Every definition whose model an expression or parameter may be."""
+        found: dict[int, Definition] = {}
+        for value in self.facts.values.get(node, []):
+            if isinstance(value, Object | LayerObject | Transformed):
+                definition = self.site_of_value.get(graphdefs.site_of(value))  # type: ignore[arg-type]
+                if definition is not None:
+                    found[id(definition)] = definition
+        return list(found.values())
+
+    def _check_agreement(self) -> None:
+        """Models that reach one parameter must be handled alike."""
+        for node in self.nodes:
+            found = self._definitions_at(node) if isinstance(node, ast.arg) else []
+            if len({(d.flat, tuple(d.collections), d.closed, d.mode, d.framework) for d in found}) > 1:
+                raise Stay(node, "models of different kinds are handed to one function", "hand on functions that call them")
+
     def _references(self, definition: Definition) -> None:
         for parameter in [n for n in self.nodes if isinstance(n, ast.arg)]:
             if self._definition_at(parameter) is definition:
-                self.edits.replace(parameter, definition.name)
+                self.edits.replace(parameter, self._parameter_name(parameter))
         for node in definition.references:
             above = self.parents[node]
             if isinstance(above, ast.Attribute):
@@ -655,13 +723,11 @@ class FunctionalRewriter(ProgramRewriter):
     def _keyword(self, keyword: ast.keyword, definition: Definition) -> str:
         call = self.parents[keyword]
         assert isinstance(call, ast.Call) and keyword.arg is not None
-        renamed = any(
-            p.arg == keyword.arg and self._definition_at(p) is not None
-            for callee in self.roles.callees(call)
-            for p in ast.walk(callee.args)
-            if isinstance(p, ast.arg)
-        )
-        return definition.name if renamed else keyword.arg
+        for callee in self.roles.callees(call):
+            for parameter in ast.walk(callee.args):
+                if isinstance(parameter, ast.arg) and parameter.arg == keyword.arg:
+                    return self._parameter_name(parameter) if self._definitions_at(parameter) else keyword.arg
+        return keyword.arg
 
     def _reference_text(self, node: ast.expr, definition: Definition) -> str:
         """The graphdef as an expression that stood for the model writes it."""
@@ -669,7 +735,8 @@ class FunctionalRewriter(ProgramRewriter):
             case ast.Attribute(value=owner):
                 return f"{self.edits.render(owner)}.{definition.name}"
             case ast.Name():
-                return definition.name
+                parameter = self._parameter(node)
+                return definition.name if parameter is None else self._parameter_name(parameter)
         raise Stay(node, "the model is made where it is applied", "give it a name of its own")
 
     def _parameter(self, node: ast.expr) -> ast.arg | None:

@@ -133,4 +133,9 @@ def _variable(definition: Definition, parents: Parents) -> str | None:
             return name
         case ast.Assign(targets=[ast.Attribute(attr=name)]):
             return name.lstrip("_")
+        case ast.Tuple(elts=made) as values:
+            match parents.get(values):
+                case ast.Assign(targets=[ast.Tuple(elts=names)]) if len(names) == len(made):
+                    target = names[made.index(definition.site)]  # type: ignore[arg-type]
+                    return target.id if isinstance(target, ast.Name) else None
     return None
