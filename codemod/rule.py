@@ -167,6 +167,24 @@ class Refuse:
 
 
 Argument = To | Drop | Mode | Refuse
+Told = Callable[[Use], "Dim | Shape | str | None"]
+Run = Callable[[Value, Sequence[Value], Mapping[str, Value]], Value]
+
+
+@dataclass(frozen=True)
+class Method:
+    """Another method of a layer than its call: what it returns and what becomes of its arguments.
+
+    `inputs` are its parameters in order; `write` gives the text of the new call's arguments, for a table seldom says
+    it all. A Method stands wherever the shape of a method's result is asked for.
+    """
+
+    output: ShapeOf
+    inputs: tuple[str, ...] = ()
+    write: Callable[[Mapping[str, Written]], str] | None = None
+
+    def __call__(self, use: Use) -> Value | None:
+        return self.output(use)
 
 
 # ---- rules -------------------------------------------------------------------------------------------
@@ -212,7 +230,8 @@ class VariableName:
     """One variable of a layer: its name in the source and in NNX, and what changes in its layout.
 
     `collection` is Linen's (`params`, `batch_stats`); Haiku's parameters are `params`, its state `state`. `layout` is
-    a NumPy expression over `v` and the layer's own NNX shapes (`v.reshape(shape)`), empty where equal.
+    a NumPy expression over `v` and the layer's own NNX shapes (`v.reshape(shape)`), empty where equal. Several sources
+    of one target are its parts, joined along the last axis in the order of the table.
     """
 
     source: str
@@ -234,6 +253,10 @@ class Layer(Rule):
     unless `arguments` says otherwise. `stated` are arguments that are added where the source leaves them out, since
     the defaults differ. `call` says the same of the arguments of the call.
 
+    `told` are parameters of the target that only some uses need: each function gives a size, a tuple of sizes or a
+    text; None leaves the parameter out, or to `sizes`. `runs` is for layers that call layers which they are given: it
+    calls them with what they will get and returns the result.
+
     With `inline`, the source makes and applies the layer in one function call (`hk.dropout(key, rate, x)`):
     `signature` is then that of the whole call, and `inputs` names those of its parameters that the layer is called with.
     """
@@ -248,10 +271,12 @@ class Layer(Rule):
     sizes: Mapping[str, SizeOf] = field(default_factory=dict)
     leading: tuple[str, ...] = ()
     stated: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, Told] = field(default_factory=dict)
     inputs: tuple[str, ...] = ("inputs",)
     call: Mapping[str, Argument] = field(default_factory=dict)
     output: ShapeOf = same_shape()
-    methods: Mapping[str, ShapeOf] = field(default_factory=dict)  # other methods and what they return, by name
+    runs: Callable[[Use, Run], Value | None] | None = None
+    methods: Mapping[str, ShapeOf | Method] = field(default_factory=dict)  # other methods and what they return, by name
     attribute: str = "layer"
     variables: tuple[VariableName, ...] = ()
     rngs: bool = True
