@@ -1,16 +1,45 @@
 """Normalisation layers of Haiku.
 
-Haiku's epsilon is 1e-5 and its variance is computed in two passes. `hk.BatchNorm` keeps moving averages that are
-corrected for their start at zero: a small module beside the code does the same.
+Haiku's epsilon is 1e-5 and its variance is computed in two passes, which NNX is told. `hk.BatchNorm` keeps moving
+averages that are corrected for their start at zero: a small module beside the code does the same, and obeys
+`model.train()` and `model.eval()`.
 """
 
 from __future__ import annotations
 
-from ..codemod.rule import Drop, Layer, Mode, Refuse, To, Use, VariableName, Written, axis
+from ..codemod.rule import (
+    Declined,
+    Drop,
+    Layer,
+    Mode,
+    Refuse,
+    To,
+    Use,
+    VariableName,
+    Writer,
+    Written,
+    axis,
+)
 from ..codemod.shapes.dims import Dim
-from .haiku_linear import initializer
+from ..codemod.shapes.values import Constant, Items, Value
+from .haiku_initializers import ONES, ZEROS
+from .haiku_linear import in_float32
 
-SCALE_AND_OFFSET = (VariableName("scale", "scale"), VariableName("offset", "bias"))
+SCALE = VariableName("scale", "scale", layout="v.reshape(shape)")
+SCALE_AND_OFFSET = (SCALE, VariableName("offset", "bias", layout="v.reshape(shape)"))
+_CHANNELS_LAST = Drop(
+    ("channels_last", "N...C", "NWC", "NHWC", "NDHWC"),
+    "channels that are not on the last axis",
+    "move the channels to the last axis around the layer",
+)
+_OWN_SCALE = {
+    "scale": Refuse(
+        "a scale given in a call", "make the layer without a scale and multiply its result"
+    ),
+    "offset": Refuse(
+        "an offset given in a call", "make the layer without an offset and add it to its result"
+    ),
+}
 
 
 def _flag(written: Written) -> str | None:
@@ -18,13 +47,99 @@ def _flag(written: Written) -> str | None:
     return None if written.constant is True else written.text
 
 
-def _features(use: Use) -> Dim | None:
+_CREATED = {
+    "create_scale": To("use_scale", _flag),
+    "create_offset": To("use_bias", _flag),
+    "eps": To("epsilon"),
+    "scale_init": To("scale_init", ONES),
+    "offset_init": To("bias_init", ZEROS),
+}
+
+
+# ---- axes ----------------------------------------------------------------------------------------------
+
+
+def _axes(value: Value | None, rank: int | None) -> tuple[int, ...] | None:
+    """The axes that a number, a sequence of numbers or a slice names; negative where the rank is known."""
+    if value is None or value == Constant(None):
+        return (-1,)
+    if isinstance(value, Constant) and isinstance(value.value, int):
+        found: tuple[int, ...] = (value.value,)
+    elif isinstance(value, Items) and all(isinstance(item, Constant) for item in value.items):
+        parts = [item.value for item in value.items if isinstance(item, Constant)]
+        if value.kind == "slice":
+            if rank is None:
+                return None
+            found = tuple(range(rank)[slice(*parts)])
+        else:
+            found = tuple(parts)
+    else:
+        return None
+    return tuple(sorted(at % rank - rank for at in found)) if rank is not None else found
+
+
+def _rank(use: Use) -> int | None:
     shape = use.shape()
-    return None if shape is None else shape[-1]
+    return None if shape is None else len(shape)
 
 
+def _axes_unless_last(written: Written) -> str | None:
+    """Axes as NNX has them, where they are not the last one alone."""
+    axes = _axes(written.value, _rank(written.use))
+    if axes is None:
+        raise Declined("the axes of a norm could not be read", "write them as numbers")
+    if axes == (-1,):
+        return None
+    literal = isinstance(written.value, Constant) or (
+        isinstance(written.value, Items) and written.value.kind == "tuple"
+    )
+    if literal and len(axes) > 0:
+        return written.text
+    return str(axes)
+
+
+def _features(use: Use) -> Dim | None:
+    """The product of the axes that scale and offset have."""
+    shape = use.shape()
+    axes = None if shape is None else _axes(use.arguments.get("param_axis"), len(shape))
+    if shape is None or axes is None:
+        return None
+    size: Dim = 1
+    for at in axes:
+        size = size * shape[at] if size != 1 else shape[at]
+    return size
+
+
+def _all_but_first(written: Written) -> None:
+    """The axes of a group norm, where they are all but the first."""
+    rank = _rank(written.use)
+    value = written.value
+    open_slice = (
+        isinstance(value, Items)
+        and value.kind == "slice"
+        and value.items[:2] == [Constant(1), Constant(None)]
+    )
+    axes = _axes(value, rank)
+    if not open_slice and (rank is None or axes != tuple(range(1 - rank, 0))):
+        raise Declined(
+            "a group norm over other axes than all but the first",
+            "merge the axes that are not normalised into the first, around the layer",
+        )
+
+
+# ---- rules ---------------------------------------------------------------------------------------------
+
+
+def _written_axes(reduction: Writer) -> dict[str, To]:
+    return {
+        "axis": To("reduction_axes", reduction),
+        "param_axis": To("feature_axes", _axes_unless_last),
+    }
+
+
+_EXACT = {"epsilon": "1e-5", "use_fast_variance": "False"}
 _AVERAGES = tuple(
-    VariableName(f"{moment}_ema/{leaf}", f"{moment}_ema/{leaf}", "state")
+    VariableName(f"{moment}_ema/{leaf}", f"{moment}_ema/{leaf}", "state", "v.reshape(shape)")
     for moment in ("mean", "var")
     for leaf in ("hidden", "average", "counter")
 )
@@ -48,28 +163,17 @@ RULES = (
             "scale_init",
             "offset_init",
             "use_fast_variance",
-            "name",
-            "param_axis",
         ),
-        arguments={
-            "axis": Drop((-1,), "a layer norm over other axes than the last", "use `reduction_axes=` by hand"),
-            "create_scale": To("use_scale", _flag),
-            "create_offset": To("use_bias", _flag),
-            "eps": To("epsilon"),
-            "scale_init": To("scale_init", initializer),
-            "offset_init": To("bias_init", initializer),
-            "param_axis": Drop((-1, None), "parameters on another axis", "use `feature_axes=` by hand"),
-        },
+        keyword_only=("param_axis",),
+        arguments={**_CREATED, **_written_axes(_axes_unless_last)},
         sizes={"num_features": _features},
         leading=("num_features",),
-        stated={"epsilon": "1e-5", "use_fast_variance": "False"},
+        stated=_EXACT,
         inputs=("inputs", "scale", "offset"),
-        call={
-            "scale": Refuse("a scale given in the call", "multiply the result by it"),
-            "offset": Refuse("an offset given in the call", "add it to the result"),
-        },
+        call=_OWN_SCALE,
         attribute="layer_norm",
         variables=SCALE_AND_OFFSET,
+        check=in_float32,
     ),
     Layer(
         code="HK202",
@@ -78,26 +182,22 @@ RULES = (
         after="self.rms_norm = nnx.RMSNorm(in_features, epsilon=1e-5, rngs=rngs)\nx = self.rms_norm(x)",
         source="haiku.RMSNorm",
         target="flax.nnx.RMSNorm",
-        signature=("axis", "eps", "scale_init", "name", "create_scale", "param_axis"),
-        arguments={
-            "axis": Drop((-1,), "an RMS norm over other axes than the last", "use `reduction_axes=` by hand"),
-            "eps": To("epsilon"),
-            "create_scale": To("use_scale", _flag),
-            "scale_init": To("scale_init", initializer),
-            "param_axis": Drop((-1, None), "parameters on another axis", "use `feature_axes=` by hand"),
-        },
-        sizes={"num_features": axis()},
+        signature=("axis", "eps", "scale_init", "name", "create_scale"),
+        keyword_only=("param_axis",),
+        arguments={**_CREATED, **_written_axes(_axes_unless_last)},
+        sizes={"num_features": _features},
         leading=("num_features",),
         stated={"epsilon": "1e-5"},
         attribute="rms_norm",
-        variables=(VariableName("scale", "scale"),),
+        variables=(SCALE,),
+        check=in_float32,
     ),
     Layer(
         code="HK203",
         summary="hk.GroupNorm becomes nnx.GroupNorm",
-        before="x = hk.GroupNorm(groups=4)(x)",
+        before="x = hk.GroupNorm(4)(x)",
         after=(
-            "self.group_norm = nnx.GroupNorm(in_features, num_groups=4, epsilon=1e-5, use_fast_variance=False, rngs=rngs)\n"
+            "self.group_norm = nnx.GroupNorm(in_features, 4, epsilon=1e-5, use_fast_variance=False, rngs=rngs)\n"
             "x = self.group_norm(x)"
         ),
         source="haiku.GroupNorm",
@@ -113,20 +213,47 @@ RULES = (
             "data_format",
         ),
         arguments={
+            **_CREATED,
             "groups": To("num_groups"),
-            "axis": Refuse("a group norm over chosen axes", "use `reduction_axes=` by hand"),
-            "create_scale": To("use_scale", _flag),
-            "create_offset": To("use_bias", _flag),
-            "eps": To("epsilon"),
-            "scale_init": To("scale_init", initializer),
-            "offset_init": To("bias_init", initializer),
-            "data_format": Drop(("channels_last", "NHWC", "NWC", "N...C"), "channels first", "move the channels last"),
+            "axis": To("reduction_axes", _all_but_first),
+            "data_format": _CHANNELS_LAST,
         },
         sizes={"num_features": axis()},
-        leading=("num_features", "num_groups"),
-        stated={"epsilon": "1e-5", "use_fast_variance": "False"},
+        leading=("num_features",),
+        stated=_EXACT,
+        inputs=("x", "scale", "offset"),
+        call=_OWN_SCALE,
         attribute="group_norm",
         variables=SCALE_AND_OFFSET,
+        check=in_float32,
+    ),
+    Layer(
+        code="HK204",
+        summary="hk.InstanceNorm becomes nnx.InstanceNorm",
+        before="x = hk.InstanceNorm(True, True)(x)",
+        after=(
+            "self.instance_norm = nnx.InstanceNorm(in_features, epsilon=1e-5, use_fast_variance=False, rngs=rngs)\n"
+            "x = self.instance_norm(x)"
+        ),
+        source="haiku.InstanceNorm",
+        target="flax.nnx.InstanceNorm",
+        signature=(
+            "create_scale",
+            "create_offset",
+            "eps",
+            "scale_init",
+            "offset_init",
+            "data_format",
+        ),
+        arguments={**_CREATED, "data_format": _CHANNELS_LAST},
+        sizes={"num_features": axis()},
+        leading=("num_features",),
+        stated=_EXACT,
+        inputs=("inputs", "scale", "offset"),
+        call=_OWN_SCALE,
+        attribute="instance_norm",
+        variables=SCALE_AND_OFFSET,
+        check=in_float32,
     ),
     Layer(
         code="HK205",
@@ -149,28 +276,26 @@ RULES = (
             "data_format",
         ),
         arguments={
-            "create_scale": To("use_scale", _flag),
-            "create_offset": To("use_bias", _flag),
+            **_CREATED,
             "decay_rate": To("momentum"),
-            "eps": To("epsilon"),
-            "scale_init": To("scale_init", initializer),
-            "offset_init": To("bias_init", initializer),
-            "axis": Refuse("a batch norm over chosen axes", "reshape around the layer"),
+            "axis": Drop((None,), "a batch norm over chosen axes", "reshape around the layer"),
             "cross_replica_axis": To("axis_name"),
-            "cross_replica_axis_index_groups": Refuse("groups of replicas", "normalise by hand"),
-            "data_format": Drop(("channels_last", "NHWC", "NWC", "N...C"), "channels first", "move the channels last"),
+            "cross_replica_axis_index_groups": Drop(
+                (None,), "groups of replicas", "normalise by hand"
+            ),
+            "data_format": _CHANNELS_LAST,
         },
         sizes={"num_features": axis()},
         leading=("num_features",),
         inputs=("inputs", "is_training", "test_local_stats", "scale", "offset"),
         call={
             "is_training": Mode("train", "use_running_average", negated=True),
-            "test_local_stats": Drop((False,), "local statistics in evaluation", "call the layer in training mode"),
-            "scale": Refuse("a scale given in the call", "multiply the result by it"),
-            "offset": Refuse("an offset given in the call", "add it to the result"),
+            "test_local_stats": To("local_stats"),
+            **_OWN_SCALE,
         },
         attribute="batch_norm",
         variables=(*SCALE_AND_OFFSET, *_AVERAGES),
         holds=frozenset(("BatchStat",)),
+        check=in_float32,
     ),
 )

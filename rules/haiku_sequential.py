@@ -1,9 +1,25 @@
-"""`hk.Sequential([...])` takes a list; `nnx.Sequential(...)` takes the layers one by one."""
+"""`hk.Sequential([...])` takes a list; `nnx.Sequential(...)` takes the layers one by one.
+
+Haiku passes a tuple on to the next layer as one argument, NNX as several: cores, which return two values, are declined.
+"""
 
 from __future__ import annotations
 
-from ..codemod.rule import Layer, To
+from ..codemod.rule import Declined, Layer, To, Use
+from ..codemod.shapes.values import Items, LayerObject
 from .linen_sequential import unpacked
+
+
+def _no_tuples(use: Use) -> None:
+    layers = use.arguments.get("layers")
+    for item in layers.items[:-1] if isinstance(layers, Items) else ():
+        if isinstance(item, LayerObject) and "initial_state" in item.rule.methods:
+            name = item.rule.source.removeprefix("haiku.")
+            raise Declined(
+                f"hk.{name} within hk.Sequential returns a tuple",
+                "call the layers one after the other",
+            )
+
 
 RULES = (
     Layer(
@@ -18,5 +34,6 @@ RULES = (
         leading=("layers",),
         attribute="sequential",
         rngs=False,
+        check=_no_tuples,
     ),
 )

@@ -1,0 +1,264 @@
+"""Initialisers of Haiku.
+
+A Haiku initialiser is an object called with (shape, dtype); one of NNX is a function of (key, shape, dtype). The
+objects of `hk.initializers` become the functions of `nnx.initializers` with the values that Haiku would use stated,
+since NNX's defaults differ. Where a layer is given no initialiser, Haiku's default is stated as `haiku_init`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+
+from ..codemod.rule import Argument, Call, Declined, Drop, To, Use, Writer, Written
+from ..codemod.shapes.values import (
+    Constant,
+    Either,
+    External,
+    Function,
+    Items,
+    Partial,
+    Unknown,
+    Value,
+)
+
+MADE = "an initialiser"  # marks what the interpreter knows to be an initialiser of hk.initializers
+_FILLED = {
+    "jax.numpy.zeros": "zeros",
+    "numpy.zeros": "zeros",
+    "jax.numpy.ones": "ones",
+    "numpy.ones": "ones",
+}
+
+
+# ---- initialisers as arguments ---------------------------------------------------------------------
+
+
+def initializer(default: str | None) -> Writer:
+    """Writes an argument that is an initialiser.
+
+    `default` is what Haiku's layer uses where the argument is None; without it, NNX's takes None as well.
+    """
+
+    def write(written: Written) -> str | None:
+        text, value = written.text, written.value
+        if value == Constant(None):
+            return None
+        if isinstance(value, External) and value.name in _FILLED:
+            return f"nnx.initializers.{_FILLED[value.name]}"
+        if isinstance(value, Function):
+            return _with_key(text, value)
+        if isinstance(value, External | Partial) and not text.startswith("nnx."):
+            return f"lambda key, shape, dtype: {text}(shape, dtype)"
+        return f"{text} or {default}" if default and may_be_none(value, text) else text
+
+    return write
+
+
+def may_be_none(value: Value | None, text: str) -> bool:
+    """Whether an initialiser may be None when the program runs."""
+    if isinstance(value, Either):
+        return any(option == Constant(None) for option in value.values)
+    if isinstance(value, Unknown) and value.why == MADE:
+        return False
+    return not _is_call(text)
+
+
+def _is_call(text: str) -> bool:
+    try:
+        return isinstance(ast.parse(text.strip(), mode="eval").body, ast.Call)
+    except SyntaxError:
+        return False
+
+
+def _with_key(text: str, function: Function) -> str:
+    """A function of (shape, dtype) as one that also takes a key, which it does not need."""
+    if any(
+        isinstance(n, ast.Attribute) and n.attr.endswith("next_rng_key")
+        for n in ast.walk(function.node)
+    ):
+        raise Declined(
+            f"the initialiser `{text[:40]}` draws a key of its own",
+            "write it as a function of (key, shape, dtype)",
+        )
+    if isinstance(function.node, ast.Lambda) and text.startswith("lambda "):
+        return f"lambda key, {text.removeprefix('lambda ')}"
+    return f"lambda key, shape, dtype: {text}(shape, dtype)"
+
+
+WEIGHTS = initializer("haiku_init")
+ZEROS = initializer("nnx.initializers.zeros")
+ONES = initializer("nnx.initializers.ones")
+OPTIONAL = initializer(None)
+
+
+# ---- the initialisers themselves ---------------------------------------------------------------------
+
+
+def made(use: Use) -> Value:
+    """What the interpreter makes of an initialiser."""
+    return Unknown(why=MADE)
+
+
+def literal(text: str) -> object:
+    """The value of an argument that is written as a number or a string, else None."""
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError):
+        return None
+
+
+def known(written: Written | None, default: object = None) -> object:
+    """The value of an argument, from what the interpreter knows or from its text."""
+    if written is None:
+        return default
+    if isinstance(written.value, Constant):
+        return written.value.value
+    if isinstance(written.value, Items) and all(
+        isinstance(item, Constant) for item in written.value.items
+    ):
+        return tuple(item.value for item in written.value.items if isinstance(item, Constant))
+    return literal(written.text)
+
+
+def _no_mean(name: str) -> Argument:
+    return Drop(
+        only_if=(0, 0.0),
+        message=f"hk.initializers.{name} with a mean",
+        help="NNX's draws around zero: add the mean in an initialiser of your own",
+    )
+
+
+def _uniform(args: Mapping[str, Written]) -> str:
+    low, high = args.get("minval"), args.get("maxval")
+    top = high.text if high is not None else "1.0"
+    if known(low, 0) == 0:
+        return f"nnx.initializers.uniform({top})"
+    assert low is not None
+    return f"uniform({low.text}, {top})"
+
+
+def _uniform_scaling(args: Mapping[str, Written]) -> str:
+    scale = args.get("scale")
+    value = known(scale, 1.0)
+    if isinstance(value, int | float):
+        return f'nnx.initializers.variance_scaling({value**2}, "fan_in", "uniform")'
+    assert scale is not None
+    base = scale.text if scale.text.isidentifier() else f"({scale.text})"
+    return f'nnx.initializers.variance_scaling({base} ** 2, "fan_in", "uniform")'
+
+
+def _distribution(written: Written) -> str | None:
+    """Haiku takes names of distributions in any case."""
+    value = known(written)
+    return (
+        repr(value.lower()) if isinstance(value, str) and value != value.lower() else written.text
+    )
+
+
+def _scaling(args: Mapping[str, Written]) -> str:
+    axes = args.get("fan_in_axes")
+    if axes is not None and axes.text != "None":
+        raise Declined(
+            "`fan_in_axes` of hk.initializers.VarianceScaling",
+            "use nnx.initializers.variance_scaling with in_axis and out_axis",
+        )
+    scale = args["scale"].text if "scale" in args else "1.0"
+    mode = args["mode"].text if "mode" in args else '"fan_in"'
+    distribution = (
+        _distribution(args["distribution"]) if "distribution" in args else '"truncated_normal"'
+    )
+    return f"nnx.initializers.variance_scaling({scale}, {mode}, {distribution})"
+
+
+RULES = (
+    Call(
+        code="HK421",
+        summary="hk.initializers.Constant becomes nnx.initializers.constant",
+        before="hk.initializers.Constant(1.0)",
+        after="nnx.initializers.constant(1.0)",
+        source="haiku.initializers.Constant",
+        target="flax.nnx.initializers.constant",
+        signature=("constant",),
+        arguments={"constant": To("value")},
+        result=made,
+    ),
+    Call(
+        code="HK422",
+        summary="hk.initializers.RandomNormal becomes nnx.initializers.normal",
+        before="hk.initializers.RandomNormal(0.02)",
+        after="nnx.initializers.normal(0.02)",
+        source="haiku.initializers.RandomNormal",
+        target="flax.nnx.initializers.normal",
+        signature=("stddev", "mean"),
+        arguments={"mean": _no_mean("RandomNormal")},
+        stated={"stddev": "1.0"},
+        result=made,
+    ),
+    Call(
+        code="HK423",
+        summary="hk.initializers.TruncatedNormal becomes nnx.initializers.truncated_normal",
+        before="hk.initializers.TruncatedNormal(stddev=0.02)",
+        after="nnx.initializers.truncated_normal(stddev=0.02)",
+        source="haiku.initializers.TruncatedNormal",
+        target="flax.nnx.initializers.truncated_normal",
+        signature=("stddev", "mean", "lower", "upper"),
+        arguments={"mean": _no_mean("TruncatedNormal")},
+        stated={"stddev": "1.0"},
+        result=made,
+    ),
+    Call(
+        code="HK424",
+        summary="hk.initializers.RandomUniform becomes nnx.initializers.uniform, or `uniform` where it starts below 0",
+        before="hk.initializers.RandomUniform(-0.1, 0.1)",
+        after="uniform(-0.1, 0.1)",
+        source="haiku.initializers.RandomUniform",
+        target="uniform",
+        signature=("minval", "maxval"),
+        write=_uniform,
+        result=made,
+    ),
+    Call(
+        code="HK425",
+        summary="hk.initializers.VarianceScaling becomes nnx.initializers.variance_scaling",
+        before='hk.initializers.VarianceScaling(2.0, "fan_avg", "uniform")',
+        after='nnx.initializers.variance_scaling(2.0, "fan_avg", "uniform")',
+        source="haiku.initializers.VarianceScaling",
+        target="flax.nnx.initializers.variance_scaling",
+        signature=("scale", "mode", "distribution", "fan_in_axes"),
+        write=_scaling,
+        result=made,
+    ),
+    Call(
+        code="HK426",
+        summary="hk.initializers.UniformScaling becomes nnx.initializers.variance_scaling",
+        before="hk.initializers.UniformScaling(0.5)",
+        after='nnx.initializers.variance_scaling(0.25, "fan_in", "uniform")',
+        source="haiku.initializers.UniformScaling",
+        target="flax.nnx.initializers.variance_scaling",
+        signature=("scale",),
+        write=_uniform_scaling,
+        result=made,
+    ),
+    Call(
+        code="HK427",
+        summary="hk.initializers.Orthogonal becomes nnx.initializers.orthogonal",
+        before="hk.initializers.Orthogonal(2.0)",
+        after="nnx.initializers.orthogonal(2.0)",
+        source="haiku.initializers.Orthogonal",
+        target="flax.nnx.initializers.orthogonal",
+        signature=("scale", "axis"),
+        arguments={"axis": To("column_axis")},
+        result=made,
+    ),
+    Call(
+        code="HK428",
+        summary="hk.initializers.Identity becomes `identity`",
+        before="hk.initializers.Identity()",
+        after="identity()",
+        source="haiku.initializers.Identity",
+        target="identity",
+        signature=("gain",),
+        result=made,
+    ),
+)
