@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -81,28 +82,29 @@ def _reindented(text: str, indent: str) -> str:
 
 
 def _imports(names: Iterable[str]) -> str:
-    """The import lines that the definitions need, sorted as isort sorts them."""
-    used = {n.id for name in names for n in ast.walk(_definitions()[name][1]) if isinstance(n, ast.Name)}
-    standard: dict[str, set[str]] = {}
-    lines: list[str] = []
-    for name in names:
-        for node in _definitions()[name][0].tree.body:
+    """The import lines that the definitions need: the standard library's, then the others', by module."""
+    nodes = [_definitions()[name][1] for name in names]
+    used = {n.id for node in nodes for n in ast.walk(node) if isinstance(n, ast.Name)}
+    lines: dict[str, set[str]] = {}
+    taken: dict[str, set[str]] = {}
+    for source in {id(source): source for source, _ in (_definitions()[name] for name in names)}.values():
+        for node in source.tree.body:
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            found = [alias for alias in node.names if (alias.asname or alias.name.split(".")[0]) in used]
             if isinstance(node, ast.Import):
-                for alias in node.names:
-                    bound = alias.asname or alias.name.split(".")[0]
-                    if bound in used:
-                        lines.append(f"import {alias.name}" + (f" as {alias.asname}" if alias.asname else ""))
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                for alias in node.names:
-                    if (alias.asname or alias.name) in used:
-                        standard.setdefault(node.module, set()).add(alias.name)
-    lines += [f"from {module} import {', '.join(sorted(found))}" for module, found in standard.items()]
-    first = sorted({line for line in lines if line.split()[1].split(".")[0] in ("math", "typing", "functools")}, key=_key)
-    rest = sorted({line for line in lines} - set(first), key=_key)
-    return "\n\n".join("\n".join(group) for group in (first, rest) if group)
+                for alias in found:
+                    lines.setdefault(alias.name, set()).add(f"import {_bound(alias)}")
+            elif node.module and not node.level:
+                taken.setdefault(node.module, set()).update(_bound(alias) for alias in found)
+    for module, found_names in taken.items():
+        if found_names:
+            lines.setdefault(module, set()).add(f"from {module} import {', '.join(sorted(found_names))}")
+    groups: tuple[list[str], list[str]] = ([], [])
+    for module in sorted(lines):
+        groups[module.split(".")[0] not in sys.stdlib_module_names].extend(sorted(lines[module]))
+    return "\n\n".join("\n".join(group) for group in groups if group)
 
 
-def _key(line: str) -> tuple[bool, str]:
-    return line.startswith("from"), line
-
-
+def _bound(alias: ast.alias) -> str:
+    return f"{alias.name} as {alias.asname}" if alias.asname else alias.name
