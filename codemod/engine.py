@@ -38,7 +38,9 @@ def rewrite(
     for source in fixed:
         project.modules.setdefault(source.path, Module(source, rewritable=False))
     rules = Rulebook(catalogue(), options.select, options.ignore)
-    result = rewrite_project(project, rules, options, [project.modules[s.path] for s in fixed], progress)
+    result = rewrite_project(
+        project, rules, options, [project.modules[s.path] for s in fixed], progress
+    )
     outcomes = [_outcome(file) for file in result.files]
     for path, text in sorted(result.created.items()):
         outcomes.append(Outcome(FileReport(str(path), "rewritten"), None, text))
@@ -48,10 +50,13 @@ def rewrite(
 def _outcome(file: FileRewrite) -> Outcome:
     source = file.source or file.module.source
     report = FileReport(str(source.path))
-    report.diagnostics = sorted({_diagnostic(source, finding) for finding in file.findings}, key=lambda d: d.order)
+    report.diagnostics = sorted(
+        {_diagnostic(source, finding) for finding in file.findings}, key=lambda d: d.order
+    )
     report.classes = [_rewritten(model) for model in file.models]
     report.classes += [
-        ClassReport(refusal.cls.name, _source_kind(refusal.framework), "kept") for refusal in file.kept
+        ClassReport(refusal.cls.name, _source_kind(refusal.framework), "kept")
+        for refusal in file.kept
     ]
     if file.new_text is None:
         report.status = "unchanged"

@@ -82,18 +82,28 @@ def _may_transform(source: Source) -> bool:
 
 
 def _prepare_module(
-    interp: Interpreter, explorer: Explorer, module: Module, leave: frozenset[tuple[Path, int]], prepared: Prepared
+    interp: Interpreter,
+    explorer: Explorer,
+    module: Module,
+    leave: frozenset[tuple[Path, int]],
+    prepared: Prepared,
 ) -> None:
     edits = Edits(module.source)
     names = FileNames(module, interp.environment_of(module), interp.rules)
     taken = {n.id for n in ast.walk(module.tree) if isinstance(n, ast.Name)}
-    taken |= {n.name for n in ast.walk(module.tree) if isinstance(n, ast.ClassDef | ast.FunctionDef)}
+    taken |= {
+        n.name for n in ast.walk(module.tree) if isinstance(n, ast.ClassDef | ast.FunctionDef)
+    }
     made: list[MadeClass] = []
     for node, transformed in explorer.transformed.items():
         if not isinstance(node, ast.FunctionDef) or not _belongs(node, module):
             continue
         function = transformed.function
-        if (module.path, node.lineno) in leave or transformed.entries or not isinstance(function, Function):
+        if (
+            (module.path, node.lineno) in leave
+            or transformed.entries
+            or not isinstance(function, Function)
+        ):
             continue
         if maker_call(function, transformed) is not None:
             continue
@@ -105,7 +115,9 @@ def _prepare_module(
         prepared.made += made
         prepared.originals[module.path] = module.source
         text = edits.apply()
-        prepared.project.modules[module.path] = Module(Source(module.path, module.source.encode(text)))
+        prepared.project.modules[module.path] = Module(
+            Source(module.path, module.source.encode(text))
+        )
 
 
 def _belongs(node: ast.AST, module: Module) -> bool:
@@ -160,7 +172,9 @@ class _Writer:
 
     def _captured(self, node: ast.FunctionDef) -> list[str]:
         """The names of enclosing functions that the function reads, in the order of their first use."""
-        own = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        own = {
+            n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
         own |= {a.arg for a in ast.walk(node) if isinstance(a, ast.arg)}
         own |= {n.name for n in ast.walk(node) if isinstance(n, ast.FunctionDef)}
         outer: set[str] = set()
@@ -168,10 +182,16 @@ class _Writer:
         while not isinstance(scope, ast.Module):
             if isinstance(scope, ast.FunctionDef):
                 outer |= {a.arg for a in ast.walk(scope.args) if isinstance(a, ast.arg)}
-                outer |= {n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+                outer |= {
+                    n.id
+                    for n in ast.walk(scope)
+                    if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+                }
                 outer |= {n.name for n in scope.body if isinstance(n, ast.FunctionDef)}
             scope = self.source.parents[scope]
-        reads = [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+        reads = [
+            n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+        ]
         return list(dict.fromkeys(name for name in reads if name in outer and name not in own))
 
     @staticmethod
@@ -192,7 +212,10 @@ class _Writer:
         if docstring:
             lines += [f"{unit}{self.source.segment(node.body[0])}", ""]
         parameters = ", ".join(["self", *captured, "name=None"])
-        lines += [f"{unit}def __init__(self{parameters[4:]}):", f"{unit * 2}super().__init__(name=name)"]
+        lines += [
+            f"{unit}def __init__(self{parameters[4:]}):",
+            f"{unit * 2}super().__init__(name=name)",
+        ]
         lines += [f"{unit * 2}self.{item} = {item}" for item in captured]
         lines += ["", f"{unit}{self._header(node)}", self._body(node, captured, docstring)]
         return "\n".join(lines)
@@ -220,11 +243,17 @@ class _Writer:
         ]
         text = splice(self.source.text, start, end, pieces)
         indent = self.source.line_indent(start)
-        return self.source.indent_unit * 2 + move(text, indent, self.source.indent_unit * 2).lstrip(" \t")
+        return self.source.indent_unit * 2 + move(text, indent, self.source.indent_unit * 2).lstrip(
+            " \t"
+        )
 
 
 def _same(one: Transformed, two: Transformed) -> bool:
-    return isinstance(one.function, Function) and isinstance(two.function, Function) and one.function.node is two.function.node
+    return (
+        isinstance(one.function, Function)
+        and isinstance(two.function, Function)
+        and one.function.node is two.function.node
+    )
 
 
 def classes_of(made: Iterable[MadeClass]) -> Mapping[tuple[Path, str], MadeClass]:

@@ -56,7 +56,11 @@ def module_classes(interp: Interpreter) -> list[Class]:
         environment = interp.environment_of(module)
         by_node = {v.node: v for v in environment.names.values() if isinstance(v, Class)}
         for node in module.tree.body:
-            if isinstance(node, ast.ClassDef) and node in by_node and classes.framework(by_node[node]):
+            if (
+                isinstance(node, ast.ClassDef)
+                and node in by_node
+                and classes.framework(by_node[node])
+            ):
                 found.append(by_node[node])
     return found
 
@@ -99,7 +103,10 @@ def users_first(found: list[Class], uses: Mapping[ast.AST, set[ast.AST]]) -> lis
 
 
 def rewrite_modules(
-    interp: Interpreter, contexts: Contexts, options: Options, kept: Callable[[Class], Refusal | None]
+    interp: Interpreter,
+    contexts: Contexts,
+    options: Options,
+    kept: Callable[[Class], Refusal | None],
 ) -> ModuleRewrite:
     """Rewrites all classes that can follow; `kept` names those that must stay for reasons from outside."""
     found = module_classes(interp)
@@ -150,12 +157,16 @@ def _attempt(
     return result
 
 
-def _rewrite_class(interp: Interpreter, cls: Class, found: Study, options: Options, result: ModuleRewrite) -> None:
+def _rewrite_class(
+    interp: Interpreter, cls: Class, found: Study, options: Options, result: ModuleRewrite
+) -> None:
     module = cls.module
     edits = result.edits.setdefault(module, Edits(module.source))
     names = result.names.get(module)
     if names is None:
-        names = result.names[module] = FileNames(module, interp.environment_of(module), interp.rules)
+        names = result.names[module] = FileNames(
+            module, interp.environment_of(module), interp.rules
+        )
     names.value_of = found.facts.value
     known = result.variable_classes.setdefault(module, {})
     trial = edits.fork()

@@ -85,7 +85,9 @@ def _refused_functions(
             if cls is not None:
                 line = prepared.original_line(cls.path, getattr(refusal.node, "lineno", 1))
                 place = ast.Pass(lineno=line, col_offset=0, end_lineno=line, end_col_offset=0)
-                found[cls.path, cls.line] = Finding(place, refusal.code, refusal.message, refusal.help)
+                found[cls.path, cls.line] = Finding(
+                    place, refusal.code, refusal.message, refusal.help
+                )
     return found
 
 
@@ -145,7 +147,9 @@ def _rewrite_prepared(
         if not outcome.unfollowed:
             break
         stay = outcome.unfollowed
-        found = rewrite_modules(interp, contexts, options, lambda cls, stay=stay: stays(cls) or _unfollowed(cls, stay))  # type: ignore[misc]
+        found = rewrite_modules(
+            interp, contexts, options, lambda cls, stay=stay: stays(cls) or _unfollowed(cls, stay)
+        )  # type: ignore[misc]
     return _finish(interp, project, modules, found, outcome.findings, options)
 
 
@@ -155,7 +159,13 @@ def _skipped(cls: Class) -> Refusal | None:
     start, _ = source.span(cls.node)
     line = source.text[source.line_start(start) :].split("\n", 1)[0]
     if SKIP in line:
-        return Refusal(cls, cls.node, "NX100", f"class `{cls.name}` is marked to be skipped", "remove the comment")
+        return Refusal(
+            cls,
+            cls.node,
+            "NX100",
+            f"class `{cls.name}` is marked to be skipped",
+            "remove the comment",
+        )
     return None
 
 
@@ -177,7 +187,11 @@ def _used_by_fixed(interp: Interpreter, fixed: Iterable[Module]) -> dict[ast.AST
 
 def _unfollowed(cls: Class, stay: dict[ast.AST, Finding]) -> Refusal | None:
     finding = stay.get(cls.node)
-    return None if finding is None else Refusal(cls, finding.node, finding.code, finding.message, finding.help)
+    return (
+        None
+        if finding is None
+        else Refusal(cls, finding.node, finding.code, finding.message, finding.help)
+    )
 
 
 def _edits(found: ModuleRewrite, module: Module) -> Edits:
@@ -210,10 +224,16 @@ def _finish(
             if cls.node in found.refusals:
                 refusal = found.refusals[cls.node]
                 file.kept.append(refusal)
-                file.findings.append(Finding(refusal.node, refusal.code, refusal.message, refusal.help))
+                file.findings.append(
+                    Finding(refusal.node, refusal.code, refusal.message, refusal.help)
+                )
             elif cls.node in found.models:
                 file.models.append(found.models[cls.node])
-        file.models += [m for m in found.models.values() if not isinstance(m.cls, Class) and m.cls.environment.module is module]
+        file.models += [
+            m
+            for m in found.models.values()
+            if not isinstance(m.cls, Class) and m.cls.environment.module is module
+        ]
         _rename(module, _edits(found, module), names, found, file)
         file.findings += _leftovers(_edits(found, module), names, file)
         file.helpers = names.helpers | found.helpers.get(module, set())
@@ -223,7 +243,9 @@ def _finish(
     return result
 
 
-def _rename(module: Module, edits: Edits, names: FileNames, found: ModuleRewrite, file: FileRewrite) -> None:
+def _rename(
+    module: Module, edits: Edits, names: FileNames, found: ModuleRewrite, file: FileRewrite
+) -> None:
     """Renames what rules rename in the text that stays, outside the classes that stay as they are."""
     kept = [refusal.cls.node for refusal in file.kept]
     names.value_of = lambda node: None
@@ -232,12 +254,18 @@ def _rename(module: Module, edits: Edits, names: FileNames, found: ModuleRewrite
         if node in kept:
             return
         try:
-            new = names.rewrite(node) if isinstance(node, ast.Call | ast.Name | ast.Attribute) else None
+            new = (
+                names.rewrite(node)
+                if isinstance(node, ast.Call | ast.Name | ast.Attribute)
+                else None
+            )
         except Declined as refusal:
             file.findings.append(Finding(node, "NX103", refusal.message, refusal.help))
             return
         if new is not None and not (isinstance(node, ast.Call) and _touched(edits, node)):
-            with contextlib.suppress(EditConflict):  # the node is part of code that was written anew
+            with contextlib.suppress(
+                EditConflict
+            ):  # the node is part of code that was written anew
                 edits.replace(node, new)
             return
         for child in ast.iter_child_nodes(node):
@@ -266,7 +294,9 @@ def _leftovers(edits: Edits, names: FileNames, file: FileRewrite) -> list[Findin
                 f"`{written}` is left as it is: no rule knows it here",
                 "rewrite it by hand, or keep it with what it belongs to",
             )
-            found.append(Finding(node, names.rules.code(qualified) if why else "NX110", message, help))  # type: ignore[arg-type]
+            found.append(
+                Finding(node, names.rules.code(qualified) if why else "NX110", message, help)
+            )  # type: ignore[arg-type]
     return found
 
 
@@ -289,7 +319,9 @@ def _touched(edits: Edits, node: ast.AST) -> bool:
     return edits.render(node) != edits.source.segment(node)
 
 
-def _text(module: Module, found: ModuleRewrite, names: FileNames, file: FileRewrite, limit: int) -> str | None:
+def _text(
+    module: Module, found: ModuleRewrite, names: FileNames, file: FileRewrite, limit: int
+) -> str | None:
     """The file's new text, None where nothing changed."""
     edits = _edits(found, module)
     _variable_classes(module, edits, found)
@@ -301,7 +333,13 @@ def _text(module: Module, found: ModuleRewrite, names: FileNames, file: FileRewr
         wanted.add(f"from {_helper_module(module)} import {', '.join(sorted(file.helpers))}")
     if "nnx." in text:
         wanted.add("from flax import nnx")
-    text = imports.tidy(text, module.source.text, sorted(wanted), reexports=module.path.name == "__init__.py", limit=limit)
+    text = imports.tidy(
+        text,
+        module.source.text,
+        sorted(wanted),
+        reexports=module.path.name == "__init__.py",
+        limit=limit,
+    )
     return None if text == module.source.text else text
 
 
@@ -331,5 +369,3 @@ def _create_helpers(project: Project, result: ProjectRewrite) -> None:
         existing = path.read_text() if path.exists() else None
         names = sorted({name for file in files for name in file.helpers})
         result.created[path] = nnx_layers(names, existing, files[0].module.source.indent_unit)
-
-

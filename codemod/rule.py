@@ -59,7 +59,9 @@ class Use:
     def dims(self, name: str) -> Shape | None:
         """A constructor argument that is a tuple of sizes (a lone size is a tuple of one)."""
         value = self.arguments.get(name)
-        dims = [self.to_dim(item) for item in (value.items if isinstance(value, Items) else [value])]
+        dims = [
+            self.to_dim(item) for item in (value.items if isinstance(value, Items) else [value])
+        ]
         return None if any(dim is None for dim in dims) else tuple(dims)
 
     def constant(self, name: str, default: Any = None) -> Any:
@@ -221,7 +223,9 @@ class Call(Rule):
     arguments: Mapping[str, Argument] = field(default_factory=dict)
     stated: Mapping[str, str] = field(default_factory=dict)
     keyword_only: tuple[str, ...] = ()
-    write: Callable[[Mapping[str, Written]], str] | None = None  # the whole call, where a table cannot say it
+    write: Callable[[Mapping[str, Written]], str] | None = (
+        None  # the whole call, where a table cannot say it
+    )
     result: ShapeOf | None = None  # default: jax.eval_shape on the source function
 
 
@@ -276,7 +280,9 @@ class Layer(Rule):
     call: Mapping[str, Argument] = field(default_factory=dict)
     output: ShapeOf = same_shape()
     runs: Callable[[Use, Run], Value | None] | None = None
-    methods: Mapping[str, ShapeOf | Method] = field(default_factory=dict)  # other methods and what they return, by name
+    methods: Mapping[str, ShapeOf | Method] = field(
+        default_factory=dict
+    )  # other methods and what they return, by name
     attribute: str = "layer"
     variables: tuple[VariableName, ...] = ()
     rngs: bool = True

@@ -10,33 +10,51 @@ from .rule import Call, Layer, Renames, Rule, Unsupported
 
 # Where today's frameworks define what they export under shorter names.
 _CANONICAL = (
-    (re.compile(r"^flax\.linen\.(module|linear|normalization|attention|recurrent|stochastic|combinators)\."), "flax.linen."),
+    (
+        re.compile(
+            r"^flax\.linen\.(module|linear|normalization|attention|recurrent|stochastic|combinators)\."
+        ),
+        "flax.linen.",
+    ),
     (re.compile(r"^flax\.linen\.(pooling|activation)\."), "flax.linen."),
     (re.compile(r"^flax\.linen\.(transforms|spmd)\."), "flax.linen."),
     (re.compile(r"^jax\.nn\.initializers\."), "flax.linen.initializers."),
     (re.compile(r"^haiku\._src\.\w+\."), "haiku."),
-    (re.compile(r"^flax\.training\.train_state\.TrainState$"), "flax.training.train_state.TrainState"),
+    (
+        re.compile(r"^flax\.training\.train_state\.TrainState$"),
+        "flax.training.train_state.TrainState",
+    ),
     (re.compile(r"^jax\.(tree_util\.tree_map|tree_map|tree\.map)$"), "jax.tree.map"),
     (re.compile(r"^jax\.(tree_util\.tree_leaves|tree_leaves|tree\.leaves)$"), "jax.tree.leaves"),
     (re.compile(r"^jax\.experimental\.maps\."), "jax.maps."),
 )
 _FRAMEWORKS = ("flax.linen", "haiku")
-LIBRARIES = frozenset(("jax", "flax", "haiku", "optax", "numpy", "einops", "chex", "math", "functools", "typing"))
+LIBRARIES = frozenset(
+    ("jax", "flax", "haiku", "optax", "numpy", "einops", "chex", "math", "functools", "typing")
+)
 
 
 class Rulebook:
     """Rules indexed by qualified name; `select` and `ignore` are rule codes or prefixes of codes."""
 
-    def __init__(self, rules: Iterable[Rule], select: Iterable[str] = (), ignore: Iterable[str] = ()) -> None:
+    def __init__(
+        self, rules: Iterable[Rule], select: Iterable[str] = (), ignore: Iterable[str] = ()
+    ) -> None:
         chosen = [rule for rule in rules if _chosen(rule.code, tuple(select), tuple(ignore))]
         self.rules = {rule.code: rule for rule in chosen}
         self._layers = {rule.source: rule for rule in chosen if isinstance(rule, Layer)}
         self._calls = {rule.source: rule for rule in chosen if isinstance(rule, Call)}
         self._renames = {
-            name: (target, rule) for rule in chosen if isinstance(rule, Renames) for name, target in rule.names.items()
+            name: (target, rule)
+            for rule in chosen
+            if isinstance(rule, Renames)
+            for name, target in rule.names.items()
         }
         self._unsupported = {
-            name: (why, rule) for rule in chosen if isinstance(rule, Unsupported) for name, why in rule.names.items()
+            name: (why, rule)
+            for rule in chosen
+            if isinstance(rule, Unsupported)
+            for name, why in rule.names.items()
         }
 
     def layer(self, name: str) -> Layer | None:
@@ -100,4 +118,6 @@ def public_names(module: str) -> list[str]:
     import importlib
 
     found = importlib.import_module(module)
-    return list(getattr(found, "__all__", [name for name in dir(found) if not name.startswith("_")]))
+    return list(
+        getattr(found, "__all__", [name for name in dir(found) if not name.startswith("_")])
+    )

@@ -46,7 +46,9 @@ def _attended(use: Use) -> Value | None:
 
 _ARGUMENTS = {
     "deterministic": Mode("eval", "deterministic"),
-    "decode": Refuse("a cache for decoding", "make the cache with `init_cache` and pass `decode=` by hand"),
+    "decode": Refuse(
+        "a cache for decoding", "make the cache with `init_cache` and pass `decode=` by hand"
+    ),
     "force_fp32_for_softmax": Refuse("`force_fp32_for_softmax`", "cast around the layer"),
 }
 _CALL = {
@@ -71,7 +73,16 @@ RULES = (
         arguments=_ARGUMENTS,
         sizes={"in_features": axis()},
         stated={"decode": "False"},
-        inputs=("inputs_q", "inputs_k", "inputs_v", "inputs_kv", "mask", "deterministic", "dropout_rng", "sow_weights"),
+        inputs=(
+            "inputs_q",
+            "inputs_k",
+            "inputs_v",
+            "inputs_kv",
+            "mask",
+            "deterministic",
+            "dropout_rng",
+            "sow_weights",
+        ),
         call=_CALL,
         output=_attended,
         attribute="attention",
@@ -101,4 +112,3 @@ RULES = (
         holds=frozenset(("RngState",)),
     ),
 )
-

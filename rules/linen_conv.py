@@ -21,7 +21,11 @@ def spatial_sizes(use: Use, transposed: bool = False) -> tuple[Dim, ...] | None:
     shape, kernel = use.shape(), use.dims("kernel_size")
     strides = use.constant("strides", 1)
     padding = use.constant("padding", "SAME")
-    if shape is None or kernel is None or "strides" in use.given and use.constant("strides") is None:
+    if (
+        shape is None
+        or kernel is None
+        or ("strides" in use.given and use.constant("strides") is None)
+    ):
         return None
     rank = len(kernel)
     if len(shape) < rank + 1:
@@ -53,7 +57,10 @@ def convolved(transposed: bool = False) -> Any:
         rank = len(kernel) if kernel is not None else len(shape) - 2
         if len(shape) < rank + 1:
             return None
-        dilated = any(isinstance(use.arguments.get(n), Constant | Items) for n in ("input_dilation", "kernel_dilation"))
+        dilated = any(
+            isinstance(use.arguments.get(n), Constant | Items)
+            for n in ("input_dilation", "kernel_dilation")
+        )
         sizes = None if dilated else spatial_sizes(use, transposed)
         if sizes is None:
             sizes = tuple(use.unknown("the extent of a convolution") for _ in range(rank))
@@ -110,7 +117,9 @@ RULES = (
         signature=_SIGNATURE,
         arguments={
             "features": To("out_features"),
-            "conv_general_dilated_cls": Refuse("`conv_general_dilated_cls`", "pass `conv_general_dilated=`"),
+            "conv_general_dilated_cls": Refuse(
+                "`conv_general_dilated_cls`", "pass `conv_general_dilated=`"
+            ),
         },
         sizes={"in_features": axis()},
         leading=("in_features", "out_features"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..codemod.rule import Layer, Mode, Refuse
+from ..codemod.rule import Layer, Mode, To
+
+_FLAG = Mode("eval", "deterministic")
 
 RULES = (
     Layer(
@@ -14,14 +16,10 @@ RULES = (
         target="flax.nnx.Dropout",
         signature=("rate", "broadcast_dims", "deterministic", "rng_collection"),
         defaults={"rng_collection": "dropout"},
-        arguments={"deterministic": Mode("eval", "deterministic")},
+        arguments={"deterministic": _FLAG},
         inputs=("inputs", "deterministic", "rng"),
-        call={
-            "deterministic": Mode("eval", "deterministic"),
-            "rng": Refuse("a key given to nn.Dropout", "give the layer a stream of its own with `rng_collection=`"),
-        },
+        call={"deterministic": _FLAG, "rng": To("rngs")},
         attribute="dropout",
         holds=frozenset(("RngState",)),
     ),
 )
-

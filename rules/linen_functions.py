@@ -50,7 +50,10 @@ RULES = (
         before="kernel_init=nn.initializers.normal(0.02)",
         after="kernel_init=nnx.initializers.normal(0.02)",
         names={
-            **{f"flax.linen.initializers.{name}": f"flax.nnx.initializers.{name}" for name in _INITIALIZERS},
+            **{
+                f"flax.linen.initializers.{name}": f"flax.nnx.initializers.{name}"
+                for name in _INITIALIZERS
+            },
             "flax.linen.zeros_init": "flax.nnx.initializers.zeros_init",
             "flax.linen.ones_init": "flax.nnx.initializers.ones_init",
             "flax.linen.initializers": "flax.nnx.initializers",

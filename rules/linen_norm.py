@@ -47,7 +47,11 @@ RULES = (
         source="flax.linen.LayerNorm",
         target="flax.nnx.LayerNorm",
         signature=_LAYER_NORM,
-        arguments={"force_float32_reductions": Refuse("`force_float32_reductions`", "cast around the layer")},
+        arguments={
+            "force_float32_reductions": Refuse(
+                "`force_float32_reductions`", "cast around the layer"
+            )
+        },
         sizes={"num_features": _features},
         leading=("num_features",),
         inputs=("x", "mask"),
@@ -74,7 +78,11 @@ RULES = (
             "use_fast_variance",
             "force_float32_reductions",
         ),
-        arguments={"force_float32_reductions": Refuse("`force_float32_reductions`", "cast around the layer")},
+        arguments={
+            "force_float32_reductions": Refuse(
+                "`force_float32_reductions`", "cast around the layer"
+            )
+        },
         sizes={"num_features": _features},
         leading=("num_features",),
         inputs=("x", "mask"),
@@ -104,7 +112,11 @@ RULES = (
             "use_fast_variance",
             "force_float32_reductions",
         ),
-        arguments={"force_float32_reductions": Refuse("`force_float32_reductions`", "cast around the layer")},
+        arguments={
+            "force_float32_reductions": Refuse(
+                "`force_float32_reductions`", "cast around the layer"
+            )
+        },
         sizes={"num_features": axis()},
         leading=("num_features",),
         inputs=("x", "mask"),
@@ -132,7 +144,11 @@ RULES = (
             "use_fast_variance",
             "force_float32_reductions",
         ),
-        arguments={"force_float32_reductions": Refuse("`force_float32_reductions`", "cast around the layer")},
+        arguments={
+            "force_float32_reductions": Refuse(
+                "`force_float32_reductions`", "cast around the layer"
+            )
+        },
         sizes={"num_features": _features},
         leading=("num_features",),
         inputs=("x", "mask"),
@@ -164,7 +180,9 @@ RULES = (
         ),
         arguments={
             "use_running_average": _RUNNING,
-            "force_float32_reductions": Refuse("`force_float32_reductions`", "cast around the layer"),
+            "force_float32_reductions": Refuse(
+                "`force_float32_reductions`", "cast around the layer"
+            ),
         },
         sizes={"num_features": _features},
         leading=("num_features",),

@@ -64,7 +64,7 @@ class Constructor:
         args = [text for text in leading if text is not None]
         signature = target_signature(rule.target)
         for name, node in given.items():
-            if name in used or name in FRAMEWORK_ARGUMENTS or name in rule.inputs and rule.inline:
+            if name in used or name in FRAMEWORK_ARGUMENTS or (name in rule.inputs and rule.inline):
                 continue
             written = self._argument(rule, name, node, use, scope)
             if written is None:
@@ -77,10 +77,17 @@ class Constructor:
             else:
                 args.append(f"{target}={text}")
         extra = [name for name in rule.sizes if name not in rule.leading]
-        sized = [f"{name}={self.transport.size(self._size(site, rule, name), site.node)}" for name in extra]
+        sized = [
+            f"{name}={self.transport.size(self._size(site, rule, name), site.node)}"
+            for name in extra
+        ]
         args[min(1, len(args)) : min(1, len(args))] = sized
         if self._is_direct(site.node):
-            args += [f"{name}={text}" for name, text in rule.stated.items() if not self._states(rule, name, given)]
+            args += [
+                f"{name}={text}"
+                for name, text in rule.stated.items()
+                if not self._states(rule, name, given)
+            ]
             head = rule.target if rule.helper else self.target(rule.target)
             self._needs_helpers(rule, args)
         else:
@@ -89,18 +96,26 @@ class Constructor:
 
     def _is_direct(self, node: ast.Call) -> bool:
         """Whether a call names the layer itself, and not a partial, a field or a local that holds it."""
-        return isinstance(self.transport.facts.value(node.func), External) and self.names_layer(node.func)
+        return isinstance(self.transport.facts.value(node.func), External) and self.names_layer(
+            node.func
+        )
 
     def partial(self, node: ast.Call, scope: Scope) -> str | None:
         """A partial of a layer: the layer and its arguments as NNX has them."""
         value = self.transport.facts.value(node)
-        if not isinstance(value, Partial) or not isinstance(value.function, External) or not node.args:
+        if (
+            not isinstance(value, Partial)
+            or not isinstance(value.function, External)
+            or not node.args
+        ):
             return None
         rule = self.interp.rules.layer(value.function.name)
         if rule is None or not self.names_layer(node.args[0]):
             return None
         if len(node.args) > 1:
-            raise CannotMove(node, "a partial of a layer with positional arguments", "give them by keyword")
+            raise CannotMove(
+                node, "a partial of a layer with positional arguments", "give them by keyword"
+            )
         use = use_of(self.interp, rule, dict(value.kwargs), (), {})
         args = [rule.target if rule.helper else self.target(rule.target)]
         given = {k.arg: k.value for k in node.keywords if k.arg is not None}
@@ -108,7 +123,11 @@ class Constructor:
             written = self._argument(rule, name, expression, use, scope)
             if written is not None:
                 args.append(f"{written[0]}={written[1]}")
-        args += [f"{name}={text}" for name, text in rule.stated.items() if not self._states(rule, name, given)]
+        args += [
+            f"{name}={text}"
+            for name, text in rule.stated.items()
+            if not self._states(rule, name, given)
+        ]
         self._needs_helpers(rule, args)
         return f"{self.transport.source.segment(node.func)}({', '.join(args)})"
 
@@ -136,7 +155,13 @@ class Constructor:
         return argument.name if isinstance(argument, To) else None
 
     def _leading(
-        self, name: str, site: Site, rule: Layer, given: Mapping[str, ast.expr], use: Use, scope: Scope
+        self,
+        name: str,
+        site: Site,
+        rule: Layer,
+        given: Mapping[str, ast.expr],
+        use: Use,
+        scope: Scope,
     ) -> str | None:
         if name in rule.sizes:
             return self.transport.size(self._size(site, rule, name), site.node)
@@ -146,7 +171,11 @@ class Constructor:
                 return None if written is None else written[1]
         for source, argument in rule.arguments.items():
             if isinstance(argument, To) and argument.name == name and source in rule.defaults:
-                text = argument.write(Written("", use.arguments.get(source), use)) if argument.write else None
+                text = (
+                    argument.write(Written("", use.arguments.get(source), use))
+                    if argument.write
+                    else None
+                )
                 return text if text is not None else repr(rule.defaults[source])
         return None
 
@@ -266,14 +295,20 @@ class Constructor:
 
 def source_arguments(call: ast.Call, signature: tuple[str, ...]) -> dict[str, ast.expr]:
     """The arguments that a call writes out, by parameter name, in order."""
-    if any(isinstance(arg, ast.Starred) for arg in call.args) or any(k.arg is None for k in call.keywords):
+    if any(isinstance(arg, ast.Starred) for arg in call.args) or any(
+        k.arg is None for k in call.keywords
+    ):
         raise CannotMove(
-            call, "arguments are unpacked with * or **", "write the arguments out, or keep this layer as it is"
+            call,
+            "arguments are unpacked with * or **",
+            "write the arguments out, or keep this layer as it is",
         )
     if len(call.args) > len(signature):
         raise CannotMove(call, "more arguments than the layer has", "check the call")
     given: dict[str, ast.expr] = dict(zip(signature, call.args, strict=False))
-    given.update({keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None})
+    given.update(
+        {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
+    )
     return given
 
 

@@ -88,7 +88,8 @@ class FileNames:
     @staticmethod
     def _assigned(function: ast.AST, name: str) -> bool:
         return any(
-            isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) for n in ast.walk(function)
+            isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)
+            for n in ast.walk(function)
         )
 
     def rewrite(self, node: ast.AST) -> str | None:
@@ -173,7 +174,11 @@ class CallWriter:
                     if text is None:
                         positional = False
                         continue
-                    by_position = positional and expression in node.args and target not in self.rule.keyword_only
+                    by_position = (
+                        positional
+                        and expression in node.args
+                        and target not in self.rule.keyword_only
+                    )
                     args.append(text if by_position else f"{target}={text}")
                     positional = by_position
         args += [f"{name}={text}" for name, text in self.rule.stated.items() if name not in given]
@@ -183,6 +188,6 @@ class CallWriter:
         from .helpers import helper_names
 
         tree = ast.parse(text, mode="eval")
-        self.names.helpers |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} & set(helper_names())
-
-
+        self.names.helpers |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} & set(
+            helper_names()
+        )

@@ -27,15 +27,19 @@ class Flags:
     parameters: dict[ast.AST, dict[str, str]] = field(default_factory=dict)  # by function
     fields: dict[str, str] = field(default_factory=dict)
     dropped_loads: set[ast.AST] = field(default_factory=set)
-    meanings: dict[ast.AST, str] = field(default_factory=dict)  # what a true flag says, by its reads
+    meanings: dict[ast.AST, str] = field(
+        default_factory=dict
+    )  # what a true flag says, by its reads
 
     def is_mode(self, node: ast.AST) -> bool:
         """Whether an expression only says a mode that goes: `train`, `not train`, `self.deterministic`."""
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return self.is_mode(node.operand)
         if isinstance(node, ast.Call):
-            return bool(node.args) and ast.unparse(node.func).endswith("merge_param") and all(
-                self.is_mode(arg) for arg in node.args[1:]
+            return (
+                bool(node.args)
+                and ast.unparse(node.func).endswith("merge_param")
+                and all(self.is_mode(arg) for arg in node.args[1:])
             )
         return node in self.dropped_loads
 
@@ -55,7 +59,12 @@ class _Load:
     function: ast.AST | None  # None for a field
 
 
-def decide(study: Study, sites: Iterable[Site], models: Mapping[ast.AST, ModuleModel], parents: Mapping[ast.AST, ast.AST]) -> Flags:
+def decide(
+    study: Study,
+    sites: Iterable[Site],
+    models: Mapping[ast.AST, ModuleModel],
+    parents: Mapping[ast.AST, ast.AST],
+) -> Flags:
     """The flags of a class that go. Either all flags of one meaning go from a class, or none does."""
     loads = _loads(study)
     meanings: dict[tuple[ast.AST | None, str], set[str]] = {}
@@ -81,7 +90,9 @@ def decide(study: Study, sites: Iterable[Site], models: Mapping[ast.AST, ModuleM
     flags.dropped_loads = {load.node for load in loads}
     for load in loads:
         flags.meanings[load.node] = (
-            flags.fields[load.flag] if load.function is None else flags.parameters[load.function][load.flag]
+            flags.fields[load.flag]
+            if load.function is None
+            else flags.parameters[load.function][load.flag]
         )
     return flags
 
@@ -98,17 +109,31 @@ def _loads(study: Study) -> list[_Load]:
             continue
         spec = function.args
         parameters = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
-        defaults = dict(zip([p.arg for p in spec.args[len(spec.args) - len(spec.defaults) :]], spec.defaults, strict=True))
+        defaults = dict(
+            zip(
+                [p.arg for p in spec.args[len(spec.args) - len(spec.defaults) :]],
+                spec.defaults,
+                strict=True,
+            )
+        )
         names = {p.arg for p in parameters if is_flag(p.arg, p.annotation, defaults.get(p.arg))}
         for node in ast.walk(function):
             if isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load):
                 found.append(_Load(node, node.id, function))
         if function.name == "__init__":
             found = [load for load in found if load.function is not function]
-    fields = {f.name for f in classes.fields(study.cls) if f.name in FLAGS and is_flag(f.name, f.annotation, f.default)}
+    fields = {
+        f.name
+        for f in classes.fields(study.cls)
+        if f.name in FLAGS and is_flag(f.name, f.annotation, f.default)
+    }
     if study.framework == "linen":
         for node in ast.walk(study.cls.node):
-            if isinstance(node, ast.Attribute) and node.attr in fields and isinstance(node.ctx, ast.Load):
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in fields
+                and isinstance(node.ctx, ast.Load)
+            ):
                 if isinstance(node.value, ast.Name) and node.value.id == "self":
                     found.append(_Load(node, node.attr, None))
     return found
@@ -123,7 +148,14 @@ def _own_parameter(
         below, above = above, parents[above]
     match above:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
-            method = next((f for f in study.cls.node.body if isinstance(f, ast.FunctionDef) and f.name == name), None)
+            method = next(
+                (
+                    f
+                    for f in study.cls.node.body
+                    if isinstance(f, ast.FunctionDef) and f.name == name
+                ),
+                None,
+            )
             where = _position(above, below)
             if method is None or where is None:
                 return None
@@ -134,7 +166,11 @@ def _own_parameter(
 
 
 def _meaning(
-    node: ast.AST, facts: Facts, models: Mapping[ast.AST, ModuleModel], parents: Mapping[ast.AST, ast.AST], study: Study
+    node: ast.AST,
+    facts: Facts,
+    models: Mapping[ast.AST, ModuleModel],
+    parents: Mapping[ast.AST, ast.AST],
+    study: Study,
 ) -> str | None:
     """'train' or 'eval', what a true flag says here; 'pass' where it says nothing; None where it is really used."""
     negated = False
@@ -155,7 +191,9 @@ def _meaning(
     return _opposite(meaning) if negated and meaning in ("train", "eval") else meaning
 
 
-def _guarding(node: ast.IfExp | ast.If, facts: Facts, parents: Mapping[ast.AST, ast.AST]) -> str | None:
+def _guarding(
+    node: ast.IfExp | ast.If, facts: Facts, parents: Mapping[ast.AST, ast.AST]
+) -> str | None:
     """The mode that a test stands for, where it guards dropout or chooses its rate and nothing else."""
     if isinstance(node, ast.If):
         if not node.orelse and all(_is_dropout(s, facts) for s in node.body):
@@ -180,8 +218,12 @@ def _makes_dropout(node: ast.expr, facts: Facts) -> bool:
     """Whether an expression applies dropout to a name."""
     if not isinstance(node, ast.Call):
         return False
-    layers = [m.value for m in facts.made.get(node, [])] + [u.target for u in facts.used.get(node, [])]
-    return bool(layers) and all(isinstance(v, LayerObject) and "RngState" in v.rule.holds for v in layers)
+    layers = [m.value for m in facts.made.get(node, [])] + [
+        u.target for u in facts.used.get(node, [])
+    ]
+    return bool(layers) and all(
+        isinstance(v, LayerObject) and "RngState" in v.rule.holds for v in layers
+    )
 
 
 def _is_zero(node: ast.expr) -> bool:
@@ -199,8 +241,14 @@ def _is_rate(node: ast.IfExp, facts: Facts, parents: Mapping[ast.AST, ast.AST]) 
         name, function = above.targets[0].id, above
         while not isinstance(function, ast.FunctionDef):
             function = parents[function]  # type: ignore[assignment]
-        reads = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)]
-        return bool(reads) and all(isinstance(parents[n], ast.Call) and _makes_dropout(parents[n], facts) for n in reads)  # type: ignore[arg-type]
+        reads = [
+            n
+            for n in ast.walk(function)
+            if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
+        ]
+        return bool(reads) and all(
+            isinstance(parents[n], ast.Call) and _makes_dropout(parents[n], facts) for n in reads
+        )  # type: ignore[arg-type]
     return False
 
 
@@ -209,10 +257,16 @@ def _opposite(mode: str | None) -> str | None:
 
 
 def _said_to_call(
-    call: ast.Call, argument: ast.AST, facts: Facts, models: Mapping[ast.AST, ModuleModel], study: Study
+    call: ast.Call,
+    argument: ast.AST,
+    facts: Facts,
+    models: Mapping[ast.AST, ModuleModel],
+    study: Study,
 ) -> str | None:
     answers = {_said_to(value, call, argument) for value in _layers_made(call, facts)}
-    answers |= {_said_in_use(use, call, argument, models, study) for use in facts.used.get(call, [])}
+    answers |= {
+        _said_in_use(use, call, argument, models, study) for use in facts.used.get(call, [])
+    }
     return answers.pop() if len(answers) == 1 else None
 
 
@@ -228,12 +282,19 @@ def _position(call: ast.Call, argument: ast.AST) -> int | str | None:
     return next((i for i, arg in enumerate(call.args) if arg is argument), None)
 
 
-def _said_to(value: LayerObject | Partial | Object, call: ast.Call, argument: ast.AST) -> str | None:
+def _said_to(
+    value: LayerObject | Partial | Object, call: ast.Call, argument: ast.AST
+) -> str | None:
     where = _position(call, argument)
     if isinstance(value, Partial):
         return _partial_mode(value, where)
     if isinstance(value, LayerObject):
-        return _mode_of(value.rule, value.rule.arguments, (*value.rule.signature, *value.rule.keyword_only), where)
+        return _mode_of(
+            value.rule,
+            value.rule.arguments,
+            (*value.rule.signature, *value.rule.keyword_only),
+            where,
+        )
     return None
 
 
@@ -245,14 +306,20 @@ def _partial_mode(value: Partial, where: int | str | None) -> str | None:
     return None
 
 
-def _mode_of(rule: Layer, table: Mapping[str, object], names: tuple[str, ...], where: int | str | None) -> str | None:
+def _mode_of(
+    rule: Layer, table: Mapping[str, object], names: tuple[str, ...], where: int | str | None
+) -> str | None:
     name = names[where] if isinstance(where, int) and where < len(names) else where
     argument = table.get(str(name))
     return argument.when_true if isinstance(argument, Mode) else None
 
 
 def _said_in_use(
-    use: Used, call: ast.Call, argument: ast.AST, models: Mapping[ast.AST, ModuleModel], study: Study
+    use: Used,
+    call: ast.Call,
+    argument: ast.AST,
+    models: Mapping[ast.AST, ModuleModel],
+    study: Study,
 ) -> str | None:
     where = _position(call, argument)
     if isinstance(use.target, LayerObject):
@@ -264,4 +331,3 @@ def _said_in_use(
     names = [p.arg for p in function.node.args.args][1:] if function is not None else []
     name = names[where] if isinstance(where, int) and where < len(names) else where
     return child.modes.get(use.method, {}).get(str(name))
-

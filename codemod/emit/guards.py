@@ -26,7 +26,9 @@ def simplify(test: ast.expr, known: Known, edits: Edits) -> bool | str | None:
     return None
 
 
-def _junction(conjunction: bool, values: list[ast.expr], known: Known, edits: Edits) -> bool | str | None:
+def _junction(
+    conjunction: bool, values: list[ast.expr], known: Known, edits: Edits
+) -> bool | str | None:
     outcomes = [simplify(value, known, edits) for value in values]
     if (not conjunction) in outcomes:
         return not conjunction

@@ -118,7 +118,9 @@ class InitBody:
             case ast.With():
                 inner = self.block(statement.body, scope, depth, whole)
                 return inner
-            case ast.FunctionDef() if not whole and statement not in self.transport.needs.statements:
+            case ast.FunctionDef() if (
+                not whole and statement not in self.transport.needs.statements
+            ):
                 return []
         if statement in self.by_statement:
             return self._comments(statement, depth) + self._sites(statement, scope, depth)
@@ -146,7 +148,9 @@ class InitBody:
     def _bind_rngs(self, statement: ast.Assign, text: str) -> str:
         """A partial that stays in the constructor binds `rngs=rngs`."""
         match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call) if name in self.rngs_bound:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call) if (
+                name in self.rngs_bound
+            ):
                 if text.rstrip().endswith(")") and ast.unparse(call.func).endswith("partial"):
                     return text.rstrip()[:-1].rstrip().rstrip(",") + ", rngs=rngs)"
         return text
@@ -160,7 +164,9 @@ class InitBody:
         """The comment lines directly above a statement that moves whole."""
         if statement not in self.moved and not self._moves_whole(statement):
             return []
-        lines = self.transport.source.text[: self.transport.source.line_start(self.transport.source.span(statement)[0])]
+        lines = self.transport.source.text[
+            : self.transport.source.line_start(self.transport.source.span(statement)[0])
+        ]
         found: list[str] = []
         for line in reversed(lines.split("\n")[:-1]):
             if not line.strip().startswith("#"):
@@ -200,7 +206,11 @@ class InitBody:
                 if nested and nested[0].strip().startswith("if "):
                     nested[0] = nested[0].replace("if ", "elif ", 1)
                     return nested
-                return [self._line(depth, "else:"), *[self.unit + line for line in nested]] if nested else []
+                return (
+                    [self._line(depth, "else:"), *[self.unit + line for line in nested]]
+                    if nested
+                    else []
+                )
         inner_lines = self.block(statement.orelse, scope, depth + 1, whole)
         return [self._line(depth, "else:"), *inner_lines] if inner_lines else []
 
@@ -210,13 +220,20 @@ class InitBody:
                 self.moved.add(statement.orelse[0])
                 head = self._line(depth, f"elif {self.transport.expression(test, scope)}:")
                 return [head, *self._raise_or_pass(body, scope, depth + 1)]
-        return [self._line(depth, "else:"), *self._raise_or_pass(statement.orelse, scope, depth + 1)]
+        return [
+            self._line(depth, "else:"),
+            *self._raise_or_pass(statement.orelse, scope, depth + 1),
+        ]
 
     def _raise_or_pass(self, body: Sequence[ast.stmt], scope: Scope, depth: int) -> list[str]:
         if _only_raises(body):
             lines: list[str] = []
             for statement in body:
-                text = self.transport.expression(statement.exc, scope) if isinstance(statement, ast.Raise) and statement.exc else ""
+                text = (
+                    self.transport.expression(statement.exc, scope)
+                    if isinstance(statement, ast.Raise) and statement.exc
+                    else ""
+                )
                 lines += self._lines(depth, f"raise {text}".rstrip(), "")
             return lines
         return [self._line(depth, "pass")]
@@ -226,9 +243,14 @@ class InitBody:
         if not inner:
             return []
         lists = [
-            site for site in self.sites if site.loops and site.loops[0] is statement and site.node not in self.inner
+            site
+            for site in self.sites
+            if site.loops and site.loops[0] is statement and site.node not in self.inner
         ]
-        lines = [self._line(depth, f"self.{name} = nnx.List()") for name in dict.fromkeys(s.attribute for s in lists)]
+        lines = [
+            self._line(depth, f"self.{name} = nnx.List()")
+            for name in dict.fromkeys(s.attribute for s in lists)
+        ]
         before, after = self._running(statement, scope, depth)
         compact = self._as_comprehension(statement, lists, inner, [*before, *after], scope, depth)
         if compact is not None:
@@ -267,13 +289,17 @@ class InitBody:
                 return self._assigned(f"self.{lists[0].attribute} = ", text, "", depth)
         return None
 
-    def _turns(self, target: ast.expr, iterable: ast.expr, scope: Scope, body: str) -> tuple[str, str]:
+    def _turns(
+        self, target: ast.expr, iterable: ast.expr, scope: Scope, body: str
+    ) -> tuple[str, str]:
         read = set(_WORD.findall(body))
         match target, iterable:
             case ast.Tuple(elts=[ast.Name(id=index), item]), ast.Call(
                 func=ast.Name(id="enumerate"), args=[sequence], keywords=[]
             ) if index not in read:
-                return self._target(item, read, sequence), self.transport.expression(sequence, scope)
+                return self._target(item, read, sequence), self.transport.expression(
+                    sequence, scope
+                )
         return self._target(target, read, iterable), self.transport.expression(iterable, scope)
 
     def _target(self, target: ast.expr, read: set[str], iterable: ast.expr | None = None) -> str:
@@ -292,7 +318,11 @@ class InitBody:
                 if isinstance(loop, Comprehension):
                     pairs = [(generator.target, generator.iter) for generator in loop.generators]
                 for target, sequence in pairs:
-                    if isinstance(target, ast.Name) and target.id in read and ast.unparse(sequence) == wanted:
+                    if (
+                        isinstance(target, ast.Name)
+                        and target.id in read
+                        and ast.unparse(sequence) == wanted
+                    ):
                         return target.id
         return None
 
@@ -356,9 +386,13 @@ class InitBody:
         """The right-hand side, where it is a list, dict or comprehension of sites."""
         value = getattr(statement, "value", None)
         if sites[0].alias is None and sites[0].own_attribute is None:
-            comprehension = next((loop for s in sites for loop in s.loops if isinstance(loop, Comprehension)), None)
+            comprehension = next(
+                (loop for s in sites for loop in s.loops if isinstance(loop, Comprehension)), None
+            )
             return comprehension
-        if isinstance(value, ast.List | ast.Tuple | ast.Dict | ast.ListComp | ast.DictComp | ast.GeneratorExp):
+        if isinstance(
+            value, ast.List | ast.Tuple | ast.Dict | ast.ListComp | ast.DictComp | ast.GeneratorExp
+        ):
             return value
         if isinstance(value, ast.Call) and value is not sites[0].node:
             inner = next((a for a in value.args if isinstance(a, Comprehension | ast.List)), None)
@@ -366,11 +400,20 @@ class InitBody:
         return None
 
     def _container_lines(
-        self, statement: ast.stmt, container: ast.expr, sites: Sequence[Site], scope: Scope, depth: int
+        self,
+        statement: ast.stmt,
+        container: ast.expr,
+        sites: Sequence[Site],
+        scope: Scope,
+        depth: int,
     ) -> list[str]:
         name = sites[0].attribute
         running = self._running_in(sites)
-        if running and isinstance(container, ast.ListComp | ast.GeneratorExp) and len(container.generators) == 1:
+        if (
+            running
+            and isinstance(container, ast.ListComp | ast.GeneratorExp)
+            and len(container.generators) == 1
+        ):
             return self._unrolled(container, sites[0], running, scope, depth)
         if isinstance(container, Comprehension) and len(container.generators) == 1:
             generator = container.generators[0]
@@ -409,20 +452,27 @@ class InitBody:
         after: list[str] = []
         for symbol, fact in running:
             name = self.running_names(symbol)
-            initial, update = self.transport.size(fact.initial, container), self.transport.size(fact.update, container)
+            initial, update = (
+                self.transport.size(fact.initial, container),
+                self.transport.size(fact.update, container),
+            )
             if initial != name:
                 lines.append(self._line(depth, f"{name} = {initial}"))
             after.append(self._line(depth + 1, f"{name} = {update}"))
         body = "\n".join([self.transport.substitutes[site.node], *after])
         target, iterable = self._turns(generator.target, generator.iter, scope, body)
         lines.append(self._line(depth, f"for {target} in {iterable}:"))
-        lines += self._assigned(f"self.{site.attribute}.append(", self.transport.substitutes[site.node], ")", depth + 1)
+        lines += self._assigned(
+            f"self.{site.attribute}.append(", self.transport.substitutes[site.node], ")", depth + 1
+        )
         return lines + after
 
     def _site(self, site: Site, scope: Scope, depth: int) -> list[str]:
         """`self.attribute = ...`, or an append in a loop."""
         if site.variable is not None:
-            return self.variables.lines(site, scope, lambda prefix, text, end: self._assigned(prefix, text, end, depth))
+            return self.variables.lines(
+                site, scope, lambda prefix, text, end: self._assigned(prefix, text, end, depth)
+            )
         text = self._call_text(site, scope, depth)
         if site.loops:
             return self._assigned(f"self.{site.attribute}.append(", text, ")", depth)
@@ -454,7 +504,11 @@ class InitBody:
         from ..edits import move
 
         indent = self.indent + self.unit * depth
-        return (indent + move(text, original, indent).lstrip(" \t")).split("\n") if "\n" in text else [indent + text]
+        return (
+            (indent + move(text, original, indent).lstrip(" \t")).split("\n")
+            if "\n" in text
+            else [indent + text]
+        )
 
 
 _WORD = re.compile(r"\w+")
@@ -484,8 +538,10 @@ def _assigns_itself(text: str) -> bool:
 
 
 def _in_comprehension(site: Site) -> bool:
-    return any(isinstance(loop, Comprehension) for loop in site.loops) or site.alias is not None or bool(
-        site.own_attribute and getattr(site.statement, "value", None) is not site.node
+    return (
+        any(isinstance(loop, Comprehension) for loop in site.loops)
+        or site.alias is not None
+        or bool(site.own_attribute and getattr(site.statement, "value", None) is not site.node)
     )
 
 
@@ -496,7 +552,10 @@ def _only_raises(body: Sequence[ast.stmt]) -> bool:
 def _expressions_of(statement: ast.stmt) -> list[ast.expr]:
     match statement:
         case ast.Assign(targets=targets, value=value):
-            return [*[t for t in targets if not isinstance(t, ast.Name | ast.Attribute | ast.Tuple)], value]
+            return [
+                *[t for t in targets if not isinstance(t, ast.Name | ast.Attribute | ast.Tuple)],
+                value,
+            ]
         case ast.AugAssign(value=value) | ast.Expr(value=value):
             return [value]
         case ast.AnnAssign(value=value) if value is not None:

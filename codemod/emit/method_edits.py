@@ -87,10 +87,17 @@ class MethodEdits:
 
     def _alias(self, function: ast.FunctionDef, site: Site, text: str) -> None:
         """A local that held the layer goes; its uses read the attribute."""
-        self.edits.delete_statement(site.statement, with_comments=site.statement in self.moved and not self._comment_stays(site))
+        self.edits.delete_statement(
+            site.statement,
+            with_comments=site.statement in self.moved and not self._comment_stays(site),
+        )
         self.gone.add(site.statement)
         for name in ast.walk(function):
-            if isinstance(name, ast.Name) and name.id == site.alias and isinstance(name.ctx, ast.Load):
+            if (
+                isinstance(name, ast.Name)
+                and name.id == site.alias
+                and isinstance(name.ctx, ast.Load)
+            ):
                 if not self._is_gone(name):
                     self.edits.replace(name, text)
 
@@ -100,7 +107,9 @@ class MethodEdits:
     def _inline(self, site: Site, text: str) -> None:
         """A layer made and applied in one call: the call stays, with its inputs alone."""
         assert site.rule is not None
-        given: dict[str, ast.expr | ast.keyword] = dict(zip(site.rule.signature, site.node.args, strict=False))
+        given: dict[str, ast.expr | ast.keyword] = dict(
+            zip(site.rule.signature, site.node.args, strict=False)
+        )
         given.update({k.arg: k for k in site.node.keywords if k.arg})
         self.edits.replace(site.node.func, text)
         self.gone.add(site.node.func)
@@ -119,14 +128,20 @@ class MethodEdits:
             self.edits.delete_statement(site.statement)
             self.gone.add(site.statement)
             for node in ast.walk(function):
-                if isinstance(node, ast.Attribute) and node.attr == "value" and isinstance(node.value, ast.Name):
+                if (
+                    isinstance(node, ast.Attribute)
+                    and node.attr == "value"
+                    and isinstance(node.value, ast.Name)
+                ):
                     if node.value.id == site.alias:
                         self.edits.replace(node, text)
                         self.gone.add(node)
             return
         if site.variable.kind == "variable":
             above = self.parents[site.node]
-            target: ast.AST = above if isinstance(above, ast.Attribute) and above.attr == "value" else site.node
+            target: ast.AST = (
+                above if isinstance(above, ast.Attribute) and above.attr == "value" else site.node
+            )
             self.edits.replace(target, text)
             return
         self.edits.replace(site.node, text)
@@ -134,14 +149,26 @@ class MethodEdits:
 
     def _own_variables(self, function: ast.FunctionDef) -> None:
         """Reads of variables that the source itself kept on `self`."""
-        kept = {s.own_attribute: s for s in self.sites if s.variable is not None and s.own_attribute is not None}
+        kept = {
+            s.own_attribute: s
+            for s in self.sites
+            if s.variable is not None and s.own_attribute is not None
+        }
         for node in ast.walk(function):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "self"
+            ):
                 site = kept.get(node.attr)
                 if site is None or site.variable is None or self._is_gone(node):
                     continue
                 above = self.parents[node]
-                inner = isinstance(above, ast.Attribute) and above.attr == "value" and site.variable.kind == "variable"
+                inner = (
+                    isinstance(above, ast.Attribute)
+                    and above.attr == "value"
+                    and site.variable.kind == "variable"
+                )
                 self.edits.replace(above if inner else node, self.variable_text(site))
 
     def _set_states(self, function: ast.FunctionDef) -> None:
@@ -155,7 +182,9 @@ class MethodEdits:
             attribute = attributes.get(made[-1].name)
             if attribute is None or not isinstance(self.parents[node], ast.Expr) or len(given) != 2:
                 raise CannotMove(
-                    node, "state that is set but never read with an initial value", "read it first with `hk.get_state(..., init=)`"
+                    node,
+                    "state that is set but never read with an initial value",
+                    "read it first with `hk.get_state(..., init=)`",
                 )
             self.edits.replace(node, f"self.{attribute}[...] = {self.edits.render(given[1])}")
 
@@ -171,13 +200,18 @@ class MethodEdits:
 
     def _loop(self, function: ast.FunctionDef, loop: ast.For, sites: list[Site]) -> None:
         """A loop that made layers runs over the lists that hold them."""
-        if any(len(site.loops) > 1 or isinstance(self.parents[site.statement], ast.If) for site in sites):
+        if any(
+            len(site.loops) > 1 or isinstance(self.parents[site.statement], ast.If)
+            for site in sites
+        ):
             self._iterators(function, loop, sites)
             return
         names = {site.attribute for site in sites}
         index = self._index_name(loop)
         read = self._names_read(loop, sites)
-        if len(names) == 1 and not (self._target_names(loop) & read - ({index} if index else set())):
+        if len(names) == 1 and not (
+            self._target_names(loop) & read - ({index} if index else set())
+        ):
             self._over_one(loop, sites[0], index if index in read else None, function)
         elif index is not None:
             for site in sites:
@@ -190,7 +224,9 @@ class MethodEdits:
         match loop.target, loop.iter:
             case ast.Name(id=name), ast.Call(func=ast.Name(id="range"), args=[_]):
                 return name
-            case ast.Tuple(elts=[ast.Name(id=name), _]), ast.Call(func=ast.Name(id="enumerate"), args=[_], keywords=[]):
+            case ast.Tuple(elts=[ast.Name(id=name), _]), ast.Call(
+                func=ast.Name(id="enumerate"), args=[_], keywords=[]
+            ):
                 return name
         return None
 
@@ -215,22 +251,29 @@ class MethodEdits:
             visit(statement)
         return found
 
-    def _over_one(self, loop: ast.For, site: Site, index: str | None, function: ast.FunctionDef) -> None:
+    def _over_one(
+        self, loop: ast.For, site: Site, index: str | None, function: ast.FunctionDef
+    ) -> None:
         name = self._free_name(singular(site.attribute), function, site)
         self._element(function, loop, site, name)
         if index is None:
-            self.edits.replace((self._start(loop.target), self._end(loop.iter)), f"{name} in self.{site.attribute}")
+            self.edits.replace(
+                (self._start(loop.target), self._end(loop.iter)), f"{name} in self.{site.attribute}"
+            )
             self.gone.update((loop.target, loop.iter))
             return
         self.edits.replace(
-            (self._start(loop.target), self._end(loop.iter)), f"{index}, {name} in enumerate(self.{site.attribute})"
+            (self._start(loop.target), self._end(loop.iter)),
+            f"{index}, {name} in enumerate(self.{site.attribute})",
         )
         self.gone.update((loop.target, loop.iter))
         self._lengths(loop, site)
 
     def _lengths(self, loop: ast.For, site: Site) -> None:
         """`len(self.features)` of the sequence that the loop ran over is the length of the list."""
-        sequence = loop.iter.args[0] if isinstance(loop.iter, ast.Call) and loop.iter.args else loop.iter
+        sequence = (
+            loop.iter.args[0] if isinstance(loop.iter, ast.Call) and loop.iter.args else loop.iter
+        )
         wanted = ast.unparse(sequence)
         for node in ast.walk(loop):
             match node:
@@ -246,9 +289,14 @@ class MethodEdits:
             name += "_"
         return name
 
-    def _zipped(self, function: ast.FunctionDef, loop: ast.For, sites: list[Site], read: set[str]) -> None:
+    def _zipped(
+        self, function: ast.FunctionDef, loop: ast.For, sites: list[Site], read: set[str]
+    ) -> None:
         lists = list(dict.fromkeys(site.attribute for site in sites))
-        names = {attribute: self._free_name(singular(attribute), function, sites[0]) for attribute in lists}
+        names = {
+            attribute: self._free_name(singular(attribute), function, sites[0])
+            for attribute in lists
+        }
         for site in sites:
             self._element(function, loop, site, names[site.attribute])
         targets, iterables = [names[a] for a in lists], [f"self.{a}" for a in lists]
@@ -256,7 +304,8 @@ class MethodEdits:
             targets.insert(0, self.edits.render(loop.target))
             iterables.insert(0, self.edits.render(loop.iter))
         self.edits.replace(
-            (self._start(loop.target), self._end(loop.iter)), f"{', '.join(targets)} in zip({', '.join(iterables)})"
+            (self._start(loop.target), self._end(loop.iter)),
+            f"{', '.join(targets)} in zip({', '.join(iterables)})",
         )
         self.gone.update((loop.target, loop.iter))
 
@@ -299,7 +348,9 @@ class MethodEdits:
         start, end = self._start(body[0]), self._end(body[-1])
         old = self.edits.source.line_indent(start)
         text = move(self.edits.render((start, end)), old, indent + unit)
-        self.edits.replace(loop, f"for {name} in self.{site.attribute}:\n{indent}{unit}{text.lstrip()}")
+        self.edits.replace(
+            loop, f"for {name} in self.{site.attribute}:\n{indent}{unit}{text.lstrip()}"
+        )
         self.gone.add(loop)
 
     def _element(self, function: ast.FunctionDef, loop: ast.For, site: Site, text: str) -> None:
@@ -319,7 +370,11 @@ class MethodEdits:
         self.edits.delete_statement(site.statement)
         self.gone.add(site.statement)
         for name in ast.walk(loop):
-            if isinstance(name, ast.Name) and name.id == site.alias and isinstance(name.ctx, ast.Load):
+            if (
+                isinstance(name, ast.Name)
+                and name.id == site.alias
+                and isinstance(name.ctx, ast.Load)
+            ):
                 if name.id != text and not self._is_gone(name):
                     self.edits.replace(name, text)
 
@@ -345,11 +400,17 @@ class MethodEdits:
         """A call of another method of the class: flags that went from its parameters go here too."""
         match node.func:
             case ast.Attribute(value=ast.Name(id="self"), attr=name):
-                method = next((f for f in self.flags.parameters if getattr(f, "name", "") == name), None)
+                method = next(
+                    (f for f in self.flags.parameters if getattr(f, "name", "") == name), None
+                )
                 if isinstance(method, ast.FunctionDef):
                     gone = self.flags.parameters[method]
                     names = [a.arg for a in method.args.args][1:]
-                    items = [a for place, a in enumerate(node.args) if place < len(names) and names[place] in gone]
+                    items = [
+                        a
+                        for place, a in enumerate(node.args)
+                        if place < len(names) and names[place] in gone
+                    ]
                     for item in [*items, *[k for k in node.keywords if k.arg in gone]]:
                         self.edits.remove_item(node, item)
                         self.gone.add(item)
@@ -365,7 +426,11 @@ class MethodEdits:
         modes = child.modes.get(use.method, {})
         method = classes.method(use.target.cls, use.method)
         names = [a.arg for a in method.node.args.args][1:] if method is not None else []
-        dropped = [arg for place, arg in enumerate(node.args) if place < len(names) and names[place] in modes]
+        dropped = [
+            arg
+            for place, arg in enumerate(node.args)
+            if place < len(names) and names[place] in modes
+        ]
         for arg in [*dropped, *[k for k in node.keywords if k.arg in modes]]:
             self.edits.remove_item(node, arg)
             self.gone.add(arg)
@@ -402,18 +467,31 @@ class MethodEdits:
                 self._renamed_argument(item, value, name, target, write, use)
 
     def _renamed_argument(
-        self, item: ast.expr | ast.keyword, value: ast.expr, name: str, target: str, write: object, use: Use
+        self,
+        item: ast.expr | ast.keyword,
+        value: ast.expr,
+        name: str,
+        target: str,
+        write: object,
+        use: Use,
     ) -> None:
         text = self.edits.render(value)
         if callable(write):
             text = write(Written(text, use.inputs.get(name), use)) or text
         if target != name or callable(write):
-            self.edits.replace(item, f"{target}={text}" if isinstance(item, ast.keyword) or target != name else text)
+            self.edits.replace(
+                item,
+                f"{target}={text}" if isinstance(item, ast.keyword) or target != name else text,
+            )
 
     def _mode_argument(
         self, call: ast.Call, item: ast.expr | ast.keyword, value: ast.expr, name: str, mode: Mode
     ) -> None:
-        if self.flags.is_mode(value) or mode.target is None or (isinstance(value, ast.Constant) and value.value is None):
+        if (
+            self.flags.is_mode(value)
+            or mode.target is None
+            or (isinstance(value, ast.Constant) and value.value is None)
+        ):
             self.edits.remove_item(call, item)
             self.gone.add(item)
             return
@@ -440,7 +518,9 @@ class MethodEdits:
             elif isinstance(node, ast.IfExp) and not self._is_gone(node):
                 outcome = simplify(node.test, self.known, self.edits)
                 if isinstance(outcome, bool):
-                    self.edits.replace(node, self.edits.render(node.body if outcome else node.orelse))
+                    self.edits.replace(
+                        node, self.edits.render(node.body if outcome else node.orelse)
+                    )
                     self.gone.add(node.orelse if outcome else node.body)
                     self.gone.add(node.test)
 
@@ -455,7 +535,11 @@ class MethodEdits:
 
         source = self.edits.source
         start, end = source.span(body[0])[0], source.span(body[-1])[1]
-        text = move(self.edits.render((start, end)), source.line_indent(start), source.line_indent(source.span(node)[0]))
+        text = move(
+            self.edits.render((start, end)),
+            source.line_indent(start),
+            source.line_indent(source.span(node)[0]),
+        )
         self.edits.replace(node, text.lstrip())
 
     def _flag_parameters(self, function: ast.FunctionDef) -> None:
@@ -483,9 +567,16 @@ class MethodEdits:
             changed = False
             loads = self._loads(function)
             for node in ast.walk(function):
-                if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and not self._is_gone(node):
+                if isinstance(
+                    node, ast.Assign | ast.AnnAssign | ast.AugAssign
+                ) and not self._is_gone(node):
                     names = _bound_names(node)
-                    if names and not names & loads and self._fed_only_moved(function, names) and self._pure(node):
+                    if (
+                        names
+                        and not names & loads
+                        and self._fed_only_moved(function, names)
+                        and self._pure(node)
+                    ):
                         self.edits.delete_statement(node, with_comments=node in self.moved)
                         self.gone.add(node)
                         changed = True
@@ -497,7 +588,11 @@ class MethodEdits:
     def _emptied(self, node: ast.If) -> bool:
         """Whether all that an `if` did has moved to the constructor."""
         statements = [*node.body, *node.orelse]
-        return bool(statements) and all(s in self.gone for s in statements) and any(s in self.moved for s in statements)
+        return (
+            bool(statements)
+            and all(s in self.gone for s in statements)
+            and any(s in self.moved for s in statements)
+        )
 
     def _pure(self, node: ast.stmt) -> bool:
         """Whether a statement does nothing but bind names."""
@@ -510,7 +605,9 @@ class MethodEdits:
         return {
             node.id
             for node in ast.walk(function)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and not self._is_gone(node)
+            if isinstance(node, ast.Name)
+            and isinstance(node.ctx, ast.Load)
+            and not self._is_gone(node)
         }
 
     def _fed_only_moved(self, function: ast.FunctionDef, names: set[str]) -> bool:
@@ -534,12 +631,19 @@ def _negation(value: ast.expr, text: str) -> str:
         return str(not value.value)
     if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not):
         return text.removeprefix("not ").strip()
-    return f"not {text}" if isinstance(value, ast.Name | ast.Attribute | ast.Call) else f"not ({text})"
+    return (
+        f"not {text}" if isinstance(value, ast.Name | ast.Attribute | ast.Call) else f"not ({text})"
+    )
 
 
 def _bound_names(node: ast.stmt) -> set[str]:
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]  # type: ignore[attr-defined]
-    if any(isinstance(inner, ast.Attribute | ast.Subscript) for target in targets for inner in ast.walk(target)):
+    if any(
+        isinstance(inner, ast.Attribute | ast.Subscript)
+        for target in targets
+        for inner in ast.walk(target)
+    ):
         return set()
-    return {inner.id for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name)} - {"_"}
-
+    return {
+        inner.id for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name)
+    } - {"_"}

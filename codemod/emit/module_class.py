@@ -53,9 +53,15 @@ class ClassEmitter:
         self.sites = find(self.study, self.source.parents)
         self._refuse_other_sites()
         self._name_sites()
-        self.flags = Flags() if self.keep_flags else decide(self.study, self.sites, self.models, self.source.parents)
+        self.flags = (
+            Flags()
+            if self.keep_flags
+            else decide(self.study, self.sites, self.models, self.source.parents)
+        )
         self.writer = VariableWriter(
-            self.transport_factory(lambda name, origin: name), self.study.framework, dict(self.variable_classes)
+            self.transport_factory(lambda name, origin: name),
+            self.study.framework,
+            dict(self.variable_classes),
         )
         self.writer.numpy = self.file_names.numpy
 
@@ -117,11 +123,13 @@ class ClassEmitter:
         for statement in initialiser.body:
             match statement:
                 case ast.Assign(
-                    targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=ast.Name(id=parameter)
+                    targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)],
+                    value=ast.Name(id=parameter),
                 ) if parameter in parameters:
                     found[name] = parameter
                 case ast.AnnAssign(
-                    target=ast.Attribute(value=ast.Name(id="self"), attr=name), value=ast.Name(id=parameter)
+                    target=ast.Attribute(value=ast.Name(id="self"), attr=name),
+                    value=ast.Name(id=parameter),
                 ) if parameter in parameters:
                     found[name] = parameter
         return found
@@ -158,9 +166,13 @@ class ClassEmitter:
                     "it has a diagnostic of its own; this class follows once that is solved",
                 )
             if isinstance(site.function, ast.Lambda):
-                raise CannotMove(site.node, "a layer is made in a lambda", "make it in the method itself")
+                raise CannotMove(
+                    site.node, "a layer is made in a lambda", "make it in the method itself"
+                )
             if any(isinstance(loop, ast.While) for loop in site.loops):
-                raise CannotMove(site.node, "a layer is made in a while loop", "make the layers in a `for` loop")
+                raise CannotMove(
+                    site.node, "a layer is made in a while loop", "make the layers in a `for` loop"
+                )
 
     # ---- names ------------------------------------------------------------------------------------------
 
@@ -190,7 +202,11 @@ class ClassEmitter:
         literal = literal_name(site)
         many = bool(site.loops)
         if site.variable is not None and site.variable.kind == "rng":
-            return ("rngs" if self.study.framework == "haiku" else f"{site.variable.name or 'params'}_rng"), True
+            return (
+                "rngs"
+                if self.study.framework == "haiku"
+                else f"{site.variable.name or 'params'}_rng"
+            ), True
         if literal is not None and literal.isidentifier():
             return (names.plural(literal) if many else literal), True
         if isinstance(site.explicit, ast.JoinedStr):
@@ -199,7 +215,9 @@ class ClassEmitter:
             if stem:
                 return stem, True
         if site.alias is not None:
-            return (names.plural(site.alias) if many and not self._holds_list(site) else site.alias), True
+            return (
+                names.plural(site.alias) if many and not self._holds_list(site) else site.alias
+            ), True
         return (names.plural(self._kind_name(site)) if many else self._kind_name(site)), False
 
     @staticmethod
@@ -266,13 +284,21 @@ class ClassEmitter:
         for site in self.sites:
             if isinstance(site.function, ast.FunctionDef):
                 if site.function not in self._functions():
-                    raise CannotMove(site.node, "a layer is made in a nested function", "make it in the method itself")
+                    raise CannotMove(
+                        site.node,
+                        "a layer is made in a nested function",
+                        "make it in the method itself",
+                    )
                 order.setdefault(site.function)
         return list(order)
 
     def _local_partials(self) -> set[str]:
         """Locals that hold a partial of a layer and are only called: they bind `rngs=rngs`."""
-        return {site.node.func.id for site in self.sites if isinstance(site.node.func, ast.Name) and self._is_partial(site)}
+        return {
+            site.node.func.id
+            for site in self.sites
+            if isinstance(site.node.func, ast.Name) and self._is_partial(site)
+        }
 
     def _is_partial(self, site: Site) -> bool:
         return isinstance(self.study.facts.value(site.node.func), Partial)
@@ -282,7 +308,9 @@ class ClassEmitter:
         match statement:
             case ast.Expr(value=ast.Constant()):
                 return False
-            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="super"))))):
+            case ast.Expr(
+                value=ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="super"))))
+            ):
                 return False
             case ast.Pass():
                 return False
@@ -312,7 +340,8 @@ class ClassEmitter:
             for node in ast.walk(function):
                 match node:
                     case ast.Assign(
-                        targets=[ast.Name(id=target)], value=ast.Call(func=ast.Attribute(attr=attribute))
+                        targets=[ast.Name(id=target)],
+                        value=ast.Call(func=ast.Attribute(attr=attribute)),
                     ) if target == name.id and any(inner is name for inner in ast.walk(function)):
                         return attribute
         return None
@@ -338,12 +367,16 @@ class ClassEmitter:
         node = origin.node
         if not isinstance(node, ast.If | ast.IfExp):
             return None
-        function = next((f for f in self._functions() if any(inner is node for inner in ast.walk(f))), None)
+        function = next(
+            (f for f in self._functions() if any(inner is node for inner in ast.walk(f))), None
+        )
         if function is None:
             return None
         test = self.transport.expression(node.test, scope_of(function))
         left, right = self.study.facts.choices[name]
-        return f"({self.transport.size(left, node)} if {test} else {self.transport.size(right, node)})"
+        return (
+            f"({self.transport.size(left, node)} if {test} else {self.transport.size(right, node)})"
+        )
 
     # ---- edits of the class -----------------------------------------------------------------------------
 
@@ -380,7 +413,11 @@ class ClassEmitter:
         signature = self._signature(sizes, lines)
         place = self._own("setup") or self._own("__init__")
         for statement in node.body:
-            if isinstance(statement, ast.AnnAssign) and self.study.framework == "linen" and self._is_field(statement):
+            if (
+                isinstance(statement, ast.AnnAssign)
+                and self.study.framework == "linen"
+                and self._is_field(statement)
+            ):
                 self.edits.delete_statement(statement, with_comments=True)
         if not signature:
             if place is not None:
@@ -396,7 +433,10 @@ class ClassEmitter:
         return []
 
     def _indent(self, depth: int) -> str:
-        return self.source.line_indent(self.source.span(self.cls.node)[0]) + self.source.indent_unit * depth
+        return (
+            self.source.line_indent(self.source.span(self.cls.node)[0])
+            + self.source.indent_unit * depth
+        )
 
     def _place(self, place: ast.FunctionDef | None, text: str) -> None:
         """Puts `__init__` where setup or `__init__` was, else before the first method."""
@@ -453,13 +493,17 @@ class ClassEmitter:
                 continue
             text = self.edits.render((self.source.span(function)[0], self.source.span(function)[1]))
             try:
-                tree = ast.parse(dedent_block(self.source.line_indent(self.source.span(function)[0]) + text))
+                tree = ast.parse(
+                    dedent_block(self.source.line_indent(self.source.span(function)[0]) + text)
+                )
             except SyntaxError:
                 continue
             read |= {
                 n.attr
                 for n in ast.walk(tree)
-                if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "self"
+                if isinstance(n, ast.Attribute)
+                and isinstance(n.value, ast.Name)
+                and n.value.id == "self"
             }
         return read
 
@@ -524,7 +568,9 @@ class ClassEmitter:
     def _default_text(self, declared: classes.Field) -> str:
         assert declared.default is not None
         match declared.default:
-            case ast.Call(keywords=keywords) if ast.unparse(declared.default.func).split(".")[-1] == "field":
+            case ast.Call(keywords=keywords) if (
+                ast.unparse(declared.default.func).split(".")[-1] == "field"
+            ):
                 for keyword in keywords:
                     if keyword.arg == "default":
                         return self._rewritten(keyword.value, declared.owner.module.source)
@@ -540,7 +586,9 @@ class ClassEmitter:
         """An annotation or default with the names in it rewritten."""
         if source is not self.source:
             return ast.unparse(node)
-        return self.transport_factory(lambda n, o: n).expression(node, Scope(self.cls.node, set(), {}, {}))
+        return self.transport_factory(lambda n, o: n).expression(
+            node, Scope(self.cls.node, set(), {}, {})
+        )
 
     def _field_comment(self, statement: ast.AnnAssign) -> str:
         start, end = self.source.span(statement)
@@ -586,22 +634,32 @@ class ClassEmitter:
     # ---- the model ----------------------------------------------------------------------------------------
 
     def _model(self, sizes: SizeNames) -> ModuleModel:
-        model = ModuleModel(self.cls, self.study.framework, self.cls.name, self.cls.name, rewritten=True)
+        model = ModuleModel(
+            self.cls, self.study.framework, self.cls.name, self.cls.name, rewritten=True
+        )
         model.added = sizes.parameters()
         for function, flags in self.flags.parameters.items():
             assert isinstance(function, ast.FunctionDef)
             model.modes[function.name] = dict(flags)
-            model.mode_defaults[function.name] = {name: _default_of(function, name) for name in flags}
+            model.mode_defaults[function.name] = {
+                name: _default_of(function, name) for name in flags
+            }
         model.field_modes = dict(self.flags.fields)
         for site in self.sites:
             self._describe_site(model, site)
-        model.writes_at_init = self._writes_at_init() or any(child.writes_at_init for child in model.children.values())
+        model.writes_at_init = self._writes_at_init() or any(
+            child.writes_at_init for child in model.children.values()
+        )
         return model
 
     def _writes_at_init(self) -> bool:
         """Whether Linen's `init`, which runs the model, changes a variable of the user's own."""
         for node in ast.walk(self.cls.node):
-            if isinstance(node, ast.Attribute) and node.attr == "value" and isinstance(node.ctx, ast.Store):
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr == "value"
+                and isinstance(node.ctx, ast.Store)
+            ):
                 if not self._guarded_at_init(node):
                     return True
         return False
@@ -625,7 +683,8 @@ class ClassEmitter:
             collection = site.variable.collection
             if site.variable.kind != "param":
                 kind = KNOWN_COLLECTIONS.get(collection) or self.writer.classes.get(
-                    site.variable.name or "" if site.variable.kind == "state" else collection, "Variable"
+                    site.variable.name or "" if site.variable.kind == "state" else collection,
+                    "Variable",
                 )
                 model.holds.add(kind.removeprefix("nnx."))
                 model.collections[collection] = kind
@@ -640,7 +699,12 @@ class ClassEmitter:
                 model.streams.add("dropout")
             for variable in site.rule.variables:
                 model.variables.append(
-                    VariablePath(variable.collection, (source_name, variable.source), (text, variable.target), variable.layout)
+                    VariablePath(
+                        variable.collection,
+                        (source_name, variable.source),
+                        (text, variable.target),
+                        variable.layout,
+                    )
                 )
             return
         child = self._child(site)
@@ -650,7 +714,12 @@ class ClassEmitter:
             model.streams |= child.streams
             for path in child.variables:
                 model.variables.append(
-                    VariablePath(path.collection, (source_name, *path.source), (text, *path.target), path.layout)
+                    VariablePath(
+                        path.collection,
+                        (source_name, *path.source),
+                        (text, *path.target),
+                        path.layout,
+                    )
                 )
 
     def _source_name(self, site: Site) -> str:
@@ -661,11 +730,21 @@ class ClassEmitter:
         if self.study.framework == "linen":
             if site.own_attribute is not None:
                 return site.own_attribute + ("_{i}" if site.loops else "")
-            kind = site.rule.source.rsplit(".", 1)[-1] if site.rule else getattr(getattr(site.value, "cls", None), "name", "")
+            kind = (
+                site.rule.source.rsplit(".", 1)[-1]
+                if site.rule
+                else getattr(getattr(site.value, "cls", None), "name", "")
+            )
             if isinstance(site.explicit, ast.JoinedStr):
-                return "".join(p.value if isinstance(p, ast.Constant) else "{i}" for p in site.explicit.values)  # type: ignore[misc]
+                return "".join(
+                    p.value if isinstance(p, ast.Constant) else "{i}" for p in site.explicit.values
+                )  # type: ignore[misc]
             return f"{kind}_" + ("{i}" if site.loops else str(self._place_of_kind(site)))
-        kind = site.rule.source.rsplit(".", 1)[-1] if site.rule else getattr(getattr(site.value, "cls", None), "name", "")
+        kind = (
+            site.rule.source.rsplit(".", 1)[-1]
+            if site.rule
+            else getattr(getattr(site.value, "cls", None), "name", "")
+        )
         place = self._place_of_kind(site)
         base = names.haiku_name(kind)
         if site.loops:
@@ -673,8 +752,12 @@ class ClassEmitter:
         return base if place == 0 else f"{base}_{place}"
 
     def _place_of_kind(self, site: Site) -> int:
-        same_kind = [s for s in self.sites if self._kind(s) == self._kind(site) and literal_name(s) is None]
-        same_kind = [s for s in same_kind if s.own_attribute is None or self.study.framework == "haiku"]
+        same_kind = [
+            s for s in self.sites if self._kind(s) == self._kind(site) and literal_name(s) is None
+        ]
+        same_kind = [
+            s for s in same_kind if s.own_attribute is None or self.study.framework == "haiku"
+        ]
         return same_kind.index(site) if site in same_kind else 0
 
     @staticmethod
@@ -687,16 +770,28 @@ class ClassEmitter:
 def _default_of(function: ast.FunctionDef, name: str) -> bool | None:
     spec = function.args
     positional = [*spec.posonlyargs, *spec.args]
-    pairs = list(zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True))
-    pairs += [(a, d) for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None]
+    pairs = list(
+        zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True)
+    )
+    pairs += [
+        (a, d) for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None
+    ]
     for parameter, default in pairs:
-        if parameter.arg == name and isinstance(default, ast.Constant) and isinstance(default.value, bool):
+        if (
+            parameter.arg == name
+            and isinstance(default, ast.Constant)
+            and isinstance(default.value, bool)
+        ):
             return default.value
     return None
 
 
 def argument_size(
-    interp: Interpreter, cls: Class, added: AddedParameter, args: Sequence[object], kwargs: Mapping[str, object]
+    interp: Interpreter,
+    cls: Class,
+    added: AddedParameter,
+    args: Sequence[object],
+    kwargs: Mapping[str, object],
 ) -> Dim | None:
     """A size parameter's expression, evaluated on the arguments of one call."""
     function = classes.method(cls, added.method)

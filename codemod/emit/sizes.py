@@ -17,7 +17,11 @@ class SizeNames:
     """The text of each symbol in the constructor of one class."""
 
     def __init__(
-        self, symbols: Symbols, study: Study, needs: Mapping[str, Origin] | None = None, draft: bool = False
+        self,
+        symbols: Symbols,
+        study: Study,
+        needs: Mapping[str, Origin] | None = None,
+        draft: bool = False,
     ) -> None:
         self.symbols = symbols
         self.study = study
@@ -63,7 +67,12 @@ class SizeNames:
             root = _root(origin.path)
             methods = list(self.study.arguments)
             place = parameters.index(root) if root in parameters else len(parameters)
-            return methods.index(origin.method) if origin.method in methods else 99, place, origin.path, origin.axis
+            return (
+                methods.index(origin.method) if origin.method in methods else 99,
+                place,
+                origin.path,
+                origin.axis,
+            )
 
         return sorted(self.needed.items(), key=key)
 
@@ -79,7 +88,11 @@ class SizeNames:
             text = self._local_name(name) if not _is_last(origin) else None
             text = text or _descriptive(origin, lone)
             while text in taken or text in found.values():
-                text = f"{_word(origin.path)}_{text}" if not text.startswith(_word(origin.path)) else f"{text}_"
+                text = (
+                    f"{_word(origin.path)}_{text}"
+                    if not text.startswith(_word(origin.path))
+                    else f"{text}_"
+                )
             found[name] = text
         return found
 
@@ -185,5 +198,3 @@ def _descriptive(origin: InputAxis, lone: bool) -> str:
     if 1 <= origin.axis <= len(words):
         return f"{prefix}_{words[origin.axis - 1]}"
     return f"{prefix}_batch" if origin.axis == 0 else f"{prefix}_size{origin.axis}"
-
-

@@ -96,7 +96,11 @@ class Transport:
         """Whether an expression can be computed from fields and constants alone, as it is written."""
         inner = _bound_within(node)
         for name in ast.walk(node):
-            if isinstance(name, ast.Name) and name.id not in inner and not self._static_name(name, scope, seen):
+            if (
+                isinstance(name, ast.Name)
+                and name.id not in inner
+                and not self._static_name(name, scope, seen)
+            ):
                 return False
         return True
 
@@ -116,7 +120,9 @@ class Transport:
             for statement in scope.assignments[name.id]
         )
 
-    def _static_assignment(self, statement: ast.stmt, name: str, scope: Scope, seen: frozenset[str]) -> bool:
+    def _static_assignment(
+        self, statement: ast.stmt, name: str, scope: Scope, seen: frozenset[str]
+    ) -> bool:
         match statement:
             case ast.Assign(value=value) | ast.AugAssign(value=value):
                 return not self._makes_layers(value) and self.is_static(value, scope, seen)
@@ -128,7 +134,8 @@ class Transport:
 
     def _makes_layers(self, node: ast.AST) -> bool:
         return any(
-            inner in self.facts.made or (inner in self.facts.variables and inner not in self.substitutes)
+            inner in self.facts.made
+            or (inner in self.facts.variables and inner not in self.substitutes)
             for inner in ast.walk(node)
         )
 
@@ -138,7 +145,12 @@ class Transport:
         if isinstance(node, ast.IfExp):
             outcome = self.known(node.test)
             if outcome is not None:
-                pieces.append((*self.source.span(node), self.expression(node.body if outcome else node.orelse, scope)))
+                pieces.append(
+                    (
+                        *self.source.span(node),
+                        self.expression(node.body if outcome else node.orelse, scope),
+                    )
+                )
                 return
         replaced = self._replacement(node, scope, bound)
         if replaced is not None:
@@ -149,7 +161,9 @@ class Transport:
             if written is not None:
                 pieces.append((*self.source.span(node), written))
                 return
-        inner = bound | _bound_within(node) if isinstance(node, ast.Lambda | _COMPREHENSIONS) else bound
+        inner = (
+            bound | _bound_within(node) if isinstance(node, ast.Lambda | _COMPREHENSIONS) else bound
+        )
         for child in ast.iter_child_nodes(node):
             if not isinstance(child, ast.expr_context | ast.operator):
                 self._collect(child, scope, pieces, inner)
@@ -191,10 +205,16 @@ class Transport:
     def _moves(self, node: ast.Name, scope: Scope) -> bool:
         """Whether a local that depends on shapes is better computed again than written as a size."""
         dim = as_dim(self.facts.value(node))
-        if dim is not None and not any(isinstance(o, Choice) for o in self.symbols.origins_of(dim).values()):
+        if dim is not None and not any(
+            isinstance(o, Choice) for o in self.symbols.origins_of(dim).values()
+        ):
             return False
         statements = scope.assignments[node.id]
-        if len(statements) != 1 or isinstance(statements[0], ast.FunctionDef) or self._makes_layers(statements[0]):
+        if (
+            len(statements) != 1
+            or isinstance(statements[0], ast.FunctionDef)
+            or self._makes_layers(statements[0])
+        ):
             return False
         saved = (dict(self.needs.statements), dict(self.needs.symbols))
         try:
@@ -228,16 +248,23 @@ class Transport:
         return None
 
     def _reads_data(self, node: ast.Call) -> bool:
-        return any(
-            isinstance(self.facts.value(inner), Array)
-            for inner in ast.walk(node)
-            if isinstance(inner, ast.Name) and inner is not node.func
-        ) and as_dim(self.facts.value(node)) is None
+        return (
+            any(
+                isinstance(self.facts.value(inner), Array)
+                for inner in ast.walk(node)
+                if isinstance(inner, ast.Name) and inner is not node.func
+            )
+            and as_dim(self.facts.value(node)) is None
+        )
 
     def _presence(self, node: ast.Compare) -> str | None:
         """`context is not None` of an optional input asks for its size."""
         match node:
-            case ast.Compare(left=ast.Name() as name, ops=[ast.Is() | ast.IsNot() as op], comparators=[ast.Constant(value=None)]):
+            case ast.Compare(
+                left=ast.Name() as name,
+                ops=[ast.Is() | ast.IsNot() as op],
+                comparators=[ast.Constant(value=None)],
+            ):
                 value = self.facts.values.get(name, [None])[0]
                 if isinstance(value, Array) and value.optional and value.shape:
                     sign = "is" if isinstance(op, ast.Is) else "is not"
@@ -251,7 +278,11 @@ class Transport:
         if len(node.ops) != 1 or not isinstance(node.ops[0], ast.Eq | ast.NotEq):
             return None
         left, right = self.facts.value(node.left), self.facts.value(node.comparators[0])
-        if not (isinstance(left, Items) and isinstance(right, Items) and len(left.items) == len(right.items)):
+        if not (
+            isinstance(left, Items)
+            and isinstance(right, Items)
+            and len(left.items) == len(right.items)
+        ):
             return None
         tests = []
         for one, two in zip(left.items, right.items, strict=True):
@@ -261,7 +292,9 @@ class Transport:
             if not same(a, b):
                 tests.append((a, b))
         sign, word = ("!=", " or ") if isinstance(node.ops[0], ast.NotEq) else ("==", " and ")
-        return word.join(f"{self.size(a, node)} {sign} {self.size(b, node)}" for a, b in tests) or None
+        return (
+            word.join(f"{self.size(a, node)} {sign} {self.size(b, node)}" for a, b in tests) or None
+        )
 
     def _from_value(self, node: ast.expr) -> str:
         """The text of a value that does not depend on the data."""
@@ -311,7 +344,11 @@ def _bound_within(node: ast.AST) -> frozenset[str]:
             found |= {a.arg for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]}
             found |= {a.arg for a in (spec.vararg, spec.kwarg) if a is not None}
             if isinstance(inner, ast.FunctionDef):
-                found |= {n.id for n in ast.walk(inner) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+                found |= {
+                    n.id
+                    for n in ast.walk(inner)
+                    if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+                }
         elif isinstance(inner, ast.comprehension):
             found |= {n.id for n in ast.walk(inner.target) if isinstance(n, ast.Name)}
     return frozenset(found)
@@ -383,6 +420,3 @@ def _bind_target(scope: Scope, target: ast.AST, statement: ast.stmt) -> None:
     for name in ast.walk(target):
         if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store):
             scope.assignments.setdefault(name.id, []).append(statement)
-
-
-

@@ -31,14 +31,20 @@ class VariableWriter:
     numpy: str = "jnp"
     uses_rngs: bool = False
 
-    def lines(self, site: Site, scope: Scope, place: Callable[[str, str, str], list[str]]) -> list[str]:
+    def lines(
+        self, site: Site, scope: Scope, place: Callable[[str, str, str], list[str]]
+    ) -> list[str]:
         """The statement that makes one variable."""
         made = site.variable
         assert made is not None
         if made.kind == "rng":
             return self._stream(site, place)
         text = self._value(site, scope)
-        prefix, suffix = (f"self.{site.attribute}.append(", ")") if site.loops else (f"self.{site.attribute} = ", "")
+        prefix, suffix = (
+            (f"self.{site.attribute}.append(", ")")
+            if site.loops
+            else (f"self.{site.attribute} = ", "")
+        )
         return place(prefix, text, suffix)
 
     def _stream(self, site: Site, place: Callable[[str, str, str], list[str]]) -> list[str]:
@@ -129,13 +135,20 @@ class VariableWriter:
     def _from_init(self, init: ast.expr, shape: str, dtype: str, scope: Scope) -> str:
         value = self.transport.facts.value(init)
         text = self.transport.expression(init, scope)
-        if isinstance(value, External) and value.name in ("jax.numpy.zeros", "jax.numpy.ones", "numpy.zeros", "numpy.ones"):
+        if isinstance(value, External) and value.name in (
+            "jax.numpy.zeros",
+            "jax.numpy.ones",
+            "numpy.zeros",
+            "numpy.ones",
+        ):
             return f"{self.transport.source.segment(init)}({shape}{dtype})"
         if isinstance(value, Function):
             body = f"({text})" if isinstance(init, ast.Lambda) else text
             return f"{body}({shape}{dtype or ', ' + self.numpy + '.float32'})"
         match init:
-            case ast.Call(args=[constant], keywords=[]) if ast.unparse(init.func).endswith("Constant"):
+            case ast.Call(args=[constant], keywords=[]) if ast.unparse(init.func).endswith(
+                "Constant"
+            ):
                 filling = self.transport.expression(constant, scope)
                 return f"{self.numpy}.full({shape}, {filling}{dtype})"
         self.uses_rngs = True
@@ -145,7 +158,9 @@ class VariableWriter:
         text = self.transport.expression(node, scope)
         if isinstance(node, ast.List):
             inner = text.strip()[1:-1].strip()
-            return f"({inner},)" if len(node.elts) == 1 and not inner.endswith(",") else f"({inner})"
+            return (
+                f"({inner},)" if len(node.elts) == 1 and not inner.endswith(",") else f"({inner})"
+            )
         return text
 
     def _dtype(self, node: ast.expr | None, scope: Scope) -> str:

@@ -63,10 +63,16 @@ class ModuleModel:
     takes_rngs: bool = True
     sows: bool = False
     writes_at_init: bool = False  # a run by Linen's `init` changes its own state
-    parameters: list[str] = field(default_factory=list)  # of the new constructor, positional ones in order
+    parameters: list[str] = field(
+        default_factory=list
+    )  # of the new constructor, positional ones in order
     variables: list[VariablePath] = field(default_factory=list)
-    children: dict[str, ModuleModel] = field(default_factory=dict)  # source name of a submodule -> its model
-    attributes: dict[str, str] = field(default_factory=dict)  # source name of a submodule or variable -> attribute text
+    children: dict[str, ModuleModel] = field(
+        default_factory=dict
+    )  # source name of a submodule -> its model
+    attributes: dict[str, str] = field(
+        default_factory=dict
+    )  # source name of a submodule or variable -> attribute text
 
     @property
     def node(self) -> ast.AST:

@@ -58,28 +58,40 @@ class Site:
 def find(study: Study, parents: Mapping[ast.AST, ast.AST]) -> list[Site]:
     """The sites in the class's own text, in the order in which the code makes them."""
     owned = {function: place for place, function in enumerate(_functions_of(study))}
-    nodes = [node for node in [*study.facts.made, *study.facts.variables] if isinstance(node, ast.Call)]
+    nodes = [
+        node for node in [*study.facts.made, *study.facts.variables] if isinstance(node, ast.Call)
+    ]
     sites: list[Site] = []
     for node in dict.fromkeys(nodes):
         function = enclosing_function(node, parents)
         if function not in owned:
             continue
-        variables = [v for v in study.facts.variables.get(node, []) if v.kind not in ("set_state", "sow")]
+        variables = [
+            v for v in study.facts.variables.get(node, []) if v.kind not in ("set_state", "sow")
+        ]
         made = study.facts.made.get(node, [])
         if not made and not variables:
             continue
-        site = Site(node, function, statement_of(node, parents), loops_of(node, function, parents), made)
+        site = Site(
+            node, function, statement_of(node, parents), loops_of(node, function, parents), made
+        )
         site.variables = variables
         site.uses = list(study.facts.uses_of.get(node, []))
         _describe(site, parents)
         sites.append(site)
     order = {function: place for place, function in enumerate(_ordered(study, owned))}
-    return sorted(sites, key=lambda site: (order[site.function], site.node.lineno, site.node.col_offset))
+    return sorted(
+        sites, key=lambda site: (order[site.function], site.node.lineno, site.node.col_offset)
+    )
 
 
 def _functions_of(study: Study) -> list[ast.AST]:
     """The functions in the body of the class, nested ones included."""
-    return [n for n in ast.walk(study.cls.node) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)]
+    return [
+        n
+        for n in ast.walk(study.cls.node)
+        if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    ]
 
 
 def _ordered(study: Study, owned: Mapping[ast.AST, int]) -> list[ast.AST]:
@@ -88,7 +100,8 @@ def _ordered(study: Study, owned: Mapping[ast.AST, int]) -> list[ast.AST]:
     reached = list(study.facts.functions)
     place = {function: i for i, function in enumerate(reached)}
     return sorted(
-        owned, key=lambda f: (names.get(getattr(f, "name", ""), 1), place.get(f, len(place) + owned[f]))
+        owned,
+        key=lambda f: (names.get(getattr(f, "name", ""), 1), place.get(f, len(place) + owned[f])),
     )
 
 
@@ -130,13 +143,17 @@ def _describe(site: Site, parents: Mapping[ast.AST, ast.AST]) -> None:
     match site.statement if not inline else None:
         case ast.Assign(targets=[ast.Name(id=name)], value=value) if _makes(value, site.node):
             site.alias = name
-        case ast.AnnAssign(target=ast.Name(id=name), value=value) if value is not None and _makes(value, site.node):
+        case ast.AnnAssign(target=ast.Name(id=name), value=value) if value is not None and _makes(
+            value, site.node
+        ):
             site.alias = name
         case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=value):
             if _makes(value, site.node):
                 site.own_attribute = name
     for keyword in site.node.keywords:
-        if keyword.arg == "name" and not (isinstance(keyword.value, ast.Constant) and keyword.value.value is None):
+        if keyword.arg == "name" and not (
+            isinstance(keyword.value, ast.Constant) and keyword.value.value is None
+        ):
             site.explicit = keyword.value
 
 
@@ -154,7 +171,9 @@ def _makes(value: ast.expr, site: ast.Call) -> bool:
         case ast.Dict(values=values):
             return any(_makes(element, site) for element in values)
         case ast.Call():
-            return any(_makes(arg, site) for arg in [*value.args, *[k.value for k in value.keywords]])
+            return any(
+                _makes(arg, site) for arg in [*value.args, *[k.value for k in value.keywords]]
+            )
     return False
 
 
@@ -171,7 +190,7 @@ def walk_own(function: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a function without those of functions within it."""
     for child in ast.iter_child_nodes(function):
         yield child
-        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+        if not isinstance(
+            child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
+        ):
             yield from walk_own(child)
-
-

@@ -39,7 +39,9 @@ class Contexts:
     def __init__(self) -> None:
         self.calls: dict[ast.AST, list[Context]] = defaultdict(list)
 
-    def __call__(self, owner: Object, method: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> None:
+    def __call__(
+        self, owner: Object, method: str, args: Sequence[Value], kwargs: Mapping[str, Value]
+    ) -> None:
         for cls in classes.mro(owner.cls):
             self.calls[cls.node].append(Context(owner, method, tuple(args), dict(kwargs)))
 
@@ -58,7 +60,9 @@ class Study:
     arguments: dict[str, dict[str, Value]]  # by method, by parameter
     results: dict[str, Value]
     troubles: list[Trouble]
-    reached: list[ast.AST] = field(default_factory=list)  # functions, in the order in which they were first entered
+    reached: list[ast.AST] = field(
+        default_factory=list
+    )  # functions, in the order in which they were first entered
     ambiguous: bool = False
 
 
@@ -89,7 +93,10 @@ def _choices(interp: Interpreter, cls: Class, contexts: Contexts) -> list[Choice
     equal = [dict.fromkeys(unknown, rank) for rank in RANKS]
     if len(unknown) == 1 or len(unknown) > 4:
         return equal
-    mixed = [dict(zip(unknown, ranks, strict=True)) for ranks in itertools.product(RANKS, repeat=len(unknown))]
+    mixed = [
+        dict(zip(unknown, ranks, strict=True))
+        for ranks in itertools.product(RANKS, repeat=len(unknown))
+    ]
     return equal + [choice for choice in mixed if choice not in equal]
 
 
@@ -99,7 +106,9 @@ def _parameters(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
     if positional and function.owner is not None:
         positional = positional[1:]
     defaults = [None] * (len(positional) - len(spec.defaults)) + list(spec.defaults)
-    pairs: list[tuple[ast.arg, ast.expr | None]] = list(zip(positional, defaults[-len(positional) :], strict=False))
+    pairs: list[tuple[ast.arg, ast.expr | None]] = list(
+        zip(positional, defaults[-len(positional) :], strict=False)
+    )
     return pairs + list(zip(spec.kwonlyargs, spec.kw_defaults, strict=True))
 
 
@@ -140,7 +149,12 @@ def _build(interp: Interpreter, root: Object, kind: str, contexts: Contexts) -> 
         for declared in classes.fields(root.cls):
             examples = _distinct([c.owner.arguments.get(declared.name) for c in seen])
             root.arguments[declared.name] = field_value(
-                interp, declared.name, declared.annotation, declared.default, declared.owner.environment, examples
+                interp,
+                declared.name,
+                declared.annotation,
+                declared.default,
+                declared.owner.environment,
+                examples,
             )
         return
     initialiser = classes.method(root.cls, "__init__")
@@ -161,21 +175,41 @@ def _build(interp: Interpreter, root: Object, kind: str, contexts: Contexts) -> 
 def _distinct(values: Sequence[Value | None]) -> list[Value]:
     found: list[Value] = []
     for value in values:
-        if value is not None and value is not UNKNOWN and not any(value is v or value == v for v in found):
+        if (
+            value is not None
+            and value is not UNKNOWN
+            and not any(value is v or value == v for v in found)
+        ):
             found.append(value)
     return found
 
 
 def _methods(cls: Class) -> list[str]:
     """The entry method, then the other methods that are no part of the machinery."""
-    names = [name for owner in classes.mro(cls) for name, value in owner.members.items() if isinstance(value, Function)]
-    others = [n for n in dict.fromkeys(names) if n not in ("__call__", "setup", "__init__", "__post_init__")]
-    return [*(["__call__"] if "__call__" in names else []), *[n for n in others if not n.startswith("__")]]
+    names = [
+        name
+        for owner in classes.mro(cls)
+        for name, value in owner.members.items()
+        if isinstance(value, Function)
+    ]
+    others = [
+        n
+        for n in dict.fromkeys(names)
+        if n not in ("__call__", "setup", "__init__", "__post_init__")
+    ]
+    return [
+        *(["__call__"] if "__call__" in names else []),
+        *[n for n in others if not n.startswith("__")],
+    ]
 
 
-def _run_method(interp: Interpreter, study: Study, name: str, contexts: Contexts, choice: Choice) -> None:
+def _run_method(
+    interp: Interpreter, study: Study, name: str, contexts: Contexts, choice: Choice
+) -> None:
     function = classes.method(study.cls, name)
-    if function is None or classes.has_decorator(function.node, "staticmethod", "classmethod", "property", "nowrap"):
+    if function is None or classes.has_decorator(
+        function.node, "staticmethod", "classmethod", "property", "nowrap"
+    ):
         return
     if name != "__call__" and any(function.node is frame for frame in _entered(study)):
         return
@@ -199,7 +233,11 @@ def _entered(study: Study) -> list[ast.AST]:
 
 
 def _example(
-    parameter: ast.arg, default: ast.expr | None, function: Function, seen: Sequence[Context], choice: Choice
+    parameter: ast.arg,
+    default: ast.expr | None,
+    function: Function,
+    seen: Sequence[Context],
+    choice: Choice,
 ) -> Value:
     names = [p.arg for p, _ in _parameters(function)]
     given = [bind_signature(names, c.args, c.kwargs).get(parameter.arg) for c in seen]

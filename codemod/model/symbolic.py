@@ -29,10 +29,24 @@ from ..shapes.values import (
 )
 
 FLAGS = frozenset(
-    ("train", "training", "is_training", "deterministic", "decode", "eval", "is_train", "use_running_average", "test")
+    (
+        "train",
+        "training",
+        "is_training",
+        "deterministic",
+        "decode",
+        "eval",
+        "is_train",
+        "use_running_average",
+        "test",
+    )
 )
-_INT = re.compile(r"^(int|Optional\[int\]|int \| None|None \| int|Union\[int, None\]|Union\[None, int\])$")
-_ARRAYS = re.compile(r"(^|\.|\[)(Array|ndarray|ArrayLike|DeviceArray|Tensor|JaxArray|Float|Int|Bool|Num|Shaped)\b")
+_INT = re.compile(
+    r"^(int|Optional\[int\]|int \| None|None \| int|Union\[int, None\]|Union\[None, int\])$"
+)
+_ARRAYS = re.compile(
+    r"(^|\.|\[)(Array|ndarray|ArrayLike|DeviceArray|Tensor|JaxArray|Float|Int|Bool|Num|Shaped)\b"
+)
 
 
 def is_flag(name: str, annotation: ast.expr | None, default: ast.expr | None) -> bool:
@@ -57,7 +71,9 @@ def field_value(
     known = interp.evaluate(default, env) if default is not None else None
     if is_flag(text.rsplit(".", 1)[-1], annotation, default):
         return Unknown(text, "flag")
-    if _INT.match(written) or (not written and _all_sizes([*examples, *([known] if known else [])])):
+    if _INT.match(written) or (
+        not written and _all_sizes([*examples, *([known] if known else [])])
+    ):
         size = Size(interp.symbols.new(Expression(text), ("text", interp.root, text)))
         optional = "None" in written or "Optional" in written or known == NONE
         return joins.either(NONE, size) if optional else size
@@ -80,7 +96,8 @@ def field_value(
 def _all_sizes(values: Iterable[Value]) -> bool:
     dims = [v for v in values if v is not UNKNOWN]
     return bool(dims) and all(
-        as_dim(v) is not None and not (isinstance(v, Constant) and isinstance(v.value, bool)) for v in dims
+        as_dim(v) is not None and not (isinstance(v, Constant) and isinstance(v.value, bool))
+        for v in dims
     )
 
 
@@ -94,7 +111,9 @@ def _is_callable(value: Value) -> bool:
     )
 
 
-def _config_class(interp: Interpreter, annotation: ast.expr | None, env: Environment) -> Class | None:
+def _config_class(
+    interp: Interpreter, annotation: ast.expr | None, env: Environment
+) -> Class | None:
     """The user's dataclass that an annotation names."""
     if annotation is None:
         return None
@@ -136,19 +155,34 @@ def argument_value(interp: Interpreter, method: str, path: str, example: Value) 
         case Array(shape=shape, dtype=dtype, optional=optional) if shape is not None:
             rank = len(shape)
             dims = tuple(
-                interp.symbols.new(InputAxis(method, path, axis, rank), ("input", interp.root, method, path, axis, rank))
+                interp.symbols.new(
+                    InputAxis(method, path, axis, rank),
+                    ("input", interp.root, method, path, axis, rank),
+                )
                 for axis in range(rank)
             )
             return Array(dims, dtype, optional)
         case Items(items=items, kind=kind, names=names, cls=cls):
-            paths = [f"{path}.{name}" for name in names] or [f"{path}[{i}]" for i in range(len(items))]
-            inner = [argument_value(interp, method, p, item) for p, item in zip(paths, items, strict=True)]
+            paths = [f"{path}.{name}" for name in names] or [
+                f"{path}[{i}]" for i in range(len(items))
+            ]
+            inner = [
+                argument_value(interp, method, p, item)
+                for p, item in zip(paths, items, strict=True)
+            ]
             return Items(inner, kind, names, cls)
         case Table(items=table):
-            return Table({key: argument_value(interp, method, f"{path}[{key!r}]", v) for key, v in table.items()})
+            return Table(
+                {
+                    key: argument_value(interp, method, f"{path}[{key!r}]", v)
+                    for key, v in table.items()
+                }
+            )
         case Object(cls=cls, attributes=attributes) if classes.framework(cls) is None:
             copy = Object(cls)
-            copy.attributes = {n: argument_value(interp, method, f"{path}.{n}", v) for n, v in attributes.items()}
+            copy.attributes = {
+                n: argument_value(interp, method, f"{path}.{n}", v) for n, v in attributes.items()
+            }
             return copy
         case Constant(value=bool()):
             return Unknown(path, "flag")

@@ -41,7 +41,9 @@ Args = Sequence[Value]
 Kwargs = Mapping[str, Value]
 
 
-def call(interp: Interpreter, node: ast.Call | None, name: str, args: Args, kwargs: Kwargs) -> Value:
+def call(
+    interp: Interpreter, node: ast.Call | None, name: str, args: Args, kwargs: Kwargs
+) -> Value:
     """A call of a builtin function."""
     function = _FUNCTIONS.get(name)
     if function is None:
@@ -76,7 +78,9 @@ def _enumerate(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
     known = interp.known_items(value)
     start = kwargs.get("start", args[1] if len(args) > 1 else Constant(0))
     if known is not None and isinstance(start, Constant) and isinstance(start.value, int):
-        return Items([Items([Constant(start.value + i), item]) for i, item in enumerate(known)], "list")
+        return Items(
+            [Items([Constant(start.value + i), item]) for i, item in enumerate(known)], "list"
+        )
     return Repeated(Items([Index(), _any_item(interp, value)]))
 
 
@@ -89,7 +93,10 @@ def _any_item(interp: Interpreter, value: Value) -> Value:
 def _zip(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
     known = [interp.known_items(arg) for arg in args]
     if all(items is not None for items in known):
-        return Items([Items(list(row)) for row in zip(*[items or [] for items in known], strict=False)], "list")
+        return Items(
+            [Items(list(row)) for row in zip(*[items or [] for items in known], strict=False)],
+            "list",
+        )
     return Repeated(Items([_any_item(interp, arg) for arg in args]))
 
 
@@ -134,7 +141,9 @@ def _number(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
         case Size():
             return args[0]
         case Unknown(text=text) if text:
-            return Unknown(f"int({text.removeprefix('(').removesuffix(')') if _wrapped(text) else text})")
+            return Unknown(
+                f"int({text.removeprefix('(').removesuffix(')') if _wrapped(text) else text})"
+            )
         case Array():
             return UNKNOWN
     return None
@@ -211,7 +220,15 @@ def _instance_of(value: Value, cls: Value) -> bool | None:
         return True if True in answers else (None if None in answers else False)
     name = cls.name.rsplit(".", 1)[-1].lower() if isinstance(cls, External) else None
     match value:
-        case Constant(value=known) if name in ("int", "float", "str", "bool", "tuple", "list", "dict"):
+        case Constant(value=known) if name in (
+            "int",
+            "float",
+            "str",
+            "bool",
+            "tuple",
+            "list",
+            "dict",
+        ):
             return type(known).__name__ == name
         case Size():
             return True if name == "int" else (False if name is not None else None)
@@ -223,7 +240,13 @@ def _instance_of(value: Value, cls: Value) -> bool | None:
             return True if name in ("array", "ndarray", "jaxarray") else False
         case Object() if isinstance(cls, Class):
             return cls in classes.mro(value.cls)
-        case Function() | Class() | LayerObject() | Partial() if name in ("str", "int", "tuple", "list", "dict"):
+        case Function() | Class() | LayerObject() | Partial() if name in (
+            "str",
+            "int",
+            "tuple",
+            "list",
+            "dict",
+        ):
             return False
     return None
 
@@ -306,7 +329,9 @@ _FUNCTIONS: dict[str, Any] = {
 # ---- methods of containers ---------------------------------------------------------------------------------
 
 
-def method(interp: Interpreter, node: ast.Call | None, owner: Value, name: str, args: Args, kwargs: Kwargs) -> Value:
+def method(
+    interp: Interpreter, node: ast.Call | None, owner: Value, name: str, args: Args, kwargs: Kwargs
+) -> Value:
     """A method of a list, tuple, dict, string, or of `super()`."""
     match owner:
         case Items():
@@ -354,7 +379,9 @@ def _list_method(interp: Interpreter, owner: Items, name: str, args: Args) -> Va
                 return operators.element(interp, owner)
             interp.mutating(owner)
             at = args[0].value if args and isinstance(args[0], Constant) else -1
-            return owner.items.pop(at if isinstance(at, int) and -len(owner.items) <= at < len(owner.items) else -1)
+            return owner.items.pop(
+                at if isinstance(at, int) and -len(owner.items) <= at < len(owner.items) else -1
+            )
         case "reverse":
             interp.mutating(owner)
             owner.items.reverse()
@@ -371,7 +398,9 @@ def _list_method(interp: Interpreter, owner: Items, name: str, args: Args) -> Va
 def _dict_method(interp: Interpreter, owner: Table, name: str, args: Args, kwargs: Kwargs) -> Value:
     match name:
         case "items":
-            return Items([Items([Constant(key), value]) for key, value in owner.items.items()], "list")
+            return Items(
+                [Items([Constant(key), value]) for key, value in owner.items.items()], "list"
+            )
         case "keys":
             return Items([Constant(key) for key in owner.items], "list")
         case "values":
@@ -402,7 +431,3 @@ def _dict_get(interp: Interpreter, owner: Table, name: str, args: Args) -> Value
         interp.mutating(owner)
         owner.items[key] = found
     return found
-
-
-
-

@@ -98,7 +98,11 @@ def _module_attribute(interp: Interpreter, owner: Value, name: str) -> Value:
     if found is not None:
         return found
     submodule = interp.project.find(name, owner.module.path.parent / "__init__.py")
-    return ModuleValue(submodule) if submodule is not None and owner.module.path.name == "__init__.py" else UNKNOWN
+    return (
+        ModuleValue(submodule)
+        if submodule is not None and owner.module.path.name == "__init__.py"
+        else UNKNOWN
+    )
 
 
 def _super_attribute(owner: Super, name: str) -> Value:
@@ -113,7 +117,9 @@ def _super_attribute(owner: Super, name: str) -> Value:
 def _array_attribute(array: Array, name: str) -> Value:
     match name:
         case "shape":
-            return Unknown() if array.shape is None else Items([from_dim(dim) for dim in array.shape])
+            return (
+                Unknown() if array.shape is None else Items([from_dim(dim) for dim in array.shape])
+            )
         case "ndim":
             return UNKNOWN if array.shape is None else Constant(len(array.shape))
         case "size":
@@ -166,7 +172,9 @@ def _layer_attribute(owner: LayerObject, name: str) -> Value:
     return Bound(owner, External(f"{owner.rule.source}.{name}"), name)
 
 
-def set_attribute(interp: Interpreter, owner: Value, name: str, value: Value, node: ast.AST) -> None:
+def set_attribute(
+    interp: Interpreter, owner: Value, name: str, value: Value, node: ast.AST
+) -> None:
     """`owner.name = value`."""
     match owner:
         case Object(attributes=attributes):
@@ -183,7 +191,9 @@ def set_attribute(interp: Interpreter, owner: Value, name: str, value: Value, no
 # ---- calls -------------------------------------------------------------------------------------------------
 
 
-def call(interp: Interpreter, function: Value, args: Args, kwargs: Kwargs, node: ast.Call | None) -> Value:
+def call(
+    interp: Interpreter, function: Value, args: Args, kwargs: Kwargs, node: ast.Call | None
+) -> Value:
     """`function(*args, **kwargs)`."""
     match function:
         case Behaviour():
@@ -205,7 +215,9 @@ def call(interp: Interpreter, function: Value, args: Args, kwargs: Kwargs, node:
         case Partial(function=inner, args=first, kwargs=named):
             return call(interp, inner, [*first, *args], {**named, **kwargs}, node)
         case Either(values=values):
-            results = [call(interp, option, args, kwargs, node) for option in values if option != NONE]
+            results = [
+                call(interp, option, args, kwargs, node) for option in values if option != NONE
+            ]
             result = results[0] if results else UNKNOWN
             for other in results[1:]:
                 result = joins.join(interp, node or ast.Pass(), "result", result, other)
@@ -215,7 +227,11 @@ def call(interp: Interpreter, function: Value, args: Args, kwargs: Kwargs, node:
 
 def _call_unknown(args: Args, kwargs: Kwargs) -> Value:
     """A callable that reading cannot tell is taken to keep the shape of the one array it gets (an activation)."""
-    arrays = [value for value in [*args, *kwargs.values()] if isinstance(value, Array) and value.dtype != "key"]
+    arrays = [
+        value
+        for value in [*args, *kwargs.values()]
+        if isinstance(value, Array) and value.dtype != "key"
+    ]
     if len(arrays) == 1 and args and args[0] is arrays[0]:
         return Array(arrays[0].shape, arrays[0].dtype)
     return Array(None) if arrays else UNKNOWN
@@ -224,7 +240,9 @@ def _call_unknown(args: Args, kwargs: Kwargs) -> Value:
 _MODEL_METHODS = frozenset(("init", "apply", "bind", "init_with_output"))
 
 
-def _call_bound(interp: Interpreter, bound: Bound, args: Args, kwargs: Kwargs, node: ast.Call | None) -> Value:
+def _call_bound(
+    interp: Interpreter, bound: Bound, args: Args, kwargs: Kwargs, node: ast.Call | None
+) -> Value:
     match bound.target, bound.function:
         case Object() as owner, Function():
             return call_method(interp, owner, bound.name, args, kwargs, node)
@@ -248,19 +266,30 @@ def _call_bound(interp: Interpreter, bound: Bound, args: Args, kwargs: Kwargs, n
 
 
 def _call_array_method(
-    interp: Interpreter, array: Array, bound: Bound, args: Args, kwargs: Kwargs, node: ast.Call | None
+    interp: Interpreter,
+    array: Array,
+    bound: Bound,
+    args: Args,
+    kwargs: Kwargs,
+    node: ast.Call | None,
 ) -> Value:
-    if bound.name in ("set", "add", "multiply", "max", "min") and isinstance(bound.function, External):
+    if bound.name in ("set", "add", "multiply", "max", "min") and isinstance(
+        bound.function, External
+    ):
         if bound.function.name.startswith("builtins.At."):
             return array
     if array.shape is None:
-        return Array(None, array.dtype) if bound.name != "reshape" else library.method(
-            interp, node or ast.Pass(), array, "reshape", args, kwargs
+        return (
+            Array(None, array.dtype)
+            if bound.name != "reshape"
+            else library.method(interp, node or ast.Pass(), array, "reshape", args, kwargs)
         )
     return library.method(interp, node or ast.Pass(), array, bound.name, args, kwargs)
 
 
-def call_external(interp: Interpreter, name: str, args: Args, kwargs: Kwargs, node: ast.Call | None) -> Value:
+def call_external(
+    interp: Interpreter, name: str, args: Args, kwargs: Kwargs, node: ast.Call | None
+) -> Value:
     """A call of something of a library."""
     handler = interp.handlers.get(name)
     if handler is not None:
@@ -291,7 +320,9 @@ def bind_signature(signature: Sequence[str], args: Args, kwargs: Kwargs) -> dict
 # ---- layers ------------------------------------------------------------------------------------------------
 
 
-def make_layer(interp: Interpreter, rule: Layer, args: Args, kwargs: Kwargs, node: ast.Call | None) -> Value:
+def make_layer(
+    interp: Interpreter, rule: Layer, args: Args, kwargs: Kwargs, node: ast.Call | None
+) -> Value:
     """A layer of a library is constructed (and, for an inline one, applied)."""
     arguments = bind_signature((*rule.signature, *rule.keyword_only), args, kwargs)
     layer = LayerObject(rule, arguments, node)
@@ -314,7 +345,13 @@ def use_of(
     """One use of a layer as its rule sees it."""
     defaults = {name: _default(value) for name, value in rule.defaults.items()}
     inputs = bind_signature(rule.inputs, args, kwargs)
-    return Use({**defaults, **arguments}, inputs, frozenset(arguments), lambda value: _size(interp, value), interp.symbols.unknown)
+    return Use(
+        {**defaults, **arguments},
+        inputs,
+        frozenset(arguments),
+        lambda value: _size(interp, value),
+        interp.symbols.unknown,
+    )
 
 
 def _size(interp: Interpreter, value: Value | None) -> Dim | None:
@@ -325,12 +362,19 @@ def _size(interp: Interpreter, value: Value | None) -> Dim | None:
 
 def _default(value: object) -> Value:
     if isinstance(value, tuple | list):
-        return Items([_default(item) for item in value], "list" if isinstance(value, list) else "tuple")
+        return Items(
+            [_default(item) for item in value], "list" if isinstance(value, list) else "tuple"
+        )
     return Constant(value)
 
 
 def apply_layer(
-    interp: Interpreter, layer: LayerObject, name: str, args: Args, kwargs: Kwargs, node: ast.Call | None
+    interp: Interpreter,
+    layer: LayerObject,
+    name: str,
+    args: Args,
+    kwargs: Kwargs,
+    node: ast.Call | None,
 ) -> Value:
     """A layer is called: its rule tells the shape of the result."""
     use = use_of(interp, layer.rule, layer.arguments, args, kwargs)
@@ -351,7 +395,12 @@ def apply_layer(
 
 
 def _composite(
-    interp: Interpreter, layer: LayerObject, name: str, args: Args, kwargs: Kwargs, node: ast.Call | None
+    interp: Interpreter,
+    layer: LayerObject,
+    name: str,
+    args: Args,
+    kwargs: Kwargs,
+    node: ast.Call | None,
 ) -> Value | None:
     """The result of a layer that runs other layers one after the other."""
     if name != "__call__" or layer.rule.source not in ("flax.linen.Sequential", "haiku.Sequential"):
@@ -398,7 +447,10 @@ def call_function(
     """Interprets a function of the user's with these arguments."""
     from .interpreter import MAX_DEPTH, Environment, Frame
 
-    if len(interp.frames) > MAX_DEPTH or sum(f.function is function.node for f in interp.frames) > 2:
+    if (
+        len(interp.frames) > MAX_DEPTH
+        or sum(f.function is function.node for f in interp.frames) > 2
+    ):
         return UNKNOWN
     env = Environment(function.environment.module, function.environment, node=function.node)
     bind_parameters(interp, function, args, kwargs, env)
@@ -417,7 +469,11 @@ def call_function(
         interp.frames.pop()
         interp.stack = saved
     returns = list(frame.returns)
-    if leaving not in ("return", "raise") and (not returns or leaving is None) and not _is_generator(function.node):
+    if (
+        leaving not in ("return", "raise")
+        and (not returns or leaving is None)
+        and not _is_generator(function.node)
+    ):
         returns.append(NONE)
     result = returns[0] if returns else UNKNOWN
     for other in returns[1:]:
@@ -438,7 +494,13 @@ def bind_parameters(
     assert isinstance(env, Environment)
     spec = function.node.args
     positional = [*spec.posonlyargs, *spec.args]
-    defaults = dict(zip([a.arg for a in positional[len(positional) - len(spec.defaults) :]], spec.defaults, strict=True))
+    defaults = dict(
+        zip(
+            [a.arg for a in positional[len(positional) - len(spec.defaults) :]],
+            spec.defaults,
+            strict=True,
+        )
+    )
     defaults.update(
         {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
     )
@@ -449,7 +511,9 @@ def bind_parameters(
         value = values.get(parameter.arg)
         if value is None:
             default = defaults.get(parameter.arg)
-            value = interp.evaluate(default, function.environment) if default is not None else UNKNOWN
+            value = (
+                interp.evaluate(default, function.environment) if default is not None else UNKNOWN
+            )
         env.names[parameter.arg] = value
         interp.record(parameter, value)
     if spec.vararg is not None:
@@ -463,7 +527,9 @@ def bind_parameters(
         interp.record(spec.kwarg, surplus)
 
 
-def instantiate(interp: Interpreter, cls: Class, args: Args, kwargs: Kwargs, node: ast.Call | None) -> Value:
+def instantiate(
+    interp: Interpreter, cls: Class, args: Args, kwargs: Kwargs, node: ast.Call | None
+) -> Value:
     """`cls(*args, **kwargs)`."""
     kind = classes.framework(cls)
     if kind == "linen" or (kind is None and classes.is_record(cls)):
@@ -483,13 +549,20 @@ def instantiate(interp: Interpreter, cls: Class, args: Args, kwargs: Kwargs, nod
     return made
 
 
-def _bound_arguments(interp: Interpreter, function: Function, args: Args, kwargs: Kwargs) -> dict[str, Value]:
+def _bound_arguments(
+    interp: Interpreter, function: Function, args: Args, kwargs: Kwargs
+) -> dict[str, Value]:
     names = [a.arg for a in [*function.node.args.posonlyargs, *function.node.args.args]][1:]
     return {**dict(zip(names, args, strict=False)), **kwargs}
 
 
 def _record_instance(
-    interp: Interpreter, cls: Class, args: Args, kwargs: Kwargs, node: ast.Call | None, kind: str | None
+    interp: Interpreter,
+    cls: Class,
+    args: Args,
+    kwargs: Kwargs,
+    node: ast.Call | None,
+    kind: str | None,
 ) -> Value:
     fields = classes.fields(cls)
     values = dict(zip([field.name for field in fields], args, strict=False))
@@ -559,7 +632,11 @@ def call_method(
     kind = classes.framework(owner.cls)
     if function is None:
         external = External(f"{'flax.linen' if kind == 'linen' else 'haiku'}.Module.{name}")
-        return _call_bound(interp, Bound(owner, external, name), args, kwargs, node) if kind else _call_unknown(args, {})
+        return (
+            _call_bound(interp, Bound(owner, external, name), args, kwargs, node)
+            if kind
+            else _call_unknown(args, {})
+        )
     if kind is None:
         return call_function(interp, function, [owner, *args], kwargs, node, owner)
     if kind == "linen":

@@ -9,7 +9,12 @@ from .values import Class, External, Function, Value
 
 LINEN_MODULE = "flax.linen.Module"
 HAIKU_MODULES = ("haiku.Module", "haiku.RNNCore")
-_DATACLASSES = ("dataclasses.dataclass", "flax.struct.dataclass", "chex.dataclass", "dataclass_transform")
+_DATACLASSES = (
+    "dataclasses.dataclass",
+    "flax.struct.dataclass",
+    "chex.dataclass",
+    "dataclass_transform",
+)
 _RECORDS = ("flax.struct.PyTreeNode", "flax.training.train_state.TrainState", "typing.NamedTuple")
 
 
@@ -29,7 +34,9 @@ def mro(cls: Class) -> list[Class]:
     """The user's classes that an instance is of, nearest first (C3 where it exists, else depth first)."""
     bases = [mro(base) for base in cls.bases if isinstance(base, Class)]
     order: list[Class] = [cls]
-    queues = [list(base) for base in bases] + [[base for base in cls.bases if isinstance(base, Class)]]
+    queues = [list(base) for base in bases] + [
+        [base for base in cls.bases if isinstance(base, Class)]
+    ]
     while any(queues):
         for queue in queues:
             if queue and not any(queue[0] in other[1:] for other in queues):
@@ -44,15 +51,22 @@ def mro(cls: Class) -> list[Class]:
 
 def external_bases(cls: Class) -> list[str]:
     """The qualified names of the library classes among the ancestors."""
-    return [base.name for ancestor in mro(cls) for base in ancestor.bases if isinstance(base, External)]
+    return [
+        base.name for ancestor in mro(cls) for base in ancestor.bases if isinstance(base, External)
+    ]
 
 
 def framework(cls: Class) -> str | None:
     """'linen' or 'haiku' for a module class, else None."""
     bases = external_bases(cls)
-    if LINEN_MODULE in bases or any(b.startswith("flax.linen.") and b[11:12].isupper() for b in bases):
+    if LINEN_MODULE in bases or any(
+        b.startswith("flax.linen.") and b[11:12].isupper() for b in bases
+    ):
         return "linen"
-    if any(base in HAIKU_MODULES or (base.startswith("haiku.") and base[6:7].isupper()) for base in bases):
+    if any(
+        base in HAIKU_MODULES or (base.startswith("haiku.") and base[6:7].isupper())
+        for base in bases
+    ):
         return "haiku"
     return None
 
@@ -61,7 +75,11 @@ def is_record(cls: Class) -> bool:
     """Whether instances are made by assigning fields (dataclass, named tuple, flax.struct)."""
     if any(base in _RECORDS for base in external_bases(cls)):
         return True
-    return any(_decorator_name(d, cls).endswith("dataclass") for c in mro(cls) for d in c.node.decorator_list)
+    return any(
+        _decorator_name(d, cls).endswith("dataclass")
+        for c in mro(cls)
+        for d in c.node.decorator_list
+    )
 
 
 def is_named_tuple(cls: Class) -> bool:
@@ -78,7 +96,9 @@ def fields(cls: Class) -> list[Field]:
     found: dict[str, Field] = {}
     for owner in reversed(mro(cls)):
         keyword_only = any(
-            keyword.arg == "kw_only" and isinstance(keyword.value, ast.Constant) and keyword.value.value is True
+            keyword.arg == "kw_only"
+            and isinstance(keyword.value, ast.Constant)
+            and keyword.value.value is True
             for keyword in owner.node.keywords
         )
         for statement in owner.node.body:
@@ -94,7 +114,9 @@ def fields(cls: Class) -> list[Field]:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in found:
                     # A bare assignment in a subclass changes the default of an inherited field.
                     known = found[name]
-                    found[name] = Field(name, known.annotation, value, owner, known.statement, known.keyword_only)
+                    found[name] = Field(
+                        name, known.annotation, value, owner, known.statement, known.keyword_only
+                    )
     ordered = list(found.values())
     return [f for f in ordered if not f.keyword_only] + [f for f in ordered if f.keyword_only]
 

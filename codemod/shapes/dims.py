@@ -109,7 +109,9 @@ class Symbols:
         left, right = self.resolve(left), self.resolve(right)
         if same(left, right):
             return True
-        for giving, kept in sorted(((left, right), (right, left)), key=lambda pair: -self._yields(pair[0])):
+        for giving, kept in sorted(
+            ((left, right), (right, left)), key=lambda pair: -self._yields(pair[0])
+        ):
             name = symbol_name(giving)
             if name is not None and self._yields(giving) and name not in names(kept):
                 self._bound[name] = kept
@@ -155,7 +157,9 @@ class Symbols:
         from .printing import render
 
         dim = self.resolve(dim)
-        return render(dim, {name: text(name, origin) for name, origin in self.origins_of(dim).items()})
+        return render(
+            dim, {name: text(name, origin) for name, origin in self.origins_of(dim).items()}
+        )
 
 
 def _number(name: str) -> int:

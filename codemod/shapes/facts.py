@@ -67,11 +67,17 @@ class Facts:
 
     values: dict[ast.AST, list[Value]] = field(default_factory=lambda: defaultdict(list))
     made: dict[ast.AST, list[Made]] = field(default_factory=lambda: defaultdict(list))
-    used: dict[ast.AST, list[Used]] = field(default_factory=lambda: defaultdict(list))  # by the call
-    uses_of: dict[ast.AST, list[Used]] = field(default_factory=lambda: defaultdict(list))  # by the site
+    used: dict[ast.AST, list[Used]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # by the call
+    uses_of: dict[ast.AST, list[Used]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # by the site
     variables: dict[ast.AST, list[VariableMade]] = field(default_factory=lambda: defaultdict(list))
     running: dict[str, RunningSize] = field(default_factory=dict)  # by symbol name
-    choices: dict[str, tuple[Dim, Dim]] = field(default_factory=dict)  # by symbol name: if true, if false
+    choices: dict[str, tuple[Dim, Dim]] = field(
+        default_factory=dict
+    )  # by symbol name: if true, if false
     functions: dict[ast.AST, None] = field(default_factory=dict)  # entered functions, in order
     conditions: dict[ast.AST, set[bool]] = field(default_factory=lambda: defaultdict(set))
 

@@ -52,7 +52,9 @@ def _made(
     interp.creations += kind != "set_state"
     if node is not None and interp.recording:
         text = name.value if isinstance(name, Constant) else None
-        made = VariableMade(kind, node, text, collection, dict(arguments), result, owner, interp.stack)
+        made = VariableMade(
+            kind, node, text, collection, dict(arguments), result, owner, interp.stack
+        )
         interp.facts.variables[node].append(made)
     return result
 
@@ -66,7 +68,14 @@ def _param(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwarg
     init_args = list(rest[2:])
     result = _initialised(interp, bound.get("init_fn", UNKNOWN), [library.KEY, *init_args], node)
     return _made(
-        interp, node, "param", bound.get("name"), "params", bound, result, owner if isinstance(owner, Object) else None
+        interp,
+        node,
+        "param",
+        bound.get("name"),
+        "params",
+        bound,
+        result,
+        owner if isinstance(owner, Object) else None,
     )
 
 
@@ -88,7 +97,9 @@ def _variable(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kw
     )
 
 
-def _initialised(interp: Interpreter, init: Value, args: list[Value], node: ast.Call | None) -> Value:
+def _initialised(
+    interp: Interpreter, init: Value, args: list[Value], node: ast.Call | None
+) -> Value:
     """What an initialiser returns: an array of the shape that it is given, if it is one of the usual kind."""
     from .values import Bound, Function, Partial
 
@@ -131,7 +142,9 @@ def _false(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwarg
     return FALSE
 
 
-def _is_initializing(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+def _is_initializing(
+    interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
+) -> Value:
     """True in `setup`, which becomes the constructor, and false in what runs afterwards."""
     return Constant(any(getattr(frame.function, "name", "") == "setup" for frame in interp.frames))
 
@@ -194,7 +207,16 @@ def _shaped(interp: Interpreter, bound: Mapping[str, Value]) -> Array:
 
 def _get_state(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
     bound = bind_signature(("name", "shape", "dtype", "init"), args, kwargs)
-    return _made(interp, node, "state", bound.get("name"), "state", bound, _shaped(interp, bound), _owner(interp))
+    return _made(
+        interp,
+        node,
+        "state",
+        bound.get("name"),
+        "state",
+        bound,
+        _shaped(interp, bound),
+        _owner(interp),
+    )
 
 
 def _set_state(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:

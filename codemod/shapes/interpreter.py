@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,11 +19,9 @@ from .facts import Facts, Stack
 from .values import (
     NONE,
     UNKNOWN,
-    Array,
     Bound,
     Class,
     Constant,
-    Either,
     External,
     Function,
     Items,
@@ -31,7 +29,6 @@ from .values import (
     Object,
     Partial,
     Repeated,
-    Size,
     Table,
     Unknown,
     Value,
@@ -46,7 +43,9 @@ MAX_STEPS = 400_000
 MAX_UNROLLED = 16
 
 
-Handler = Callable[["Interpreter", "ast.Call | None", Sequence[Value], "Mapping[str, Value]"], "Value | None"]
+Handler = Callable[
+    ["Interpreter", "ast.Call | None", Sequence[Value], "Mapping[str, Value]"], "Value | None"
+]
 
 
 class OutOfBudget(Exception):
@@ -65,7 +64,9 @@ class Environment:
     def lookup(self, name: str) -> Value | None:
         scope: Environment | None = self
         while scope is not None:
-            if name in scope.names and not (isinstance(scope.node, ast.ClassDef) and scope is not self):
+            if name in scope.names and not (
+                isinstance(scope.node, ast.ClassDef) and scope is not self
+            ):
                 return scope.names[name]
             scope = scope.parent
         return None
@@ -245,7 +246,9 @@ class Interpreter:
         cls = Class(node, inner, [self.evaluate(base, env) for base in node.bases])
         for statement in node.body:
             if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-                cls.members[statement.name] = Function(statement, env if env.node is not node else inner, cls)
+                cls.members[statement.name] = Function(
+                    statement, env if env.node is not node else inner, cls
+                )
                 inner.names[statement.name] = cls.members[statement.name]
             elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
                 if statement.value is not None:
@@ -268,11 +271,17 @@ class Interpreter:
             node,
             env,
             lambda: (operators.assume(self, node.test, env, True), self.execute(node.body, env))[1],
-            lambda: (operators.assume(self, node.test, env, False), self.execute(node.orelse, env))[1],
+            lambda: (operators.assume(self, node.test, env, False), self.execute(node.orelse, env))[
+                1
+            ],
         )
 
     def branch(
-        self, node: ast.AST, env: Environment, first: Callable[[], str | None], second: Callable[[], str | None]
+        self,
+        node: ast.AST,
+        env: Environment,
+        first: Callable[[], str | None],
+        second: Callable[[], str | None],
     ) -> str | None:
         """Takes both ways from the same state and joins what they leave."""
         bound = self.symbols.snapshot()
@@ -305,7 +314,9 @@ class Interpreter:
         self.symbols.restore(bound)
         env.names.clear()
         for name in {**left_names, **right_names}:
-            env.names[name] = joins.join(self, node, name, left_names.get(name), right_names.get(name))
+            env.names[name] = joins.join(
+                self, node, name, left_names.get(name), right_names.get(name)
+            )
         self._redo_joined(node, left_states, right_states)
         return None
 
@@ -369,7 +380,9 @@ class Interpreter:
                 value = self.import_module(alias.name, env)
                 self.bind(alias.asname, value, env)
             else:
-                self.bind(alias.name.split(".")[0], self.import_module(alias.name.split(".")[0], env), env)
+                self.bind(
+                    alias.name.split(".")[0], self.import_module(alias.name.split(".")[0], env), env
+                )
 
     def _do_ImportFrom(self, node: ast.ImportFrom, env: Environment) -> None:
         module = self.project.find(node.module or "", env.module.path, node.level)
@@ -377,7 +390,9 @@ class Interpreter:
             if alias.name == "*":
                 self._import_all(node, module, env)
                 continue
-            self.bind(alias.asname or alias.name, self._import_name(node, module, alias.name, env), env)
+            self.bind(
+                alias.asname or alias.name, self._import_name(node, module, alias.name, env), env
+            )
 
     def _import_all(self, node: ast.ImportFrom, module: Module | None, env: Environment) -> None:
         if module is not None:
@@ -388,7 +403,9 @@ class Interpreter:
             for name in self.rules.public_names(node.module):
                 self.bind(name, External(f"{node.module}.{name}"), env)
 
-    def _import_name(self, node: ast.ImportFrom, module: Module | None, name: str, env: Environment) -> Value:
+    def _import_name(
+        self, node: ast.ImportFrom, module: Module | None, name: str, env: Environment
+    ) -> Value:
         if module is not None:
             found = self.environment_of(module).names.get(name)
             if found is not None:
@@ -406,7 +423,12 @@ class Interpreter:
         if module is not None:
             return ModuleValue(module)
         folder = env.module.path.parent
-        if any((parent / dotted.split(".")[0]).is_dir() for parent in [folder, *folder.parents][:1]) and "." not in dotted:
+        if (
+            any(
+                (parent / dotted.split(".")[0]).is_dir() for parent in [folder, *folder.parents][:1]
+            )
+            and "." not in dotted
+        ):
             return External(dotted) if self.rules.is_library(dotted) else ModuleValue(None, dotted)
         return External(self.rules.canonical(dotted))
 
@@ -437,7 +459,11 @@ class Interpreter:
         if isinstance(container, Table) and isinstance(key, Constant):
             self.mutating(container)
             container.items[key.value] = value
-        elif isinstance(container, Items) and isinstance(key, Constant) and isinstance(key.value, int):
+        elif (
+            isinstance(container, Items)
+            and isinstance(key, Constant)
+            and isinstance(key.value, int)
+        ):
             if -len(container.items) <= key.value < len(container.items):
                 self.mutating(container)
                 container.items[key.value] = value
@@ -448,7 +474,9 @@ class Interpreter:
         if known is None:
             item = operators.element(self, value)
             for target in targets:
-                self.assign(target, Repeated(item) if isinstance(target, ast.Starred) else item, env)
+                self.assign(
+                    target, Repeated(item) if isinstance(target, ast.Starred) else item, env
+                )
             return
         if stars:
             at, rest = stars[0], len(targets) - stars[0] - 1
@@ -548,7 +576,9 @@ class Interpreter:
             if isinstance(arg, ast.Starred):
                 value = self.evaluate(arg.value, env)
                 items = self.known_items(value)
-                args.extend(items if items is not None else [Repeated(operators.element(self, value))])
+                args.extend(
+                    items if items is not None else [Repeated(operators.element(self, value))]
+                )
             else:
                 args.append(self.evaluate(arg, env))
         for keyword in node.keywords:
@@ -556,16 +586,22 @@ class Interpreter:
             if keyword.arg is not None:
                 kwargs[keyword.arg] = value
             elif isinstance(value, Table):
-                kwargs.update({key: item for key, item in value.items.items() if isinstance(key, str)})
+                kwargs.update(
+                    {key: item for key, item in value.items.items() if isinstance(key, str)}
+                )
         return args, kwargs
 
-    def call(self, function: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None) -> Value:
+    def call(
+        self, function: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None
+    ) -> Value:
         from . import calls
 
         return calls.call(self, function, args, kwargs, node)
 
     def _eval_BinOp(self, node: ast.BinOp, env: Environment) -> Value:
-        return operators.binary(self, node, node.op, self.evaluate(node.left, env), self.evaluate(node.right, env))
+        return operators.binary(
+            self, node, node.op, self.evaluate(node.left, env), self.evaluate(node.right, env)
+        )
 
     def _eval_UnaryOp(self, node: ast.UnaryOp, env: Environment) -> Value:
         return operators.unary(self, node, self.evaluate(node.operand, env))
@@ -578,9 +614,7 @@ class Interpreter:
             truth = self.truth(value)
             if truth is deciding:
                 return value if not values else joins.join(self, node, "", *values[-1:], value)
-            if truth is None:
-                values.append(value)
-            elif operand is node.values[-1]:
+            if truth is None or operand is node.values[-1]:
                 values.append(value)
         result = values[0] if values else Constant(not deciding)
         for value in values[1:]:
@@ -660,7 +694,10 @@ class Interpreter:
         return operators.subscript(self, node, container, self.evaluate(node.slice, env))
 
     def _eval_Slice(self, node: ast.Slice, env: Environment) -> Value:
-        parts = [self.evaluate(part, env) if part else NONE for part in (node.lower, node.upper, node.step)]
+        parts = [
+            self.evaluate(part, env) if part else NONE
+            for part in (node.lower, node.upper, node.step)
+        ]
         return Items(parts, "slice")
 
     def _eval_Lambda(self, node: ast.Lambda, env: Environment) -> Value:

@@ -16,11 +16,9 @@ from .values import (
     Items,
     Repeated,
     Shape,
-    Size,
     Table,
     Unknown,
     Value,
-    Variable,
     as_dim,
     from_dim,
 )
@@ -29,7 +27,9 @@ if TYPE_CHECKING:
     from .interpreter import Interpreter
 
 
-def join(interp: Interpreter, node: ast.AST, name: str, left: Value | None, right: Value | None) -> Value:
+def join(
+    interp: Interpreter, node: ast.AST, name: str, left: Value | None, right: Value | None
+) -> Value:
     """A value that stands for both. A name that one side lacks is what the other side has."""
     if left is None or right is None:
         return left or right or UNKNOWN
@@ -52,11 +52,16 @@ def join(interp: Interpreter, node: ast.AST, name: str, left: Value | None, righ
         case (Array(), Unknown()) | (Unknown(), Array()):
             return Array(None)
         case Items(items=a, kind=kind), Items(items=b) if len(a) == len(b) and kind == right.kind:
-            items = [join(interp, node, f"{name}_{i}", x, y) for i, (x, y) in enumerate(zip(a, b, strict=True))]
+            items = [
+                join(interp, node, f"{name}_{i}", x, y)
+                for i, (x, y) in enumerate(zip(a, b, strict=True))
+            ]
             return Items(items, kind, left.names, left.cls)
         case Table(items=one_items), Table(items=two_items):
             keys = {**one_items, **two_items}
-            return Table({k: join(interp, node, name, one_items.get(k), two_items.get(k)) for k in keys})
+            return Table(
+                {k: join(interp, node, name, one_items.get(k), two_items.get(k)) for k in keys}
+            )
         case Repeated(item=a_item), Repeated(item=b_item):
             return Repeated(join(interp, node, name, a_item, b_item), left.text or right.text)
         case (Unknown(), _) | (_, Unknown()):
@@ -92,7 +97,9 @@ def _arrays(interp: Interpreter, node: ast.AST, name: str, left: Array, right: A
     return Array(shape, dtype, optional)
 
 
-def join_dims(interp: Interpreter, node: ast.AST, name: str, axis: int, left: Dim, right: Dim) -> Dim:
+def join_dims(
+    interp: Interpreter, node: ast.AST, name: str, axis: int, left: Dim, right: Dim
+) -> Dim:
     """One symbol for a size that differs between the two ways."""
     left, right = interp.symbols.resolve(left), interp.symbols.resolve(right)
     if same(left, right):
@@ -110,7 +117,8 @@ def join_states(interp: Interpreter, node: ast.AST, left: Any, right: Any) -> An
             return [join(interp, node, "", a, b) for a, b in zip(left, right, strict=True)]
         return left if len(left) > len(right) else right
     if isinstance(left, dict) and isinstance(right, dict):
-        return {key: join(interp, node, str(key), left.get(key), right.get(key)) for key in {**left, **right}}
+        return {
+            key: join(interp, node, str(key), left.get(key), right.get(key))
+            for key in {**left, **right}
+        }
     return join(interp, node, "", left, right)
-
-

@@ -40,7 +40,14 @@ if TYPE_CHECKING:
 # Only these are ever imported and run.
 LIBRARIES = ("jax", "numpy", "math", "einops", "optax", "flax", "operator", "chex")
 _ELEMENTWISE_METHODS = {"astype", "copy", "clip", "conj", "round", "block_until_ready", "__array__"}
-_DTYPE_ARGUMENTS = {"dtype", "precision", "preferred_element_type", "out_sharding", "promote_dtype", "out_type"}
+_DTYPE_ARGUMENTS = {
+    "dtype",
+    "precision",
+    "preferred_element_type",
+    "out_sharding",
+    "promote_dtype",
+    "out_type",
+}
 
 
 class Unconvertible(Exception):
@@ -80,11 +87,17 @@ def _import(name: str) -> Any:
 
 
 def call(
-    interp: Interpreter, node: ast.AST | None, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
+    interp: Interpreter,
+    node: ast.AST | None,
+    name: str,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
 ) -> Value:
     """What a library function returns."""
     where = node or ast.Pass()
-    special = _SPECIAL.get(name.replace("numpy.", "jax.numpy.", 1) if name.startswith("numpy.") else name)
+    special = _SPECIAL.get(
+        name.replace("numpy.", "jax.numpy.", 1) if name.startswith("numpy.") else name
+    )
     if special is not None:
         found = special(interp, where, args, kwargs)
         if found is not None:
@@ -93,16 +106,29 @@ def call(
         function = resolve(name)
     except Unconvertible:
         return UNKNOWN
-    return run(interp, where, function, args, kwargs, elementwise=name.startswith(("jax.nn.", "flax.linen.")))
+    return run(
+        interp,
+        where,
+        function,
+        args,
+        kwargs,
+        elementwise=name.startswith(("jax.nn.", "flax.linen.")),
+    )
 
 
-def method(interp: Interpreter, node: ast.AST, array: Array, name: str, args: Sequence[Value], kwargs: Any) -> Value:
+def method(
+    interp: Interpreter, node: ast.AST, array: Array, name: str, args: Sequence[Value], kwargs: Any
+) -> Value:
     """What a method of an array returns."""
     if name in _ELEMENTWISE_METHODS:
         dtype = _dtype_name(args[0]) if name == "astype" and args else array.dtype
         return Array(array.shape, dtype)
     if name == "reshape":
-        shape = args[0] if len(args) == 1 and isinstance(args[0], Items | Unknown | Repeated) else Items(list(args))
+        shape = (
+            args[0]
+            if len(args) == 1 and isinstance(args[0], Items | Unknown | Repeated)
+            else Items(list(args))
+        )
         return reshape(interp, node, array, shape)
     if name == "item":
         return UNKNOWN
@@ -125,7 +151,11 @@ def run(
     elementwise: bool = False,
 ) -> Value:
     """`jax.eval_shape` on abstract values; an unknown where it cannot be asked, a trouble where it refuses."""
-    kwargs = {k: v for k, v in kwargs.items() if not (k in _DTYPE_ARGUMENTS and not isinstance(v, External))}
+    kwargs = {
+        k: v
+        for k, v in kwargs.items()
+        if not (k in _DTYPE_ARGUMENTS and not isinstance(v, External))
+    }
     arrays: list[Any] = []
     try:
         real_args = [_convert(interp, value, arrays) for value in args]
@@ -135,7 +165,9 @@ def run(
     return _evaluate(interp, node, function, real_args, real_kwargs, arrays)
 
 
-def _without_knowing(args: Sequence[Value], kwargs: Mapping[str, Value], elementwise: bool) -> Value:
+def _without_knowing(
+    args: Sequence[Value], kwargs: Mapping[str, Value], elementwise: bool
+) -> Value:
     arrays = [value for value in args if isinstance(value, Array)]
     if elementwise and len(arrays) == 1 and args and args[0] is arrays[0]:
         return Array(arrays[0].shape, arrays[0].dtype)
@@ -143,7 +175,12 @@ def _without_knowing(args: Sequence[Value], kwargs: Mapping[str, Value], element
 
 
 def _evaluate(
-    interp: Interpreter, node: ast.AST, function: Callable[..., Any], args: Any, kwargs: Any, arrays: list[Any]
+    interp: Interpreter,
+    node: ast.AST,
+    function: Callable[..., Any],
+    args: Any,
+    kwargs: Any,
+    arrays: list[Any],
 ) -> Value:
     import jax
 
@@ -166,7 +203,10 @@ def _evaluate(
     try:
         shapes = jax.eval_shape(traced, arrays or [_carrier(args, kwargs)])
     except Exception as error:
-        interp.trouble(node, f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else ''}")
+        interp.trouble(
+            node,
+            f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else ''}",
+        )
         return UNKNOWN
     result = _value(shapes)
     return result if result is not UNKNOWN or not boxes else _value(boxes[-1])
@@ -282,7 +322,18 @@ def _value(result: Any) -> Value:
 def _dtype_name(value: Value) -> str | None:
     if isinstance(value, External):
         name = value.name.rsplit(".", 1)[-1]
-        known = ("float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint32")
+        known = (
+            "float16",
+            "bfloat16",
+            "float32",
+            "float64",
+            "int8",
+            "int16",
+            "int32",
+            "int64",
+            "uint8",
+            "uint32",
+        )
         return name if name in known else ("bool" if name in ("bool", "bool_") else None)
     if isinstance(value, Constant) and isinstance(value.value, str):
         return value.value
@@ -305,7 +356,8 @@ def reshape(interp: Interpreter, node: ast.AST, array: Array, target: Value) -> 
         return Array(shape, array.dtype)
     if array.shape is None:
         filled = tuple(
-            interp.symbols.unknown("the size of a reshape") if isinstance(d, int) and d == -1 else d for d in shape
+            interp.symbols.unknown("the size of a reshape") if isinstance(d, int) and d == -1 else d
+            for d in shape
         )
         return Array(filled, array.dtype)
     rest = [dim for dim in shape if not (isinstance(dim, int) and dim == -1)]
@@ -317,7 +369,9 @@ def reshape(interp: Interpreter, node: ast.AST, array: Array, target: Value) -> 
             rest.remove(dim)
     total, known = product(source), product(rest)
     inferred = total // known if not same(known, 1) else total
-    return Array(tuple(inferred if isinstance(d, int) and d == -1 else d for d in shape), array.dtype)
+    return Array(
+        tuple(inferred if isinstance(d, int) and d == -1 else d for d in shape), array.dtype
+    )
 
 
 def _reshape_target(interp: Interpreter, target: Value) -> Shape | None:
@@ -374,14 +428,22 @@ def _simple_index(interp: Interpreter, shape: Shape, key: Value) -> Shape | None
             continue
         dim = shape[axis]
         axis += 1
-        if isinstance(item, Items) and item.kind == "slice" and all(part == NONE for part in item.items):
+        if (
+            isinstance(item, Items)
+            and item.kind == "slice"
+            and all(part == NONE for part in item.items)
+        ):
             result.append(dim)
         elif isinstance(item, Items) and item.kind == "slice":
             size = _slice_size(interp, dim, item)
             if size is None:
                 return None
             result.append(size)
-        elif as_dim(item) is None and not (isinstance(item, Array) and item.shape == ()) and not _is_number(item):
+        elif (
+            as_dim(item) is None
+            and not (isinstance(item, Array) and item.shape == ())
+            and not _is_number(item)
+        ):
             return None
     return tuple(result)
 
@@ -409,7 +471,9 @@ def _slice_size(interp: Interpreter, dim: Dim, item: Items) -> Dim | None:
     return high - low
 
 
-def _concatenate(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _concatenate(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     from .operators import agree, items_of
 
     arrays = items_of(interp, args[0]) if args else None
@@ -417,7 +481,10 @@ def _concatenate(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwar
     if arrays is None or not isinstance(where, Constant) or not isinstance(where.value, int):
         return Array(None)
     shapes = [a.shape if isinstance(a, Array) else None for a in arrays]
-    if any(shape is None for shape in shapes) or len({len(s) for s in shapes if s is not None}) != 1:
+    if (
+        any(shape is None for shape in shapes)
+        or len({len(s) for s in shapes if s is not None}) != 1
+    ):
         if all(shape is not None for shape in shapes):
             interp.trouble(node, "arrays of different rank are concatenated")
         return Array(None)
@@ -434,7 +501,9 @@ def _concatenate(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwar
     return Array(tuple(result), first)
 
 
-def _stack(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _stack(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     from .operators import broadcast, items_of
 
     arrays = items_of(interp, args[0]) if args else None
@@ -444,7 +513,9 @@ def _stack(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Ma
             return Array((interp.symbols.unknown("the length of a list"), *item.shape), item.dtype)
         return Array(None)
     shapes = [a.shape if isinstance(a, Array) else None for a in arrays]
-    shape = broadcast(interp, node, *shapes) if shapes and all(s is not None for s in shapes) else None
+    shape = (
+        broadcast(interp, node, *shapes) if shapes and all(s is not None for s in shapes) else None
+    )
     where = kwargs.get("axis", args[1] if len(args) > 1 else Constant(0))
     if shape is None or not isinstance(where, Constant) or not isinstance(where.value, int):
         return Array(None)
@@ -452,14 +523,20 @@ def _stack(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Ma
     return Array((*shape[:axis], len(arrays), *shape[axis:]), getattr(arrays[0], "dtype", None))
 
 
-def _split(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _split(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     array = args[0] if args else None
     parts = kwargs.get("indices_or_sections", args[1] if len(args) > 1 else UNKNOWN)
     where = kwargs.get("axis", args[2] if len(args) > 2 else Constant(0))
     if not isinstance(array, Array) or array.shape is None:
-        count = parts.value if isinstance(parts, Constant) and isinstance(parts.value, int) else None
+        count = (
+            parts.value if isinstance(parts, Constant) and isinstance(parts.value, int) else None
+        )
         return Repeated(Array(None)) if count is None else Items([Array(None)] * count, "list")
-    if not (isinstance(parts, Constant) and isinstance(parts.value, int) and isinstance(where, Constant)):
+    if not (
+        isinstance(parts, Constant) and isinstance(parts.value, int) and isinstance(where, Constant)
+    ):
         return None
     axis = int(where.value) % len(array.shape)
     piece = array.shape[axis] // parts.value
@@ -467,17 +544,25 @@ def _split(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Ma
     return Items([Array(shape, array.dtype)] * parts.value, "list")
 
 
-def _reshape(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _reshape(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     if len(args) < 2 and not kwargs:
         return None
     shape = args[1] if len(args) > 1 else next(iter(kwargs.values()))
     return reshape(interp, node, args[0], shape) if isinstance(args[0], Array) else Array(None)
 
 
-def _broadcasting(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _broadcasting(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     from .operators import broadcast
 
-    shapes = [a.shape if isinstance(a, Array) else () for a in args if isinstance(a, Array | Constant | Size)]
+    shapes = [
+        a.shape if isinstance(a, Array) else ()
+        for a in args
+        if isinstance(a, Array | Constant | Size)
+    ]
     arrays = [a for a in args if isinstance(a, Array)]
     if not arrays:
         return None
@@ -486,14 +571,18 @@ def _broadcasting(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwa
     return Array(shape, arrays[-1].dtype)
 
 
-def _scalar_math(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _scalar_math(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     """`np.sqrt(d)` of a size or an unknown number is some number."""
     if args and isinstance(args[0], Size | Unknown):
         return Unknown()
     return None
 
 
-def _prod(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _prod(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     shape = as_shape(args[0]) if args and isinstance(args[0], Items) else None
     if shape is not None:
         return from_dim(product([interp.symbols.resolve(dim) for dim in shape]))
@@ -502,7 +591,9 @@ def _prod(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Map
     return None
 
 
-def _creation(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _creation(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     shape = kwargs.get("shape", args[0] if args else UNKNOWN)
     from .operators import dim_of
 
@@ -514,11 +605,15 @@ def _creation(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs:
     return Array(tuple(dims), _dtype_name(dtype) or "float32")
 
 
-def _full(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _full(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     return _creation(interp, node, [*args[:1], *args[2:]], kwargs)
 
 
-def _einsum(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _einsum(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     """Sizes of equal letters agree; then the result follows from the letters."""
     from .operators import agree
 
@@ -553,32 +648,44 @@ def _einsum(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: M
     return Array(tuple(result), "float32")
 
 
-def _random(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _random(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     shape = kwargs.get("shape", args[1] if len(args) > 1 else Items([]))
     found = as_shape(shape)
     return Array(found, "float32")
 
 
-def _bernoulli(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _bernoulli(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     shape = kwargs.get("shape", args[2] if len(args) > 2 else Items([]))
     return Array(as_shape(shape), "bool")
 
 
-def _randint(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _randint(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     found = _random(interp, node, args, kwargs)
     return Array(found.shape, "int32") if isinstance(found, Array) else found
 
 
-def _partial(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _partial(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     site = node if isinstance(node, ast.Call) else None
     return Partial(args[0], tuple(args[1:]), dict(kwargs), site) if args else None
 
 
-def _key(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _key(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     return KEY
 
 
-def _split_key(interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value | None:
+def _split_key(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
     count = kwargs.get("num", args[1] if len(args) > 1 else Constant(2))
     if isinstance(count, Constant) and isinstance(count.value, int) and count.value <= 64:
         return Items([KEY] * count.value, "array")
@@ -607,11 +714,32 @@ _SPECIAL: dict[str, Special] = {
     "jax.random.bernoulli": _bernoulli,
     "jax.random.randint": _randint,
     "jax.numpy.full": _full,
-    **{f"jax.random.{name}": _random for name in ("normal", "uniform", "truncated_normal", "gumbel")},
+    **{
+        f"jax.random.{name}": _random
+        for name in ("normal", "uniform", "truncated_normal", "gumbel")
+    },
     **{f"jax.numpy.{name}": _creation for name in ("zeros", "ones", "empty")},
-    **{f"jax.numpy.{name}": _broadcasting for name in ("maximum", "minimum", "add", "multiply", "subtract", "divide")},
-    **{f"{module}.{name}": _scalar_math for module in ("math", "jax.numpy") for name in ("sqrt", "log", "exp", "ceil")},
+    **{
+        f"jax.numpy.{name}": _broadcasting
+        for name in ("maximum", "minimum", "add", "multiply", "subtract", "divide")
+    },
+    **{
+        f"{module}.{name}": _scalar_math
+        for module in ("math", "jax.numpy")
+        for name in ("sqrt", "log", "exp", "ceil")
+    },
     **{f"math.{name}": _scalar_math for name in ("log2", "floor", "pow")},
 }
 
-__all__ = ["KEY", "LIBRARIES", "call", "index", "matmul", "method", "product", "reshape", "resolve", "run"]
+__all__ = [
+    "KEY",
+    "LIBRARIES",
+    "call",
+    "index",
+    "matmul",
+    "method",
+    "product",
+    "reshape",
+    "resolve",
+    "run",
+]

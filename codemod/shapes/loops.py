@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 MAX_PASSES = 5
 
 
-def run(interp: Interpreter, node: ast.For | ast.AsyncFor | ast.While, env: Environment) -> str | None:
+def run(
+    interp: Interpreter, node: ast.For | ast.AsyncFor | ast.While, env: Environment
+) -> str | None:
     """Runs a `for` or `while` statement; returns how control always leaves it."""
     iterable = UNKNOWN if isinstance(node, ast.While) else interp.evaluate(node.iter, env)
     known = None if isinstance(node, ast.While) else operators.items_of(interp, iterable)
@@ -63,7 +65,10 @@ def _sites(interp: Interpreter) -> int:
 
 
 def _unroll(
-    interp: Interpreter, node: ast.For | ast.AsyncFor | ast.While, known: list[Value], env: Environment
+    interp: Interpreter,
+    node: ast.For | ast.AsyncFor | ast.While,
+    known: list[Value],
+    env: Environment,
 ) -> str | None:
     assert not isinstance(node, ast.While)
     for item in known:
@@ -100,7 +105,9 @@ def _stabilise(
         env.names.update(head)
 
 
-def _changed(interp: Interpreter, node: ast.AST, head: dict[str, Value], end: dict[str, Value]) -> dict[str, Value]:
+def _changed(
+    interp: Interpreter, node: ast.AST, head: dict[str, Value], end: dict[str, Value]
+) -> dict[str, Value]:
     """The names whose sizes a turn changed, with symbols in place of what changed."""
     changed: dict[str, Value] = {}
     for name, start in head.items():
@@ -110,7 +117,9 @@ def _changed(interp: Interpreter, node: ast.AST, head: dict[str, Value], end: di
     return changed
 
 
-def _widened(interp: Interpreter, node: ast.AST, name: str, start: Value, end: Value) -> Value | None:
+def _widened(
+    interp: Interpreter, node: ast.AST, name: str, start: Value, end: Value
+) -> Value | None:
     if start is end:
         return None
     one, two = as_dim(start), as_dim(end)
@@ -127,13 +136,19 @@ def _widened(interp: Interpreter, node: ast.AST, name: str, start: Value, end: V
             _widened(interp, node, f"{name}_{i}", a, b) or a
             for i, (a, b) in enumerate(zip(start.items, end.items, strict=True))
         ]
-        return None if all(a is b for a, b in zip(items, start.items, strict=True)) else Items(items, start.kind)
+        return (
+            None
+            if all(a is b for a, b in zip(items, start.items, strict=True))
+            else Items(items, start.kind)
+        )
     if isinstance(start, Constant) and isinstance(end, Constant) and start != end:
         return UNKNOWN
     return None
 
 
-def _widened_array(interp: Interpreter, node: ast.AST, name: str, start: Array, end: Array) -> Array | None:
+def _widened_array(
+    interp: Interpreter, node: ast.AST, name: str, start: Array, end: Array
+) -> Array | None:
     if start.shape is None:
         return None
     if end.shape is None or len(end.shape) != len(start.shape):
@@ -145,9 +160,13 @@ def _widened_array(interp: Interpreter, node: ast.AST, name: str, start: Array, 
             dims.append(one)
             continue
         place = axis - len(start.shape)
-        dim = interp.symbols.new(Running(node, name, place), ("running", node, name, place, interp.root))
+        dim = interp.symbols.new(
+            Running(node, name, place), ("running", node, name, place, interp.root)
+        )
         known = interp.facts.running.get(str(dim))
-        interp.facts.running[str(dim)] = RunningSize(node, name, place, known.initial if known else one, two)
+        interp.facts.running[str(dim)] = RunningSize(
+            node, name, place, known.initial if known else one, two
+        )
         dims.append(dim)
     shape = tuple(dims)
     if all(same(a, b) for a, b in zip(shape, start.shape, strict=True)):
@@ -167,7 +186,9 @@ def _after(interp: Interpreter, node: ast.AST, head: dict[str, Value], env: Envi
                 place = axis - len(start.shape)
                 running = interp.facts.running.get(str(one))
                 if running is not None and running.loop is node and running.name == name:
-                    interp.facts.running[str(one)] = RunningSize(node, name, place, running.initial, two)
+                    interp.facts.running[str(one)] = RunningSize(
+                        node, name, place, running.initial, two
+                    )
             env.names[name] = Array(start.shape, end.dtype)
         elif isinstance(start, Size) and as_dim(end) is not None:
             env.names[name] = start
@@ -204,7 +225,10 @@ def _generic(interp: Interpreter, items: Sequence[Value]) -> Value:
         return first
     if all(as_dim(item) is not None for item in items):
         return Index()
-    if all(isinstance(item, Items) and len(item.items) == len(getattr(first, "items", ())) for item in items):
+    if all(
+        isinstance(item, Items) and len(item.items) == len(getattr(first, "items", ()))
+        for item in items
+    ):
         columns = zip(*[item.items for item in items if isinstance(item, Items)], strict=True)
         return Items([_generic(interp, list(column)) for column in columns])
     if all(isinstance(item, Constant) for item in items):
@@ -212,18 +236,22 @@ def _generic(interp: Interpreter, items: Sequence[Value]) -> Value:
     return operators.element(interp, Items(list(items)))
 
 
-def bind_target(interp: Interpreter, node: ast.AST, target: ast.expr, value: Value, env: Environment) -> None:
+def bind_target(
+    interp: Interpreter, node: ast.AST, target: ast.expr, value: Value, env: Environment
+) -> None:
     """Assigns a loop variable; numbers and unknowns get the variable's own name as their text."""
     match target, value:
         case ast.Name(id=name), Index():
             value = Size(interp.symbols.new(Expression(name), ("loop", node, name, interp.root)))
         case ast.Name(id=name), Unknown(text=""):
             value = Unknown(name)
-        case (ast.Tuple(elts=elts) | ast.List(elts=elts)), Items(items=items) if len(elts) == len(items):
+        case ((ast.Tuple(elts=elts) | ast.List(elts=elts)), Items(items=items)) if len(elts) == len(
+            items
+        ):
             for inner, item in zip(elts, items, strict=True):
                 bind_target(interp, node, inner, item, env)
             return
-        case (ast.Tuple(elts=elts) | ast.List(elts=elts)), Unknown(text=""):
+        case ((ast.Tuple(elts=elts) | ast.List(elts=elts)), Unknown(text="")):
             for inner in elts:
                 bind_target(interp, node, inner, value, env)
             return
@@ -234,7 +262,9 @@ def bind_target(interp: Interpreter, node: ast.AST, target: ast.expr, value: Val
 
 
 def comprehension(
-    interp: Interpreter, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp, env: Environment
+    interp: Interpreter,
+    node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp,
+    env: Environment,
 ) -> Value:
     """A list, set, dict or generator built in one expression."""
     from .interpreter import Environment
@@ -245,7 +275,12 @@ def comprehension(
     result = _symbolic(interp, node, iterable, Environment(env.module, env, node=node))
     known = operators.items_of(interp, iterable)
     simple = len(node.generators) == 1 and not generator.ifs and known is not None
-    if simple and known is not None and len(known) <= interp.max_unrolled and _sites(interp) == made:
+    if (
+        simple
+        and known is not None
+        and len(known) <= interp.max_unrolled
+        and _sites(interp) == made
+    ):
         return _expanded(interp, node, known, Environment(env.module, env, node=node))
     return result
 
@@ -257,7 +292,9 @@ def _symbolic(
     env: Environment,
 ) -> Value:
     for generator in node.generators:
-        iterable = first if generator is node.generators[0] else interp.evaluate(generator.iter, env)
+        iterable = (
+            first if generator is node.generators[0] else interp.evaluate(generator.iter, env)
+        )
         bind_target(interp, node, generator.target, generic_item(interp, iterable), env)
         for condition in generator.ifs:
             interp.evaluate(condition, env)

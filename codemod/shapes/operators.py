@@ -16,16 +16,11 @@ from .values import (
     UNKNOWN,
     Array,
     Behaviour,
-    Bound,
-    Class,
     Constant,
     Either,
     External,
-    Function,
     Items,
-    LayerObject,
     Object,
-    Partial,
     Repeated,
     Shape,
     Size,
@@ -60,7 +55,9 @@ _SIGNS = {
 _EXACT = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
 
 
-def binary(interp: Interpreter, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Value:
+def binary(
+    interp: Interpreter, node: ast.AST, op: ast.operator, left: Value, right: Value
+) -> Value:
     """`left op right`."""
     if isinstance(left, Either) or isinstance(right, Either):
         left, right = _main(left), _main(right)
@@ -83,7 +80,10 @@ def _main(value: Value) -> Value:
     if not isinstance(value, Either):
         return value
     known = [option for option in value.values if option != NONE]
-    return next((option for option in known if isinstance(option, Array)), known[0] if len(known) == 1 else UNKNOWN)
+    return next(
+        (option for option in known if isinstance(option, Array)),
+        known[0] if len(known) == 1 else UNKNOWN,
+    )
 
 
 def _dims(interp: Interpreter, op: ast.operator, left: Dim, right: Dim) -> Value:
@@ -133,7 +133,9 @@ def _constants(op: ast.operator, left: Any, right: Any) -> Value:
     function = _BINARY.get(type(op))
     if function is None:
         return UNKNOWN
-    if isinstance(op, ast.Pow) and not (abs(right) < 64 and abs(left) < 1e6 if _numbers(left, right) else False):
+    if isinstance(op, ast.Pow) and not (
+        abs(right) < 64 and abs(left) < 1e6 if _numbers(left, right) else False
+    ):
         return UNKNOWN
     if isinstance(op, ast.Mult) and not _numbers(left, right):
         return UNKNOWN
@@ -158,7 +160,9 @@ def _items_binary(op: ast.operator, left: Value, right: Value) -> Value:
     return UNKNOWN
 
 
-def _array_binary(interp: Interpreter, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Value:
+def _array_binary(
+    interp: Interpreter, node: ast.AST, op: ast.operator, left: Value, right: Value
+) -> Value:
     if isinstance(op, ast.MatMult):
         return library.matmul(interp, node, left, right)
     one, two = _operand(left), _operand(right)
@@ -184,7 +188,9 @@ def _promoted(left: Value, right: Value, op: ast.operator | None = None) -> str 
     floats = [kind for kind in kinds if kind and "float" in kind]
     scalars = [v.value for v in (left, right) if isinstance(v, Constant)]
     if floats:
-        return floats[0] if len(floats) == 1 else max(floats, key=lambda kind: (int(kind[-2:]), kind))
+        return (
+            floats[0] if len(floats) == 1 else max(floats, key=lambda kind: (int(kind[-2:]), kind))
+        )
     if isinstance(op, ast.Div) or any(isinstance(scalar, float) for scalar in scalars):
         return "float32"
     return kinds[0] if kinds else None
@@ -228,7 +234,11 @@ def unary(interp: Interpreter, node: ast.UnaryOp, operand: Value) -> Value:
             truth = interp.truth(operand)
             if truth is not None:
                 return Constant(not truth)
-            return Unknown(f"not {operand.text}") if isinstance(operand, Unknown) and operand.text else UNKNOWN
+            return (
+                Unknown(f"not {operand.text}")
+                if isinstance(operand, Unknown) and operand.text
+                else UNKNOWN
+            )
         case ast.USub(), Constant(value=int() | float() as known):
             return Constant(-known)
         case ast.USub(), Size(dim=dim):
@@ -243,7 +253,8 @@ def unary(interp: Interpreter, node: ast.UnaryOp, operand: Value) -> Value:
 
 def compare(interp: Interpreter, node: ast.Compare, values: list[Value]) -> Value:
     results = [
-        _compare(interp, op, left, right) for op, left, right in zip(node.ops, values, values[1:], strict=False)
+        _compare(interp, op, left, right)
+        for op, left, right in zip(node.ops, values, values[1:], strict=False)
     ]
     if any(isinstance(result, Array) for result in results):
         return next(result for result in results if isinstance(result, Array))
@@ -278,7 +289,9 @@ def _elementwise(interp: Interpreter, op: ast.AST, left: Value, right: Value) ->
 
 def _is(left: Value, right: Value) -> bool | None:
     if isinstance(left, Constant) and isinstance(right, Constant):
-        return left.value is right.value or (left.value == right.value and type(left.value) is type(right.value))
+        return left.value is right.value or (
+            left.value == right.value and type(left.value) is type(right.value)
+        )
     value = right if left == NONE else left
     other = left if value is right else right
     if other != NONE:
@@ -379,7 +392,12 @@ def assume(interp: Interpreter, test: ast.expr, env: Environment, holds: bool) -
 
 
 def _assume_compare(
-    interp: Interpreter, op: ast.cmpop, left: ast.expr, right: ast.expr, env: Environment, holds: bool
+    interp: Interpreter,
+    op: ast.cmpop,
+    left: ast.expr,
+    right: ast.expr,
+    env: Environment,
+    holds: bool,
 ) -> None:
     if isinstance(op, ast.Is | ast.IsNot):
         is_none = holds is isinstance(op, ast.Is)
@@ -486,7 +504,9 @@ def subscript(interp: Interpreter, node: ast.Subscript, container: Value, index:
                 return items[at]
             interp.trouble(node, f"index {at} of {len(items)} items")
             return UNKNOWN
-        case Items(items=items, kind=kind), Items(items=[Constant(value=a), Constant(value=b), Constant(value=c)]):
+        case Items(items=items, kind=kind), Items(
+            items=[Constant(value=a), Constant(value=b), Constant(value=c)]
+        ):
             return Items(items[slice(a, b, c)], kind)
         case Items(items=items), _ if items:
             return element(interp, container)
@@ -528,5 +548,3 @@ def _index_text(index: Value) -> str | None:
 
 def _hashable(key: object) -> bool:
     return getattr(type(key), "__hash__", None) is not None
-
-

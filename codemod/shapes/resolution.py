@@ -17,7 +17,9 @@ def resolve_value(symbols: Symbols, value: Value) -> Value:
         case Array(shape=shape, dtype=dtype, optional=optional) if shape is not None:
             return Array(tuple(symbols.resolve(dim) for dim in shape), dtype, optional)
         case Items(items=items):
-            return dataclasses.replace(value, items=[resolve_value(symbols, item) for item in items])
+            return dataclasses.replace(
+                value, items=[resolve_value(symbols, item) for item in items]
+            )
         case Table(items=table):
             return Table({key: resolve_value(symbols, item) for key, item in table.items()})
         case Repeated(item=item):

@@ -204,7 +204,13 @@ class Behaviour(Value):
     def attribute(self, interp: Interpreter, name: str, node: ast.AST) -> Value:
         return UNKNOWN
 
-    def call(self, interp: Interpreter, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None) -> Value:
+    def call(
+        self,
+        interp: Interpreter,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.Call | None,
+    ) -> Value:
         return UNKNOWN
 
     def subscript(self, interp: Interpreter, index: Value, node: ast.Subscript) -> Value:
