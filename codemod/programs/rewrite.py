@@ -74,7 +74,7 @@ class Programs:
     def _rewrite_module(
         self, module: Module, edits: Edits, names: FileNames, models: Mapping[ast.AST, ModuleModel], limit: int
     ) -> Declined | None:
-        """Tries the forms of a module's programs, best first; why none is possible, as the best one says it."""
+        """Tries the forms of a module's programs, best first; why not even the last is possible."""
         refusal: Declined | None = None
         for form in _FORMS:
             trial = edits.fork()
@@ -82,7 +82,7 @@ class Programs:
                 form(self.explorer, module, trial, names, models, limit).run()
                 _check_names(module, trial)
             except Declined as declined:
-                refusal = refusal or declined
+                refusal = declined
             else:
                 edits.adopt(trial)
                 return None
