@@ -83,7 +83,7 @@ def _rewritten(model: ModuleModel) -> ClassReport:
             modes[flag] = {"true": when_true, "false": _OTHER[when_true]}
     for flag, when_true in model.field_modes.items():
         modes[flag] = {"true": when_true, "false": _OTHER[when_true]}
-    source = "haiku-function" if model.function_name else _source_kind(model.framework)
+    source: Any = "haiku-function" if model.function_name else _source_kind(model.framework)
     assert isinstance(model.cls, Class)
     return ClassReport(
         model.function_name or model.name,

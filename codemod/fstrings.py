@@ -47,14 +47,14 @@ def _place(node: ast.expr, text: str, left: int, right: int, position: Position)
     for line in lines:
         starts.append(starts[-1] + len(line) + 1)
     for old, new in zip(ast.walk(node), ast.walk(parsed), strict=True):
-        if hasattr(new, "lineno"):
+        if isinstance(new, ast.expr | ast.arg | ast.keyword):
             first = (
                 left + starts[new.lineno - 1] + _characters(lines[new.lineno - 1], new.col_offset)
             )
             last = (
                 left
-                + starts[new.end_lineno - 1]
-                + _characters(lines[new.end_lineno - 1], new.end_col_offset)
+                + starts[(new.end_lineno or 0) - 1]
+                + _characters(lines[(new.end_lineno or 0) - 1], (new.end_col_offset or 0))
             )
             old.lineno, old.col_offset = position(first)  # type: ignore[attr-defined]
             old.end_lineno, old.end_col_offset = position(last)  # type: ignore[attr-defined]

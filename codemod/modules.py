@@ -110,10 +110,10 @@ def rewrite_modules(
 ) -> ModuleRewrite:
     """Rewrites all classes that can follow; `kept` names those that must stay for reasons from outside."""
     found = module_classes(interp)
-    among = {cls.node: cls for cls in found}
-    uses = {cls.node: references(interp, cls, among) for cls in found}
+    among: dict[ast.AST, Class] = {cls.node: cls for cls in found}
+    uses: dict[ast.AST, set[ast.AST]] = {cls.node: references(interp, cls, among) for cls in found}
     order = users_first(found, uses)
-    studies = {cls.node: study(interp, cls, contexts) for cls in order}
+    studies: dict[ast.AST, Study] = {cls.node: study(interp, cls, contexts) for cls in order}
     refusals: dict[ast.AST, Refusal] = {
         cls.node: refusal for cls in found if (refusal := kept(cls)) is not None
     }

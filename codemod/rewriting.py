@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import functions
+from . import functions as function_modules
 from .config import Options
 from .edits import EditConflict, Edits
 from .emit import imports
@@ -65,7 +66,7 @@ def rewrite_project(
     """
     leave: dict[tuple[Path, int], Finding] = {}
     while True:
-        prepared = functions.prepare(project, rules, frozenset(leave))
+        prepared = function_modules.prepare(project, rules, frozenset(leave))
         result = _rewrite_prepared(prepared.project, rules, options, fixed, progress)
         refused = _refused_functions(prepared, result)
         if not refused:
@@ -74,10 +75,10 @@ def rewrite_project(
 
 
 def _refused_functions(
-    prepared: functions.Prepared, result: ProjectRewrite
+    prepared: function_modules.Prepared, result: ProjectRewrite
 ) -> dict[tuple[Path, int], Finding]:
     """The functions whose classes stay, and why."""
-    made = functions.classes_of(prepared.made)
+    made = function_modules.classes_of(prepared.made)
     found: dict[tuple[Path, int], Finding] = {}
     for file in result.files:
         for refusal in file.kept:
@@ -92,10 +93,12 @@ def _refused_functions(
 
 
 def _restored(
-    prepared: functions.Prepared, result: ProjectRewrite, left: dict[tuple[Path, int], Finding]
+    prepared: function_modules.Prepared,
+    result: ProjectRewrite,
+    left: dict[tuple[Path, int], Finding],
 ) -> ProjectRewrite:
     """The result in terms of the original files: their sources, their lines, their functions' names."""
-    made = functions.classes_of(prepared.made)
+    made = function_modules.classes_of(prepared.made)
     for file in result.files:
         path = file.module.path
         file.source = prepared.originals.get(path, file.module.source)
@@ -139,8 +142,8 @@ def _rewrite_prepared(
     while True:
         outcome = programs.rewrite(
             found.models,
-            lambda module, found=found: _edits(found, module),  # type: ignore[misc]
-            lambda module, found=found: _names(interp, found, module),  # type: ignore[misc]
+            functools.partial(_edits, found),
+            functools.partial(_names, interp, found),
             modules,
             options.line_length,
         )
@@ -148,8 +151,8 @@ def _rewrite_prepared(
             break
         stay = outcome.unfollowed
         found = rewrite_modules(
-            interp, contexts, options, lambda cls, stay=stay: stays(cls) or _unfollowed(cls, stay)
-        )  # type: ignore[misc]
+            interp, contexts, options, functools.partial(_stays_or_unfollowed, stays, stay)
+        )
     return _finish(interp, project, modules, found, outcome.findings, options)
 
 
@@ -167,6 +170,12 @@ def _skipped(cls: Class) -> Refusal | None:
             "remove the comment",
         )
     return None
+
+
+def _stays_or_unfollowed(
+    stays: Callable[[Class], Refusal | None], stay: dict[ast.AST, Finding], cls: Class
+) -> Refusal | None:
+    return stays(cls) or _unfollowed(cls, stay)
 
 
 def _used_by_fixed(interp: Interpreter, fixed: Iterable[Module]) -> dict[ast.AST, Refusal]:
@@ -294,9 +303,8 @@ def _leftovers(edits: Edits, names: FileNames, file: FileRewrite) -> list[Findin
                 f"`{written}` is left as it is: no rule knows it here",
                 "rewrite it by hand, or keep it with what it belongs to",
             )
-            found.append(
-                Finding(node, names.rules.code(qualified) if why else "NX110", message, help)
-            )  # type: ignore[arg-type]
+            code = names.rules.code(qualified) if why else None
+            found.append(Finding(node, code or "NX110", message, help))
     return found
 
 

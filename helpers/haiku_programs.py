@@ -14,5 +14,7 @@ def initialise_averages(model, *args, **kwargs):
     trial.train()
     trial(*args, **kwargs)
     for (_, module), (_, ran) in zip(nnx.iter_modules(model), nnx.iter_modules(trial)):
-        if isinstance(module, ExponentialMovingAverage):
+        if isinstance(module, ExponentialMovingAverage) and isinstance(
+            ran, ExponentialMovingAverage
+        ):
             module.average[...] = ran.average[...]

@@ -8,6 +8,7 @@ averages that are corrected for their start at zero: a small module beside the c
 from __future__ import annotations
 
 from ..codemod.rule import (
+    Argument,
     Declined,
     Drop,
     Layer,
@@ -32,7 +33,8 @@ _CHANNELS_LAST = Drop(
     "channels that are not on the last axis",
     "move the channels to the last axis around the layer",
 )
-_OWN_SCALE = {
+# The input carries NNX's name, so that it is renamed only where it is given by keyword.
+_OWN_SCALE: dict[str, Argument] = {
     "scale": Refuse(
         "a scale given in a call", "make the layer without a scale and multiply its result"
     ),
@@ -169,8 +171,8 @@ RULES = (
         sizes={"num_features": _features},
         leading=("num_features",),
         stated=_EXACT,
-        inputs=("inputs", "scale", "offset"),
-        call=_OWN_SCALE,
+        inputs=("x", "scale", "offset"),
+        call={"inputs": To("x"), **_OWN_SCALE},
         attribute="layer_norm",
         variables=SCALE_AND_OFFSET,
         check=in_float32,
@@ -188,6 +190,8 @@ RULES = (
         sizes={"num_features": _features},
         leading=("num_features",),
         stated={"epsilon": "1e-5"},
+        inputs=("x",),
+        call={"inputs": To("x")},
         attribute="rms_norm",
         variables=(SCALE,),
         check=in_float32,
@@ -249,8 +253,8 @@ RULES = (
         sizes={"num_features": axis()},
         leading=("num_features",),
         stated=_EXACT,
-        inputs=("inputs", "scale", "offset"),
-        call=_OWN_SCALE,
+        inputs=("x", "scale", "offset"),
+        call={"inputs": To("x"), **_OWN_SCALE},
         attribute="instance_norm",
         variables=SCALE_AND_OFFSET,
         check=in_float32,

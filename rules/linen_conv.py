@@ -1,53 +1,109 @@
 """Convolutions of Linen.
 
 `nnx.Conv` and `nnx.ConvTranspose` take the number of input channels first; everything else keeps its name, its
-layout and its default.
+layout and its default. `nn.ConvLocal`, whose kernels are not shared between places, becomes a small module beside the
+code that takes the shape of its input.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from ..codemod.rule import Layer, Refuse, To, Use, VariableName, axis, dtype_of
+from ..codemod.rule import Argument, Declined, Layer, Refuse, ShapeOf, To, Use, axis, dtype_of
 from ..codemod.shapes.dims import Dim
-from ..codemod.shapes.values import Array, Constant, Items, Value
-from .linen_dense import KERNEL_AND_BIAS
+from ..codemod.shapes.values import Array, Constant, Items, Shape, Value
+from ._linen import KERNEL_AND_BIAS, PROMOTE_DTYPE, only
+
+_UNKNOWN = object()
 
 
-def spatial_sizes(use: Use, transposed: bool = False) -> tuple[Dim, ...] | None:
-    """The sizes of the spatial axes after a convolution, None where they cannot be told."""
-    import jax
+def plain(value: Value | None, default: Any = None) -> Any:
+    """A value as numbers, strings and tuples of them, `_UNKNOWN` where only running would tell."""
+    match value:
+        case None:
+            return default
+        case Constant(value=constant):
+            return default if constant is None else constant
+        case Items(items=items):
+            parts = tuple(plain(item) for item in items)
+            return _UNKNOWN if any(part is _UNKNOWN for part in parts) else parts
+    return _UNKNOWN
 
-    shape, kernel = use.shape(), use.dims("kernel_size")
-    strides = use.constant("strides", 1)
-    padding = use.constant("padding", "SAME")
-    if (
-        shape is None
-        or kernel is None
-        or ("strides" in use.given and use.constant("strides") is None)
-    ):
+
+def _per_axis(value: Any, rank: int) -> Sequence[Any]:
+    return (value,) * rank if isinstance(value, int) else tuple(value)
+
+
+def _padded(padding: Any, rank: int) -> Sequence[tuple[int, int]] | None:
+    """Paddings written out as numbers: one for all, one for each axis, or one for each end."""
+    if isinstance(padding, str):
         return None
+    each = _per_axis(padding, rank)
+    return [(p, p) if isinstance(p, int) else tuple(p) for p in each]
+
+
+def _convolved(use: Use, lengths: Shape, kernel: Shape) -> Shape | None:
+    """The sizes of the spatial axes after a convolution; None where they cannot be told."""
     rank = len(kernel)
-    if len(shape) < rank + 1:
+    settings = [plain(use.arguments.get(name), 1) for name in _SPACING]
+    padding = plain(use.arguments.get("padding"), "SAME")
+    if any(s is _UNKNOWN for s in (*settings, padding)):
         return None
-    lengths = shape[-rank - 1 : -1]
-    steps = (strides,) * rank if isinstance(strides, int) else tuple(strides or (1,) * rank)
-    if padding == "SAME" and not transposed:
-        return tuple(-(-length // step) for length, step in zip(lengths, steps, strict=True))
-    if not isinstance(padding, str) or not all(isinstance(size, int) for size in kernel):
-        return None
-    spec = jax.ShapeDtypeStruct((1, *lengths, 1), "float32")
-    weights = jax.ShapeDtypeStruct((*kernel, 1, 1), "float32")
-    letters = "".join("DHW"[3 - rank :])
-    numbers = (f"N{letters}C", f"{letters}IO", f"N{letters}C")
-    function: Any = jax.lax.conv_transpose if transposed else jax.lax.conv_general_dilated
-    result = jax.eval_shape(
-        lambda x, w: function(x, w, steps, padding, dimension_numbers=numbers), spec, weights
-    )
-    return tuple(result.shape[1:-1])
+    strides, spread, dilation = (_per_axis(setting, rank) for setting in settings)
+    explicit = _padded(padding, rank)
+    found = []
+    for at, length in enumerate(lengths):
+        field = (kernel[at] - 1) * dilation[at] + 1
+        if padding in ("CIRCULAR", "REFLECT", "CAUSAL"):  # the input grows before it is spread out
+            added = field - 1 if padding != "CAUSAL" else dilation[at] * (kernel[at] - 1)
+            length = (length + added - 1) * spread[at] + 1
+            found.append(_steps(length - field, strides[at]))
+            continue
+        length = (length - 1) * spread[at] + 1
+        if explicit is not None:
+            found.append(_steps(length + sum(explicit[at]) - field, strides[at]))
+        elif padding == "VALID":
+            found.append(_steps(length - field, strides[at]))
+        elif padding in ("SAME", "SAME_LOWER"):
+            found.append(-(-length // strides[at]))
+        else:
+            return None
+    return tuple(found)
 
 
-def convolved(transposed: bool = False) -> Any:
+_SPACING = ("strides", "input_dilation", "kernel_dilation")
+
+
+def _steps(room: Dim, stride: int) -> Dim:
+    """How many places a window has that may move by `room`."""
+    return room // stride + 1
+
+
+def _transposed(use: Use, lengths: Shape, kernel: Shape) -> Shape | None:
+    """The sizes of the spatial axes after a transposed convolution; None where they cannot be told."""
+    rank = len(kernel)
+    settings = [plain(use.arguments.get(name), 1) for name in ("strides", "kernel_dilation")]
+    padding = plain(use.arguments.get("padding"), "SAME")
+    if any(s is _UNKNOWN for s in (*settings, padding)):
+        return None
+    strides, dilation = (_per_axis(setting, rank) for setting in settings)
+    explicit = _padded(padding, rank)
+    found = []
+    for at, length in enumerate(lengths):
+        field = (kernel[at] - 1) * dilation[at] + 1
+        if explicit is not None:
+            found.append((length - 1) * strides[at] + sum(explicit[at]) - field + 2)
+        elif padding in ("SAME", "CIRCULAR"):
+            found.append(length * strides[at])
+        elif padding == "VALID":
+            found.append(length * strides[at] + max(field - strides[at], 0))
+        else:
+            return None
+    return tuple(found)
+
+
+def convolved(transposed: bool = False) -> ShapeOf:
     """The shape of a convolution's result."""
 
     def output(use: Use) -> Value | None:
@@ -57,16 +113,34 @@ def convolved(transposed: bool = False) -> Any:
         rank = len(kernel) if kernel is not None else len(shape) - 2
         if len(shape) < rank + 1:
             return None
-        dilated = any(
-            isinstance(use.arguments.get(n), Constant | Items)
-            for n in ("input_dilation", "kernel_dilation")
-        )
-        sizes = None if dilated else spatial_sizes(use, transposed)
+        lengths = shape[len(shape) - rank - 1 : -1]
+        sizes = None
+        if kernel is not None and all(isinstance(size, int) for size in kernel):
+            sizes = (_transposed if transposed else _convolved)(use, lengths, kernel)
         if sizes is None:
             sizes = tuple(use.unknown("the extent of a convolution") for _ in range(rank))
-        return Array((*shape[: -rank - 1], *sizes, features), dtype_of(use.input()))
+        return Array((*shape[: len(shape) - rank - 1], *sizes, features), dtype_of(use.input()))
 
     return output
+
+
+def _place_and_channels(use: Use) -> Shape:
+    """The shape of one input of an nn.ConvLocal: each place has a kernel of its own."""
+    shape, kernel = use.shape(), use.dims("kernel_size")
+    if shape is None or kernel is None or len(shape) < len(kernel) + 1:
+        raise Declined(
+            "an nn.ConvLocal whose input has a shape that could not be inferred",
+            "annotate the shapes: its kernels depend on the places of its input",
+        )
+    return shape[len(shape) - len(kernel) - 1 :]
+
+
+def _plain_padding(use: Use) -> None:
+    padding = plain(use.arguments.get("padding"), "SAME")
+    if isinstance(padding, str) and padding not in ("SAME", "VALID"):
+        raise Declined(
+            f"padding {padding!r} of nn.ConvLocal", "pad the input before the layer and use 'VALID'"
+        )
 
 
 _SIGNATURE = (
@@ -88,6 +162,13 @@ _SIGNATURE = (
     "conv_general_dilated",
     "conv_general_dilated_cls",
 )
+_OPERATION: dict[str, Argument] = {
+    "promote_dtype": PROMOTE_DTYPE,
+    "conv_general_dilated": only("conv_general_dilated", "jax.lax.conv_general_dilated"),
+    "conv_general_dilated_cls": Refuse(
+        "`conv_general_dilated_cls`", "pass a function as `conv_general_dilated=`"
+    ),
+}
 _TRANSPOSE = (
     "features",
     "kernel_size",
@@ -115,12 +196,7 @@ RULES = (
         source="flax.linen.Conv",
         target="flax.nnx.Conv",
         signature=_SIGNATURE,
-        arguments={
-            "features": To("out_features"),
-            "conv_general_dilated_cls": Refuse(
-                "`conv_general_dilated_cls`", "pass `conv_general_dilated=`"
-            ),
-        },
+        arguments={"features": To("out_features"), **_OPERATION},
         sizes={"in_features": axis()},
         leading=("in_features", "out_features"),
         output=convolved(),
@@ -132,17 +208,46 @@ RULES = (
         summary="nn.ConvTranspose becomes nnx.ConvTranspose",
         before="x = nn.ConvTranspose(features, (3, 3), strides=(2, 2))(x)",
         after=(
-            "self.conv_transpose = nnx.ConvTranspose(in_features, features, (3, 3), strides=(2, 2), rngs=rngs)\n"
+            "self.conv_transpose = nnx.ConvTranspose(\n"
+            "    in_features, features, (3, 3), strides=(2, 2), rngs=rngs\n"
+            ")\n"
             "x = self.conv_transpose(x)"
         ),
         source="flax.linen.ConvTranspose",
         target="flax.nnx.ConvTranspose",
         signature=_TRANSPOSE,
-        arguments={"features": To("out_features")},
+        arguments={"features": To("out_features"), "promote_dtype": PROMOTE_DTYPE},
         sizes={"in_features": axis()},
         leading=("in_features", "out_features"),
         output=convolved(transposed=True),
         attribute="conv_transpose",
-        variables=(VariableName("kernel", "kernel"), VariableName("bias", "bias")),
+        variables=KERNEL_AND_BIAS,
+    ),
+    Layer(
+        code="LN113",
+        summary="nn.ConvLocal becomes a module with the same kernels",
+        before="x = nn.ConvLocal(features, (3,))(x)",
+        after=(
+            "self.conv_local = ConvLocal((length, in_features), features, (3,), rngs=rngs)\n"
+            "x = self.conv_local(x)"
+        ),
+        source="flax.linen.ConvLocal",
+        target="ConvLocal",
+        helper=True,
+        signature=_SIGNATURE,
+        defaults={"feature_group_count": 1},
+        arguments={
+            "feature_group_count": Refuse(
+                "groups of features in nn.ConvLocal", "Linen does not have them either"
+            ),
+            "mask": Refuse("a mask of nn.ConvLocal's kernel", "multiply the kernel by hand"),
+            **_OPERATION,
+        },
+        told={"in_shape": _place_and_channels},
+        leading=("in_shape", "features"),
+        output=convolved(),
+        attribute="conv_local",
+        variables=KERNEL_AND_BIAS,
+        check=_plain_padding,
     ),
 )

@@ -170,8 +170,8 @@ class CallWriter:
                 case Refuse(message=message, help=help):
                     raise Declined(message, help)
                 case To(name=target, write=write):
-                    text = write(written[name]) if write is not None else written[name].text
-                    if text is None:
+                    new = write(written[name]) if write is not None else written[name].text
+                    if new is None:
                         positional = False
                         continue
                     by_position = (
@@ -179,7 +179,7 @@ class CallWriter:
                         and expression in node.args
                         and target not in self.rule.keyword_only
                     )
-                    args.append(text if by_position else f"{target}={text}")
+                    args.append(new if by_position else f"{target}={new}")
                     positional = by_position
         args += [f"{name}={text}" for name, text in self.rule.stated.items() if name not in given]
         return f"{self.names._renamed(self.rule.target)}({', '.join(args)})"

@@ -130,12 +130,15 @@ def _loads(study: Study) -> list[_Load]:
     if study.framework == "linen":
         for node in ast.walk(study.cls.node):
             if (
-                isinstance(node, ast.Attribute)
-                and node.attr in fields
-                and isinstance(node.ctx, ast.Load)
+                (
+                    isinstance(node, ast.Attribute)
+                    and node.attr in fields
+                    and isinstance(node.ctx, ast.Load)
+                )
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "self"
             ):
-                if isinstance(node.value, ast.Name) and node.value.id == "self":
-                    found.append(_Load(node, node.attr, None))
+                found.append(_Load(node, node.attr, None))
     return found
 
 
@@ -247,8 +250,9 @@ def _is_rate(node: ast.IfExp, facts: Facts, parents: Mapping[ast.AST, ast.AST]) 
             if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
         ]
         return bool(reads) and all(
-            isinstance(parents[n], ast.Call) and _makes_dropout(parents[n], facts) for n in reads
-        )  # type: ignore[arg-type]
+            isinstance(above, ast.Call) and _makes_dropout(above, facts)
+            for above in (parents[n] for n in reads)
+        )
     return False
 
 

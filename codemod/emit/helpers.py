@@ -55,7 +55,9 @@ def _present(existing: str | None) -> set[str]:
     tree = ast.parse(existing)
     found = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     if not found <= helper_names() or not existing.startswith(DOCSTRING):
-        raise ValueError("nnx_layers.py holds something else than the helpers that would be put there")
+        raise ValueError(
+            "nnx_layers.py holds something else than the helpers that would be put there"
+        )
     return found
 
 
@@ -87,11 +89,15 @@ def _imports(names: Iterable[str]) -> str:
     used = {n.id for node in nodes for n in ast.walk(node) if isinstance(n, ast.Name)}
     lines: dict[str, set[str]] = {}
     taken: dict[str, set[str]] = {}
-    for source in {id(source): source for source, _ in (_definitions()[name] for name in names)}.values():
+    for source in {
+        id(source): source for source, _ in (_definitions()[name] for name in names)
+    }.values():
         for node in source.tree.body:
             if not isinstance(node, ast.Import | ast.ImportFrom):
                 continue
-            found = [alias for alias in node.names if (alias.asname or alias.name.split(".")[0]) in used]
+            found = [
+                alias for alias in node.names if (alias.asname or alias.name.split(".")[0]) in used
+            ]
             if isinstance(node, ast.Import):
                 for alias in found:
                     lines.setdefault(alias.name, set()).add(f"import {_bound(alias)}")
@@ -99,7 +105,9 @@ def _imports(names: Iterable[str]) -> str:
                 taken.setdefault(node.module, set()).update(_bound(alias) for alias in found)
     for module, found_names in taken.items():
         if found_names:
-            lines.setdefault(module, set()).add(f"from {module} import {', '.join(sorted(found_names))}")
+            lines.setdefault(module, set()).add(
+                f"from {module} import {', '.join(sorted(found_names))}"
+            )
     groups: tuple[list[str], list[str]] = ([], [])
     for module in sorted(lines):
         groups[module.split(".")[0] not in sys.stdlib_module_names].extend(sorted(lines[module]))

@@ -116,8 +116,7 @@ class InitBody:
             case ast.If():
                 return self._if(statement, scope, depth, whole)
             case ast.With():
-                inner = self.block(statement.body, scope, depth, whole)
-                return inner
+                return self.block(statement.body, scope, depth, whole)
             case ast.FunctionDef() if (
                 not whole and statement not in self.transport.needs.statements
             ):
@@ -386,17 +385,15 @@ class InitBody:
         """The right-hand side, where it is a list, dict or comprehension of sites."""
         value = getattr(statement, "value", None)
         if sites[0].alias is None and sites[0].own_attribute is None:
-            comprehension = next(
+            return next(
                 (loop for s in sites for loop in s.loops if isinstance(loop, Comprehension)), None
             )
-            return comprehension
         if isinstance(
             value, ast.List | ast.Tuple | ast.Dict | ast.ListComp | ast.DictComp | ast.GeneratorExp
         ):
             return value
         if isinstance(value, ast.Call) and value is not sites[0].node:
-            inner = next((a for a in value.args if isinstance(a, Comprehension | ast.List)), None)
-            return inner
+            return next((a for a in value.args if isinstance(a, Comprehension | ast.List)), None)
         return None
 
     def _container_lines(

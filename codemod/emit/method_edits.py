@@ -97,9 +97,8 @@ class MethodEdits:
                 isinstance(name, ast.Name)
                 and name.id == site.alias
                 and isinstance(name.ctx, ast.Load)
-            ):
-                if not self._is_gone(name):
-                    self.edits.replace(name, text)
+            ) and not self._is_gone(name):
+                self.edits.replace(name, text)
 
     def _comment_stays(self, site: Site) -> bool:
         return False
@@ -132,10 +131,9 @@ class MethodEdits:
                     isinstance(node, ast.Attribute)
                     and node.attr == "value"
                     and isinstance(node.value, ast.Name)
-                ):
-                    if node.value.id == site.alias:
-                        self.edits.replace(node, text)
-                        self.gone.add(node)
+                ) and node.value.id == site.alias:
+                    self.edits.replace(node, text)
+                    self.gone.add(node)
             return
         if site.variable.kind == "variable":
             above = self.parents[site.node]
@@ -236,7 +234,7 @@ class MethodEdits:
 
     def _names_read(self, loop: ast.For, sites: Sequence[Site]) -> set[str]:
         """The names that the body still reads once its sites are gone."""
-        skipped = {site.node for site in sites} | {s for s in self.moved}
+        skipped = {site.node for site in sites} | set(self.moved)
         found: set[str] = set()
 
         def visit(node: ast.AST) -> None:
@@ -371,12 +369,15 @@ class MethodEdits:
         self.gone.add(site.statement)
         for name in ast.walk(loop):
             if (
-                isinstance(name, ast.Name)
-                and name.id == site.alias
-                and isinstance(name.ctx, ast.Load)
+                (
+                    isinstance(name, ast.Name)
+                    and name.id == site.alias
+                    and isinstance(name.ctx, ast.Load)
+                )
+                and name.id != text
+                and not self._is_gone(name)
             ):
-                if name.id != text and not self._is_gone(name):
-                    self.edits.replace(name, text)
+                self.edits.replace(name, text)
 
     def _start(self, node: ast.AST) -> int:
         return self.edits.source.span(node)[0]

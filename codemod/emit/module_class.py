@@ -13,7 +13,7 @@ from ..model.study import Study
 from ..shapes import classes
 from ..shapes.dims import Choice, Dim, Origin
 from ..shapes.interpreter import Environment, Interpreter
-from ..shapes.values import Class, External, Object, Partial, as_dim
+from ..shapes.values import Class, External, Object, Partial, Value, as_dim
 from . import layout, names
 from .construct import Constructor
 from .file_names import FileNames
@@ -210,7 +210,9 @@ class ClassEmitter:
         if literal is not None and literal.isidentifier():
             return (names.plural(literal) if many else literal), True
         if isinstance(site.explicit, ast.JoinedStr):
-            parts = [p.value if isinstance(p, ast.Constant) else None for p in site.explicit.values]
+            parts = [
+                str(p.value) if isinstance(p, ast.Constant) else None for p in site.explicit.values
+            ]
             stem = names.stem(parts)
             if stem:
                 return stem, True
@@ -659,9 +661,8 @@ class ClassEmitter:
                 isinstance(node, ast.Attribute)
                 and node.attr == "value"
                 and isinstance(node.ctx, ast.Store)
-            ):
-                if not self._guarded_at_init(node):
-                    return True
+            ) and not self._guarded_at_init(node):
+                return True
         return False
 
     def _guarded_at_init(self, node: ast.AST) -> bool:
@@ -737,8 +738,9 @@ class ClassEmitter:
             )
             if isinstance(site.explicit, ast.JoinedStr):
                 return "".join(
-                    p.value if isinstance(p, ast.Constant) else "{i}" for p in site.explicit.values
-                )  # type: ignore[misc]
+                    str(p.value) if isinstance(p, ast.Constant) else "{i}"
+                    for p in site.explicit.values
+                )
             return f"{kind}_" + ("{i}" if site.loops else str(self._place_of_kind(site)))
         kind = (
             site.rule.source.rsplit(".", 1)[-1]
@@ -790,8 +792,8 @@ def argument_size(
     interp: Interpreter,
     cls: Class,
     added: AddedParameter,
-    args: Sequence[object],
-    kwargs: Mapping[str, object],
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
 ) -> Dim | None:
     """A size parameter's expression, evaluated on the arguments of one call."""
     function = classes.method(cls, added.method)
@@ -799,8 +801,7 @@ def argument_size(
         return None
     env = Environment(cls.module, None)
     parameters = [a.arg for a in function.node.args.args][1:]
-    bound = {**dict(zip(parameters, args, strict=False)), **kwargs}
-    env.names.update({name: value for name, value in bound.items()})  # type: ignore[misc]
+    env.names.update({**dict(zip(parameters, args, strict=False)), **kwargs})
     saved, interp.recording = interp.recording, False
     try:
         value = interp.evaluate(ast.parse(added.source, mode="eval").body, env)

@@ -90,10 +90,10 @@ def _choices(interp: Interpreter, cls: Class, contexts: Contexts) -> list[Choice
     unknown = [p.arg for p, default in _parameters(entry) if _is_array_parameter(p, default)]
     if not unknown:
         return [{}]
-    equal = [dict.fromkeys(unknown, rank) for rank in RANKS]
+    equal: list[Choice] = [dict.fromkeys(unknown, rank) for rank in RANKS]
     if len(unknown) == 1 or len(unknown) > 4:
         return equal
-    mixed = [
+    mixed: list[Choice] = [
         dict(zip(unknown, ranks, strict=True))
         for ranks in itertools.product(RANKS, repeat=len(unknown))
     ]
@@ -229,7 +229,7 @@ def _run_method(
 
 def _entered(study: Study) -> list[ast.AST]:
     """The functions whose parameters have values: those that were run."""
-    return [node for node in study.facts.functions]
+    return list(study.facts.functions)
 
 
 def _example(

@@ -81,7 +81,11 @@ def _check_binding(target: ast.expr, value: ast.expr, facts: Facts) -> None:
     if isinstance(target, ast.Attribute | ast.Subscript):
         raise _kept(target, "an attribute" if isinstance(target, ast.Attribute) else "a container")
     if isinstance(known, Tree) and known.version == DERIVED:
-        raise Stay(value, "parameters are made from other parameters here", "keep them as trees, with `nnx.split` and `nnx.merge`")
+        raise Stay(
+            value,
+            "parameters are made from other parameters here",
+            "keep them as trees, with `nnx.split` and `nnx.merge`",
+        )
     if isinstance(value, ast.Name) and isinstance(target, ast.Name) and value.id != target.id:
         raise Stay(
             target,
@@ -91,7 +95,11 @@ def _check_binding(target: ast.expr, value: ast.expr, facts: Facts) -> None:
 
 
 def _kept(node: ast.AST, where: str) -> Stay:
-    return Stay(node, f"parameters are kept in {where}", "keep the model there instead, or thread the state by hand")
+    return Stay(
+        node,
+        f"parameters are kept in {where}",
+        "keep the model there instead, or thread the state by hand",
+    )
 
 
 def _check_call(node: ast.Call, facts: Facts, names: FileNames) -> None:
@@ -102,7 +110,12 @@ def _check_call(node: ast.Call, facts: Facts, names: FileNames) -> None:
     plain = isinstance(result, Object) and classes.framework(result.cls) is None
     if (record or plain) and isinstance(function, Class) and any(is_tree(v) for v in values):
         raise _kept(node, "a record")
-    if isinstance(node.func, ast.Attribute) and node.func.attr in ("append", "insert", "add", "extend"):
+    if isinstance(node.func, ast.Attribute) and node.func.attr in (
+        "append",
+        "insert",
+        "add",
+        "extend",
+    ):
         if any(is_tree(v) for v in values):
             raise _kept(node, "a list")
     if isinstance(function, Mapped) and any(is_tree(v) for v in values):
@@ -113,7 +126,11 @@ def _check_call(node: ast.Call, facts: Facts, names: FileNames) -> None:
     for argument, value in zip(arguments, values, strict=True):
         inner = _function_in(value)
         if isinstance(value, GradOf) or (inner is not None and _takes_tree(inner, facts)):
-            raise Stay(argument, f"`{qualified}` calls a function of parameters", "keep the parameters as trees there")
+            raise Stay(
+                argument,
+                f"`{qualified}` calls a function of parameters",
+                "keep the parameters as trees there",
+            )
 
 
 def _function_in(value: Value | None) -> Function | None:
@@ -145,13 +162,21 @@ def _check_nets(nodes: Iterable[ast.AST], facts: Facts) -> None:
             seen = [_nets_of(facts, p) for p in ast.walk(node.args) if isinstance(p, ast.arg)]
             several = [nets for nets in seen if nets]
             if any(nets.isdisjoint(several[0]) for nets in several[1:]):
-                raise Stay(node, "one function gets the parameters of several models", "hand the models to it")
+                raise Stay(
+                    node,
+                    "one function gets the parameters of several models",
+                    "hand the models to it",
+                )
         if isinstance(node, ast.expr):
             for value in facts.values.get(node, []):
                 if isinstance(value, OptState | TrainState):
                     optimised.setdefault(value.net, node)
     if len({net.init for net in optimised}) > 1:
-        raise Stay(list(optimised.values())[-1], "several models are optimised here", "give each an `nnx.Optimizer` by hand")
+        raise Stay(
+            list(optimised.values())[-1],
+            "several models are optimised here",
+            "give each an `nnx.Optimizer` by hand",
+        )
 
 
 def _nets_of(facts: Facts, parameter: ast.arg) -> set[Net]:
@@ -160,5 +185,3 @@ def _nets_of(facts: Facts, parameter: ast.arg) -> set[Net]:
         if isinstance(value, Tree | OptState | TrainState):
             found.add(value.net)
     return found
-
-

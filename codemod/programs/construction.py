@@ -26,14 +26,26 @@ class Construction:
     """Writes constructor calls of one module's programs."""
 
     def __init__(
-        self, interp: Interpreter, names: FileNames, models: Mapping[ast.AST, ModuleModel], limit: int
+        self,
+        interp: Interpreter,
+        names: FileNames,
+        models: Mapping[ast.AST, ModuleModel],
+        limit: int,
     ) -> None:
         self.interp = interp
         self.names = names
         self.models = models
         self.limit = limit
 
-    def write(self, net: Net, made: Object | LayerObject, maker: ast.Call, arguments: Mapping[str, ast.expr], text: Text, key: str) -> str:
+    def write(
+        self,
+        net: Net,
+        made: Object | LayerObject,
+        maker: ast.Call,
+        arguments: Mapping[str, ast.expr],
+        text: Text,
+        key: str,
+    ) -> str:
         """The call that makes the NNX module of a net.
 
         `arguments` are the expressions of the module's call by parameter name, `text` writes an expression where the
@@ -55,7 +67,11 @@ class Construction:
         for keyword in maker.keywords:
             if keyword.arg == "name":
                 continue
-            args.append(f"{keyword.arg}={text(keyword.value)}" if keyword.arg else f"**{text(keyword.value)}")
+            args.append(
+                f"{keyword.arg}={text(keyword.value)}"
+                if keyword.arg
+                else f"**{text(keyword.value)}"
+            )
         args += [
             f"{added.name}={size}"
             for added, size in zip(model.added, sizes, strict=True)
@@ -66,7 +82,12 @@ class Construction:
         return f"{text(maker.func)}({', '.join(args)})"
 
     def _size(
-        self, net: Net, made: Object, added: AddedParameter, arguments: Mapping[str, ast.expr], text: Text
+        self,
+        net: Net,
+        made: Object,
+        added: AddedParameter,
+        arguments: Mapping[str, ast.expr],
+        text: Text,
     ) -> str | None:
         """A size: a literal where the sample is one, else read off the sample's shape."""
         number = self._number(net, made, added)
@@ -104,10 +125,22 @@ class Construction:
         site = Site(maker, maker, ast.Pass(), [], [Made(made, ())])
         site.uses = [Used(made, None, "__call__", tuple(net.args), net.kwargs, UNKNOWN, ())]
         transport = Transport(
-            self.names.module.source, Facts(), self.interp.symbols, {}, self.names.rewrite, lambda name, origin: name
+            self.names.module.source,
+            Facts(),
+            self.interp.symbols,
+            {},
+            self.names.rewrite,
+            lambda name, origin: name,
         )
         transport.facts.values[maker.func].append(External(made.rule.source))
-        constructor = Constructor(self.interp, transport, self.names.target, lambda s, a: None, lambda e: True, lambda e: False)
+        constructor = Constructor(
+            self.interp,
+            transport,
+            self.names.target,
+            lambda s, a: None,
+            lambda e: True,
+            lambda e: False,
+        )
         written = constructor.write(site, Scope(maker, set(), {}, {}), None)
         self.names.helpers |= constructor.helpers
         args = [*written.args, *([f"rngs={key}"] if written.rngs else [])]
@@ -120,7 +153,7 @@ class Construction:
             return f"{rngs}(0)"
         if isinstance(key, ast.Dict):
             streams = [
-                f"{k.value}={self._seed(v, text)}"
+                f"{k.value!s}={self._seed(v, text)}"
                 for k, v in zip(key.keys, key.values, strict=True)
                 if isinstance(k, ast.Constant)
             ]
@@ -143,7 +176,9 @@ class Construction:
     def statement(self, name: str, call: str, indent: str) -> str:
         """`name = call`, broken over lines where it is too long; later lines carry `indent`."""
         unit = self.names.module.source.indent_unit
-        return layout.expression(call, indent=indent, unit=unit, limit=self.limit, prefix=f"{name} = ")
+        return layout.expression(
+            call, indent=indent, unit=unit, limit=self.limit, prefix=f"{name} = "
+        )
 
 
 def _is_short(node: ast.expr) -> bool:

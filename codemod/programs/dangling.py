@@ -17,7 +17,9 @@ def dangling(old: ast.Module, new_text: str) -> set[str]:
 
 def _bound(tree: ast.AST) -> set[str]:
     """Every name that is bound anywhere in a tree."""
-    found = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    found = {
+        n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)
+    }
     for node in ast.walk(tree):
         found |= _own(node)
     return found
@@ -45,7 +47,11 @@ def _unbound(tree: ast.Module) -> set[str]:
 
     def visit(node: ast.AST, known: set[str]) -> None:
         if isinstance(node, _SCOPES):
-            for outer in [*getattr(node, "decorator_list", []), *node.args.defaults, *[d for d in node.args.kw_defaults if d]]:
+            for outer in [
+                *getattr(node, "decorator_list", []),
+                *node.args.defaults,
+                *[d for d in node.args.kw_defaults if d],
+            ]:
                 visit(outer, known)
             inner = known | _names_of_scope(node)
             body = node.body if isinstance(node.body, list) else [node.body]
@@ -93,4 +99,8 @@ def _set(tree: ast.AST) -> set[str]:
 
 
 def _is_self(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    )

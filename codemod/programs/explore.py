@@ -34,7 +34,14 @@ _MAKERS = frozenset(
     " radam rmsprop rprop scale scale_by_adam scale_by_learning_rate scale_by_schedule sgd sign_sgd sm3 trace yogi"
     " zero_nans".split()
 )
-_TRANSPARENT = ("jax.jit", "jax.pmap", "jax.checkpoint", "jax.remat", "jax.named_call", "jax.disable_jit")
+_TRANSPARENT = (
+    "jax.jit",
+    "jax.pmap",
+    "jax.checkpoint",
+    "jax.remat",
+    "jax.named_call",
+    "jax.disable_jit",
+)
 
 
 class Explorer:
@@ -54,12 +61,20 @@ class Explorer:
     # ---- records ------------------------------------------------------------------------------------
 
     def net(
-        self, node: ast.Call, model: Value, framework: str, key: ast.expr | None, args: list[Value], kwargs: Kwargs
+        self,
+        node: ast.Call,
+        model: Value,
+        framework: str,
+        key: ast.expr | None,
+        args: list[Value],
+        kwargs: Kwargs,
     ) -> Net:
         """The net of one init call of one model; a second run of the same call starts it anew."""
         known = self.nets.get((node, id(model)))
         if known is None:
-            known = self.nets[node, id(model)] = Net(model, framework, node, key, args, dict(kwargs))
+            known = self.nets[node, id(model)] = Net(
+                model, framework, node, key, args, dict(kwargs)
+            )
         known.args, known.kwargs = args, dict(kwargs)
         known.current = known.advance()
         return known
@@ -69,7 +84,10 @@ class Explorer:
             case Tree(net=net):
                 return net
             case Table(items=items):
-                return next((net for item in items.values() if (net := self.net_of(item)) is not None), None)
+                return next(
+                    (found for item in items.values() if (found := self.net_of(item)) is not None),
+                    None,
+                )
         return None
 
     def read(self, value: Value | None, node: ast.AST) -> None:
@@ -101,7 +119,9 @@ class Explorer:
         add["optax.apply_updates"] = self._apply_updates
         for name in _MAKERS:
             add[f"optax.{name}"] = lambda interp, node, args, kwargs: Transformation(node)
-        add["flax.core.freeze"] = add["flax.core.unfreeze"] = lambda interp, node, args, kwargs: args[0] if args else UNKNOWN
+        add["flax.core.freeze"] = add["flax.core.unfreeze"] = lambda interp, node, args, kwargs: (
+            args[0] if args else UNKNOWN
+        )
         add["flax.core.pop"] = lambda interp, node, args, kwargs: UNKNOWN
         add["flax.training.train_state.TrainState.create"] = _create_state
         haiku.install(self)
@@ -131,7 +151,9 @@ class Explorer:
                 else ((argnums.value,) if isinstance(argnums, Constant) else (0,))
             )
             has_aux = isinstance(aux, Constant) and bool(aux.value)
-            return GradOf(function, with_value, has_aux, places, node, not isinstance(argnums, Items))
+            return GradOf(
+                function, with_value, has_aux, places, node, not isinstance(argnums, Items)
+            )
 
         return make
 
@@ -146,7 +168,9 @@ class Explorer:
             self.jitted.add(inner.node)
         return function
 
-    def _apply_updates(self, interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+    def _apply_updates(
+        self, interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
+    ) -> Value:
         params = args[0] if args else UNKNOWN
         if isinstance(params, Tree) and len(args) > 1 and isinstance(args[1], Updates):
             self.read(params, node or ast.Pass())
@@ -162,7 +186,11 @@ class Explorer:
             for value in list(environment.names.values()):
                 if isinstance(value, Function) and value.environment.module is module:
                     self._run_uncalled(value)
-                elif isinstance(value, Class) and value.module is module and classes.framework(value) is None:
+                elif (
+                    isinstance(value, Class)
+                    and value.module is module
+                    and classes.framework(value) is None
+                ):
                     for member in value.members.values():
                         if isinstance(member, Function):
                             self._run_uncalled(member)
@@ -171,8 +199,15 @@ class Explorer:
     def _run_inner(self, module: Module) -> None:
         """Functions within functions that were made, but handed to something that is not known."""
         for node in ast.walk(module.tree):
-            if isinstance(node, ast.FunctionDef | ast.Lambda) and node not in self.interp.facts.functions:
-                made = [v for v in self.interp.facts.values.get(node, []) if isinstance(v, Function) and v.node is node]
+            if (
+                isinstance(node, ast.FunctionDef | ast.Lambda)
+                and node not in self.interp.facts.functions
+            ):
+                made = [
+                    v
+                    for v in self.interp.facts.values.get(node, [])
+                    if isinstance(v, Function) and v.node is node
+                ]
                 if made:
                     self._run_uncalled(made[-1])
 
@@ -203,4 +238,3 @@ def _nets_in(value: Value) -> set[Net]:
         case Table(items=table):
             return {net for item in table.values() for net in _nets_in(item)}
     return set()
-

@@ -9,14 +9,23 @@ from __future__ import annotations
 
 import ast
 
-from ..shapes.values import Array, Constant, Function, LayerObject, Object, Value
+from ..shapes.values import LayerObject, Object
 from . import graphdefs
 from .graphdefs import Definition
-from .kinds import Applied, Net, TransformedApply, Transformed, TransformedInit, Tree, TreeMethod
+from .kinds import Applied, Net, Transformed, TransformedInit, Tree, TreeMethod
 from .stateful import ProgramRewriter, Stay
-from .trees import STATE_TYPES, locate
+from .trees import locate
 
-_FRAMEWORK_ARGUMENTS = ("rngs", "mutable", "method", "variables", "params", "state", "rng", "capture_intermediates")
+_FRAMEWORK_ARGUMENTS = (
+    "rngs",
+    "mutable",
+    "method",
+    "variables",
+    "params",
+    "state",
+    "rng",
+    "capture_intermediates",
+)
 _TREES_AS_TYPES = ("haiku.Params", "haiku.State", "haiku.MutableParams", "haiku.MutableState")
 _TRAIN, _EVAL = "train", "eval"
 
@@ -32,7 +41,11 @@ class FunctionalRewriter(ProgramRewriter):
             return
         for node, _ in self.explorer.unknown:
             if node in self.inside:
-                raise Stay(node, "the parameters given here do not come from an `init` in sight", "merge them with `nnx.merge` by hand")
+                raise Stay(
+                    node,
+                    "the parameters given here do not come from an `init` in sight",
+                    "merge them with `nnx.merge` by hand",
+                )
         for node in self.explorer.bound:
             if node in self.inside:
                 raise Stay(node, "a bound model", "merge the module with `nnx.merge` and use that")
@@ -44,7 +57,9 @@ class FunctionalRewriter(ProgramRewriter):
             self._plan(definition)
         self._check_agreement()
         self._check_trees()
-        order = sorted((n for n in self.nodes if isinstance(n, ast.expr)), key=self._depth, reverse=True)
+        order = sorted(
+            (n for n in self.nodes if isinstance(n, ast.expr)), key=self._depth, reverse=True
+        )
         for node in order:
             self._rewrite(node)
         for definition in self.definitions.values():
@@ -65,7 +80,11 @@ class FunctionalRewriter(ProgramRewriter):
         for net in [*self.nets, *[a.net for uses in self.uses.values() for a in uses]]:
             site = graphdefs.site_of(net.model)
             if site is None or site not in self.inside or net not in self.nets:
-                raise Stay(net.init, "the model is made in another file", "make it where its parameters are initialised")
+                raise Stay(
+                    net.init,
+                    "the model is made in another file",
+                    "make it where its parameters are initialised",
+                )
             net.module = self._module_of(net)
             definition = found.get(site)
             if definition is None:
@@ -79,7 +98,9 @@ class FunctionalRewriter(ProgramRewriter):
                 definition = self._definition_at(node)
                 if definition is not None and not self._is_making(node, definition):
                     definition.references.append(node)
-        graphdefs.name_definitions(found.values(), graphdefs.names_in(self.module.tree), self.parents)
+        graphdefs.name_definitions(
+            found.values(), graphdefs.names_in(self.module.tree), self.parents
+        )
         return found
 
     def _definition_at(self, node: ast.AST) -> Definition | None:
@@ -104,7 +125,9 @@ class FunctionalRewriter(ProgramRewriter):
         """Decides where the graphdef is made and which trees it is split from."""
         holds = self.holds(definition.nets[0])
         self._plan_collections(definition, holds)
-        definition.flat = definition.framework == "haiku" or (not definition.collections and not self._looked_into(definition))
+        definition.flat = definition.framework == "haiku" or (
+            not definition.collections and not self._looked_into(definition)
+        )
         definition.at_init = self._all_behind_init(definition)
         definition.mode = self._common_mode(definition)
 
@@ -115,7 +138,9 @@ class FunctionalRewriter(ProgramRewriter):
             return
         known = {"BatchStat": "batch_stats"}
         if model is not None:
-            known.update({text.removeprefix("nnx."): name for name, text in model.collections.items()})
+            known.update(
+                {text.removeprefix("nnx."): name for name, text in model.collections.items()}
+            )
         definition.collections = [known[kind] for kind in sorted(holds) if kind in known]
         unnamed = [kind for kind in holds if kind not in known]
         if unnamed and not definition.collections:
@@ -129,7 +154,11 @@ class FunctionalRewriter(ProgramRewriter):
                     above = self.parents[node]
                     if self._is_whole(inner, definition) and not isinstance(inner, ast.Call):
                         return True
-                    if isinstance(above, ast.expr) and self._is_whole(inner, definition) and inner not in self._inits(definition):
+                    if (
+                        isinstance(above, ast.expr)
+                        and self._is_whole(inner, definition)
+                        and inner not in self._inits(definition)
+                    ):
                         return True
         return False
 
@@ -138,17 +167,26 @@ class FunctionalRewriter(ProgramRewriter):
 
     def _is_whole(self, node: ast.AST, definition: Definition) -> bool:
         value = self.facts.value(node)
-        return isinstance(value, Tree) and value.collections == {"*"} and not value.path and value.net in definition.nets
+        return (
+            isinstance(value, Tree)
+            and value.collections == {"*"}
+            and not value.path
+            and value.net in definition.nets
+        )
 
     def _all_behind_init(self, definition: Definition) -> bool:
         """Whether the graphdef may come from the split at `init`: nothing needs it before or outside."""
         init = definition.nets[0].init
-        if any(net.init is not init for net in definition.nets) or not graphdefs.is_statement_level(init, self.parents):
+        if any(net.init is not init for net in definition.nets) or not graphdefs.is_statement_level(
+            init, self.parents
+        ):
             return False
         if not (isinstance(init.func, ast.Attribute) and init.func.value in definition.references):
             return False
         scope, statement = graphdefs.scope_of(init, self.parents), self._statement_of(init)
-        if isinstance(self.parents[statement], ast.For | ast.While) or isinstance(scope, ast.Lambda):
+        if isinstance(self.parents[statement], ast.For | ast.While) or isinstance(
+            scope, ast.Lambda
+        ):
             return False
         if isinstance(init.func.value, ast.Attribute):
             return graphdefs.scope_of(definition.site, self.parents) is scope
@@ -157,7 +195,10 @@ class FunctionalRewriter(ProgramRewriter):
         for node in definition.references:
             if node is init.func.value or node in ast.walk(statement):
                 continue
-            if scope not in graphdefs.scopes_of(node, self.parents) and self._parameter(node) is None:
+            if (
+                scope not in graphdefs.scopes_of(node, self.parents)
+                and self._parameter(node) is None
+            ):
                 return False
             if graphdefs.scope_of(node, self.parents) is scope and node.lineno < statement.lineno:
                 return False
@@ -185,7 +226,11 @@ class FunctionalRewriter(ProgramRewriter):
                 value = model.mode_defaults.get(applied.method, {}).get(flag)
             if value is None:
                 if expression is None:
-                    raise Stay(node, f"whether `{flag}` is true is not known here", "call `model.train()` or `model.eval()` by hand")
+                    raise Stay(
+                        node,
+                        f"whether `{flag}` is true is not known here",
+                        "call `model.train()` or `model.eval()` by hand",
+                    )
                 return expression if when_true == _TRAIN else ast.UnaryOp(ast.Not(), expression)
             return when_true if value else {_TRAIN: _EVAL, _EVAL: _TRAIN}[when_true]
         return None
@@ -196,15 +241,29 @@ class FunctionalRewriter(ProgramRewriter):
         """Trees that are taken apart like dicts of arrays have no counterpart, for their paths are others."""
         for node in self.nodes:
             value = self.facts.value(node)
-            if isinstance(value, TreeMethod) and not (value.tree.collections == {"*"} and not self._flat(value.tree.net)):
+            if isinstance(value, TreeMethod) and not (
+                value.tree.collections == {"*"} and not self._flat(value.tree.net)
+            ):
                 if value.name not in ("copy", "unfreeze"):
-                    raise Stay(node, f"`{self.source.segment(node)}` looks into a tree of parameters as a dict", "go through the tree with `jax.tree.map`, or use the attributes of the module")
+                    raise Stay(
+                        node,
+                        f"`{self.source.segment(node)}` looks into a tree of parameters as a dict",
+                        "go through the tree with `jax.tree.map`, or use the attributes of the module",
+                    )
 
     def _check_reached(self) -> None:
         """Every `apply` and `init` of a model must have been followed."""
         for node in self.nodes:
-            if isinstance(node, ast.Attribute) and node.attr in ("apply", "init") and node not in self.facts.values:
-                raise Stay(node, f"`{self.source.segment(node)}` stands in code that could not be followed", "rewrite this part by hand")
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in ("apply", "init")
+                and node not in self.facts.values
+            ):
+                raise Stay(
+                    node,
+                    f"`{self.source.segment(node)}` stands in code that could not be followed",
+                    "rewrite this part by hand",
+                )
 
     def _flat(self, net: Net) -> bool:
         definition = self.site_of_value.get(graphdefs.site_of(net.model))  # type: ignore[arg-type]
@@ -227,13 +286,19 @@ class FunctionalRewriter(ProgramRewriter):
     def _split_init(self, init: ast.Call) -> None:
         net = next(net for net in self.nets if net.init is init)
         definition = self._definition(net)
-        if isinstance(self.facts.value(init.func), TransformedInit) and not isinstance(init.func, ast.Attribute):
+        if isinstance(self.facts.value(init.func), TransformedInit) and not isinstance(
+            init.func, ast.Attribute
+        ):
             raise Stay(init, "`init` goes under another name", "call it on the model")
         whole = self._indexed(init, definition)
         statement = self._statement_of(init)
         nnx, param = self.names.target("flax.nnx"), self.names.target("flax.nnx.Param")
         rest = bool(definition.collections or definition.closed)
-        made = definition.module_name if definition.at_init else f"{definition.maker}({self._key(net)})"
+        made = (
+            definition.module_name
+            if definition.at_init
+            else f"{definition.maker}({self._key(net)})"
+        )
         filters = f"{made}, {param}" + (", ..." if rest else "")
         lines = self._construction_lines(net, definition) if definition.at_init else []
         graphdef = self._graphdef_text(definition, init)
@@ -242,26 +307,36 @@ class FunctionalRewriter(ProgramRewriter):
             first = graphdef if definition.at_init else "_"
             closed = [definition.closed or "_"] if definition.closed else []
             if not definition.at_init and not rest:
-                self._replace_statement(statement, lines, f"{targets[0]} = {nnx}.state({made}, {param})")
+                self._replace_statement(
+                    statement, lines, f"{targets[0]} = {nnx}.state({made}, {param})"
+                )
                 return
             left = ", ".join([first, *targets, *closed])
             self._replace_statement(statement, lines, f"{left} = {nnx}.split({filters})")
             return
         self._split_within(init, whole, definition, made, lines)
 
-    def _split_within(self, init: ast.Call, whole: ast.expr, definition: Definition, made: str, lines: list[str]) -> None:
+    def _split_within(
+        self, init: ast.Call, whole: ast.expr, definition: Definition, made: str, lines: list[str]
+    ) -> None:
         """An `init` that is part of a larger expression."""
         nnx, param = self.names.target("flax.nnx"), self.names.target("flax.nnx.Param")
         rest = bool(definition.collections or definition.closed)
         if not definition.at_init and not definition.collections:
             tree = f"{nnx}.state({made}, {param})"
-            self.edits.replace(whole, tree if definition.flat or whole is not init else f"{{'params': {tree}}}")
+            self.edits.replace(
+                whole, tree if definition.flat or whole is not init else f"{{'params': {tree}}}"
+            )
             return
         if not graphdefs.is_statement_level(init, self.parents):
             if definition.with_state:
                 self.edits.replace(init, f"{nnx}.split({made}, {param}, ...)[1:]")
                 return
-            raise Stay(init, "the state of this model is made inside an expression", "call `init` in a statement of its own")
+            raise Stay(
+                init,
+                "the state of this model is made inside an expression",
+                "call `init` in a statement of its own",
+            )
         names = [self._fresh(name, init) for name in ("params", *definition.collections)]
         closed = [definition.closed] if definition.closed else []
         first = self._graphdef_text(definition, init) if definition.at_init else "_"
@@ -274,22 +349,39 @@ class FunctionalRewriter(ProgramRewriter):
             self.edits.replace(whole, names[0])
         else:
             keys = ["params", *definition.collections]
-            self.edits.replace(whole, "{" + ", ".join(f"'{k}': {n}" for k, n in zip(keys, names, strict=True)) + "}")
+            self.edits.replace(
+                whole,
+                "{" + ", ".join(f"'{k}': {n}" for k, n in zip(keys, names, strict=True)) + "}",
+            )
 
     def _indexed(self, init: ast.Call, definition: Definition) -> ast.expr:
         """`init(...)['params']` where that is what is wanted, else the call itself."""
         above = self.parents[init]
-        if isinstance(above, ast.Subscript) and above.value is init and definition.framework == "linen":
+        if (
+            isinstance(above, ast.Subscript)
+            and above.value is init
+            and definition.framework == "linen"
+        ):
             value = self.facts.value(above)
             if isinstance(value, Tree) and value.collections == {"params"}:
                 self.gone.add(above)
                 return above
-            raise Stay(above, "only a part of what `init` returns is kept", "keep the whole and take the part from it")
+            raise Stay(
+                above,
+                "only a part of what `init` returns is kept",
+                "keep the whole and take the part from it",
+            )
         return init
 
-    def _targets(self, statement: ast.stmt, whole: ast.expr, definition: Definition) -> list[str] | None:
+    def _targets(
+        self, statement: ast.stmt, whole: ast.expr, definition: Definition
+    ) -> list[str] | None:
         """The left-hand sides that take the trees directly, None where the statement is of another form."""
-        if not isinstance(statement, ast.Assign) or statement.value is not whole or len(statement.targets) != 1:
+        if (
+            not isinstance(statement, ast.Assign)
+            or statement.value is not whole
+            or len(statement.targets) != 1
+        ):
             return None
         target = statement.targets[0]
         if definition.with_state:
@@ -301,17 +393,27 @@ class FunctionalRewriter(ProgramRewriter):
             return [text, *["_"] * len(definition.collections)]
         return self._parts(statement, target, definition)
 
-    def _parts(self, statement: ast.stmt, target: ast.expr, definition: Definition) -> list[str] | None:
+    def _parts(
+        self, statement: ast.stmt, target: ast.expr, definition: Definition
+    ) -> list[str] | None:
         """The variables of the collections, where `variables` is only taken apart into them."""
         if not isinstance(target, ast.Name):
             return None
         scope = graphdefs.scope_of(statement, self.parents)
-        uses = [n for n in ast.walk(scope) if isinstance(n, ast.Name) and n.id == target.id and n is not target]
+        uses = [
+            n
+            for n in ast.walk(scope)
+            if isinstance(n, ast.Name) and n.id == target.id and n is not target
+        ]
         names: dict[str, str] = {}
         done: dict[ast.stmt, int] = {}
         for use in uses:
             found = self._taken(use)
-            if found is None or found[0] in names or self.parents[found[2]] is not self.parents[statement]:
+            if (
+                found is None
+                or found[0] in names
+                or self.parents[found[2]] is not self.parents[statement]
+            ):
                 return None
             names[found[0]] = found[1]
             done[found[2]] = done.get(found[2], 0) + 1
@@ -344,7 +446,11 @@ class FunctionalRewriter(ProgramRewriter):
 
     def _construction_lines(self, net: Net, definition: Definition) -> list[str]:
         indent = self.source.line_indent(self.source.span(self._statement_of(net.init))[0])
-        lines = [self.construction.statement(definition.module_name, self._constructor(net, self._plain), indent)]
+        lines = [
+            self.construction.statement(
+                definition.module_name, self._constructor(net, self._plain), indent
+            )
+        ]
         if definition.mode == _EVAL:
             lines.append(f"{definition.module_name}.eval()")
         return [line.replace("\n" + indent, "\n") for line in lines]
@@ -378,8 +484,15 @@ class FunctionalRewriter(ProgramRewriter):
         mode = self._mode_of(node, applied)
         key = self._stream_key(node, definition, applied)
         updates = applied.with_updates and self._wants_updates(node)
-        merged = self._merged(node, definition, applied, copies=key is not None or updates or self._mutates(definition, mode))
-        plain = mode is None or mode == definition.mode or (mode == _TRAIN and definition.mode is None)
+        merged = self._merged(
+            node,
+            definition,
+            applied,
+            copies=key is not None or updates or self._mutates(definition, mode),
+        )
+        plain = (
+            mode is None or mode == definition.mode or (mode == _TRAIN and definition.mode is None)
+        )
         suffix = "" if applied.method == "__call__" else f".{applied.method}"
         if plain and key is None and not updates:
             self.edits.replace(node.func, f"{merged}{suffix}")
@@ -388,7 +501,11 @@ class FunctionalRewriter(ProgramRewriter):
                 self._unpack_output_only(node)
             return
         if not graphdefs.is_statement_level(node, self.parents):
-            raise Stay(node, "a call that needs lines of its own stands inside an expression", "make it a statement")
+            raise Stay(
+                node,
+                "a call that needs lines of its own stands inside an expression",
+                "make it a statement",
+            )
         name = self._merged_name(node, definition)
         lines = [f"{name} = {merged}"]
         lines += [] if plain else self._switch(name, mode)
@@ -403,10 +520,18 @@ class FunctionalRewriter(ProgramRewriter):
             self._unpack_output_only(node)
 
     def _names_model(self, function: ast.expr) -> bool:
-        return isinstance(function, ast.Attribute) and function.attr == "apply" and self._definition_at(function.value) is not None
+        return (
+            isinstance(function, ast.Attribute)
+            and function.attr == "apply"
+            and self._definition_at(function.value) is not None
+        )
 
     def _mutates(self, definition: Definition, mode: object) -> bool:
-        return bool(definition.collections or definition.closed) and mode != _EVAL and definition.mode != _EVAL
+        return (
+            bool(definition.collections or definition.closed)
+            and mode != _EVAL
+            and definition.mode != _EVAL
+        )
 
     def _switch(self, name: str, mode: str | ast.expr | None) -> list[str]:
         if isinstance(mode, str):
@@ -421,7 +546,9 @@ class FunctionalRewriter(ProgramRewriter):
     def _merged_name(self, node: ast.Call, definition: Definition) -> str:
         return definition.module_name
 
-    def _merged(self, node: ast.Call, definition: Definition, applied: Applied, copies: bool) -> str:
+    def _merged(
+        self, node: ast.Call, definition: Definition, applied: Applied, copies: bool
+    ) -> str:
         """`nnx.merge(graphdef, params, ...)` for the trees that a call is given."""
         trees = self._trees(node, definition, applied)
         closed = [definition.closed] if definition.closed else []
@@ -435,7 +562,11 @@ class FunctionalRewriter(ProgramRewriter):
         named = {k.arg: k.value for k in node.keywords if k.arg is not None}
         if definition.framework == "haiku":
             params = given[0] if given else self.edits.render(named["params"])
-            state = [given[1] if len(given) > 1 else self.edits.render(named["state"])] if definition.with_state else []
+            state = (
+                [given[1] if len(given) > 1 else self.edits.render(named["state"])]
+                if definition.with_state
+                else []
+            )
             return [params, *state]
         variables = node.args[0] if given else named["variables"]
         return self._collections_of(variables, definition)
@@ -447,12 +578,18 @@ class FunctionalRewriter(ProgramRewriter):
             for key, value in zip(variables.keys, variables.values, strict=True):
                 if key is None:
                     text = self.edits.render(value)
-                    parts.update({name: f"{text}['{name}']" for name in wanted if name not in parts})
+                    parts.update(
+                        {name: f"{text}['{name}']" for name in wanted if name not in parts}
+                    )
                 elif isinstance(key, ast.Constant):
                     parts[key.value] = self.edits.render(value)
             missing = [name for name in wanted if name not in parts]
             if missing:
-                raise Stay(variables, f"`{missing[0]}` is not given", "give every collection that the model has")
+                raise Stay(
+                    variables,
+                    f"`{missing[0]}` is not given",
+                    "give every collection that the model has",
+                )
             return [parts[name] for name in wanted]
         text = self.edits.render(variables)
         value = self.facts.value(variables)
@@ -460,7 +597,11 @@ class FunctionalRewriter(ProgramRewriter):
             return [text]
         if isinstance(variables, ast.Name | ast.Attribute):
             return [f"{text}['{name}']" for name in wanted]
-        raise Stay(variables, "the collections given here are not told apart", "give them as `{'params': ..., ...}`")
+        raise Stay(
+            variables,
+            "the collections given here are not told apart",
+            "give them as `{'params': ..., ...}`",
+        )
 
     def _drop_arguments(self, node: ast.Call, applied: Applied) -> None:
         model = self.model_of(applied.net)
@@ -490,9 +631,19 @@ class FunctionalRewriter(ProgramRewriter):
         rngs = named.get("rngs")
         if rngs is None:
             return None
-        if not isinstance(rngs, ast.Dict) or not all(isinstance(k, ast.Constant) for k in rngs.keys):
-            raise Stay(rngs, "the streams of random keys are not told apart", "give them as `{'dropout': key}`")
-        pairs = [(k.value, v) for k, v in zip(rngs.keys, rngs.values, strict=True) if isinstance(k, ast.Constant)]
+        if not isinstance(rngs, ast.Dict) or not all(
+            isinstance(k, ast.Constant) for k in rngs.keys
+        ):
+            raise Stay(
+                rngs,
+                "the streams of random keys are not told apart",
+                "give them as `{'dropout': key}`",
+            )
+        pairs = [
+            (k.value, v)
+            for k, v in zip(rngs.keys, rngs.values, strict=True)
+            if isinstance(k, ast.Constant)
+        ]
         known = [f"{name}={self.edits.render(v)}" for name, v in pairs if name in streams]
         return ", ".join(known) or f"default={self.edits.render(pairs[0][1])}"
 
@@ -520,10 +671,14 @@ class FunctionalRewriter(ProgramRewriter):
             case ast.Subscript() as above:
                 self.edits.replace(above, self.edits.render(node))
 
-    def _write_updates(self, node: ast.Call, statement: ast.stmt, definition: Definition, name: str) -> None:
+    def _write_updates(
+        self, node: ast.Call, statement: ast.stmt, definition: Definition, name: str
+    ) -> None:
         after = self._updates(definition, name)
         match statement:
-            case ast.Assign(targets=[ast.Tuple(elts=[output, state]) as target], value=value) if value is node:
+            case ast.Assign(targets=[ast.Tuple(elts=[output, state]) as target], value=value) if (
+                value is node
+            ):
                 left = self.edits.render(state)
                 self.edits.replace(target, self.edits.render(output))
                 self.edits.insert_after(statement, f"{left} = {after}")
@@ -537,28 +692,57 @@ class FunctionalRewriter(ProgramRewriter):
             return f"{nnx}.state({name}, {nnx}.Not({param}))"
         if len(definition.collections) == 1:
             return f"{{'{definition.collections[0]}': {nnx}.state({name}, {nnx}.Not({param}))}}"
-        raise Stay(definition.nets[0].init, "a model with several collections of state", "thread them by hand with `nnx.split`")
+        raise Stay(
+            definition.nets[0].init,
+            "a model with several collections of state",
+            "thread them by hand with `nnx.split`",
+        )
 
     # ---- reads by path -------------------------------------------------------------------------------------------
 
     def _read(self, node: ast.expr, tree: Tree) -> None:
-        if self._is_gone(node) or isinstance(getattr(node, "ctx", None), ast.Store) or tree.net not in self.nets:
+        if (
+            self._is_gone(node)
+            or isinstance(getattr(node, "ctx", None), ast.Store)
+            or tree.net not in self.nets
+        ):
             return
         above = self.parents[node]
-        if isinstance(above, ast.Subscript) and above.value is node and isinstance(self.facts.value(above), Tree):
+        if (
+            isinstance(above, ast.Subscript)
+            and above.value is node
+            and isinstance(self.facts.value(above), Tree)
+        ):
             return
-        if isinstance(node, ast.Subscript) and not tree.path and self._flat(tree.net) and self._is_whole(node.value, self._definition(tree.net)):
+        if (
+            isinstance(node, ast.Subscript)
+            and not tree.path
+            and self._flat(tree.net)
+            and self._is_whole(node.value, self._definition(tree.net))
+        ):
             self.edits.replace(node, self.edits.render(node.value))
             return
         if not tree.path or not isinstance(node, ast.Subscript):
             return
         base: ast.expr = node
-        while isinstance(base, ast.Subscript) and isinstance(inner := self.facts.value(base), Tree) and inner.path:
+        while (
+            isinstance(base, ast.Subscript)
+            and isinstance(inner := self.facts.value(base), Tree)
+            and inner.path
+        ):
             base = base.value
         found = self.model_of(tree.net) or getattr(tree.net.module, "rule", None)
-        text = locate(found, tree.net.framework, tree.path, self._root_name(tree.net)) if found is not None else None
+        text = (
+            locate(found, tree.net.framework, tree.path, self._root_name(tree.net))
+            if found is not None
+            else None
+        )
         if text is None:
-            raise Stay(node, f"`{self.source.segment(node)}` is read by a path that the rewrite does not know", "read the attribute of the module instead")
+            raise Stay(
+                node,
+                f"`{self.source.segment(node)}` is read by a path that the rewrite does not know",
+                "read the attribute of the module instead",
+            )
         bare = isinstance(above, ast.Attribute) and above.attr in ("shape", "ndim", "size", "dtype")
         self.edits.replace(node, f"{self.edits.render(base)}.{text}" + ("" if bare else "[...]"))
 
@@ -567,22 +751,32 @@ class FunctionalRewriter(ProgramRewriter):
     def _method_as_value(self, node: ast.Attribute | ast.Name) -> None:
         """`model.apply` that is not called here becomes a function of the trees."""
         above = self.parents[node]
-        if not isinstance(node, ast.Attribute) or (isinstance(above, ast.Call) and above.func is node):
+        if not isinstance(node, ast.Attribute) or (
+            isinstance(above, ast.Call) and above.func is node
+        ):
             return
         definition = self._definition_at(node.value)
         if definition is None or node.attr not in ("apply", "init"):
             return
         if node.attr == "init":
-            raise Stay(node, "`init` is handed on as a value", "hand on a function that makes the module")
+            raise Stay(
+                node, "`init` is handed on as a value", "hand on a function that makes the module"
+            )
         if definition.collections or definition.closed:
-            raise Stay(node, "`apply` of a model with state is handed on as a value", "hand on a function that merges the module")
+            raise Stay(
+                node,
+                "`apply` of a model with state is handed on as a value",
+                "hand on a function that merges the module",
+            )
         parameters = self._parameters(definition)
         leading = ["params"] if definition.flat else ["variables"]
         tree = "params" if definition.flat else "variables['params']"
         if isinstance(definition.model, Transformed) and definition.model.apply_rng:
             leading.append("rng")
         graphdef = self._reference_text(node.value, definition)
-        merged = f"{self.names.target('flax.nnx.merge')}({graphdef}, {tree})({', '.join(parameters)})"
+        merged = (
+            f"{self.names.target('flax.nnx.merge')}({graphdef}, {tree})({', '.join(parameters)})"
+        )
         self.edits.replace(node, f"lambda {', '.join([*leading, *parameters])}: {merged}")
 
     def _parameters(self, definition: Definition) -> list[str]:
@@ -590,16 +784,33 @@ class FunctionalRewriter(ProgramRewriter):
         count = max((len(a.args) for a in uses), default=0)
         names = self._call_names(uses[0]) if uses else []
         if any(a.kwargs or a.method != "__call__" for a in uses) or count > len(names):
-            raise Stay(definition.nets[0].init, "`apply` is handed on and called with keywords", "hand on a function that merges the module")
+            raise Stay(
+                definition.nets[0].init,
+                "`apply` is handed on and called with keywords",
+                "hand on a function that merges the module",
+            )
         return names[:count]
 
     def _call_by_value(self, node: ast.Call, definition: Definition, applied: Applied) -> None:
         """A call of an `apply` that was handed on: the arguments are those of the function in its place."""
         if applied.with_updates or any(k.arg in _FRAMEWORK_ARGUMENTS for k in node.keywords):
-            raise Stay(node, "an `apply` that was handed on gets more than trees and inputs", "call it on the module")
+            raise Stay(
+                node,
+                "an `apply` that was handed on gets more than trees and inputs",
+                "call it on the module",
+            )
         if self._mode_of(node, applied) not in (None, definition.mode):
-            raise Stay(node, "an `apply` that was handed on is called in several modes", "call it on the module")
-        if definition.flat and definition.framework == "linen" and node.args and isinstance(node.args[0], ast.Dict):
+            raise Stay(
+                node,
+                "an `apply` that was handed on is called in several modes",
+                "call it on the module",
+            )
+        if (
+            definition.flat
+            and definition.framework == "linen"
+            and node.args
+            and isinstance(node.args[0], ast.Dict)
+        ):
             self.edits.replace(node.args[0], self._collections_of(node.args[0], definition)[0])
 
     # ---- the graphdef and its references ----------------------------------------------------------------------
@@ -611,7 +822,11 @@ class FunctionalRewriter(ProgramRewriter):
 
     def _make(self, definition: Definition) -> None:
         """Where the model was made: nothing, or its graphdef."""
-        statement = definition.site if isinstance(definition.site, ast.FunctionDef) else self._statement_of(definition.site)
+        statement = (
+            definition.site
+            if isinstance(definition.site, ast.FunctionDef)
+            else self._statement_of(definition.site)
+        )
         alone = isinstance(statement, ast.Assign) and statement.value is definition.site
         if definition.at_init:
             if isinstance(statement, ast.FunctionDef) or alone:
@@ -625,11 +840,17 @@ class FunctionalRewriter(ProgramRewriter):
         sample = f"{definition.maker}({self._sample_key(definition)})"
         if definition.closed:
             param = self.names.target("flax.nnx.Param")
-            made = f"{definition.name}, _, {definition.closed} = {nnx}.split({sample}, {param}, ...)"
+            made = (
+                f"{definition.name}, _, {definition.closed} = {nnx}.split({sample}, {param}, ...)"
+            )
         else:
             made = f"{self._graphdef_text(definition, definition.site)} = {nnx}.graphdef({nnx}.eval_shape(lambda: {sample}))"
         if not (alone or isinstance(statement, ast.FunctionDef)):
-            raise Stay(definition.site, "the model is made inside an expression", "give it a name of its own")
+            raise Stay(
+                definition.site,
+                "the model is made inside an expression",
+                "give it a name of its own",
+            )
         self.edits.insert_before(statement, f"{text}\n\n")
         self.edits.replace(statement, made)
         self._forget(statement)
@@ -637,7 +858,9 @@ class FunctionalRewriter(ProgramRewriter):
     def _unbind(self, statement: ast.stmt, site: ast.AST) -> None:
         """Takes one of several bindings out of `a, b = A(), B()`."""
         match statement:
-            case ast.Assign(targets=[ast.Tuple(elts=left) as targets], value=ast.Tuple(elts=right) as values) if site in right and len(left) == len(right):
+            case ast.Assign(
+                targets=[ast.Tuple(elts=left) as targets], value=ast.Tuple(elts=right) as values
+            ) if site in right and len(left) == len(right):
                 gone = self.unbound.setdefault(statement, set())
                 gone.add(right.index(site))  # type: ignore[arg-type]
                 if len(gone) == len(right):
@@ -651,7 +874,9 @@ class FunctionalRewriter(ProgramRewriter):
                 self.edits.remove_item(targets, left[right.index(site)])  # type: ignore[arg-type]
                 self.edits.remove_item(values, site)
             case _:
-                raise Stay(site, "the model is made inside an expression", "give it a name of its own")
+                raise Stay(
+                    site, "the model is made inside an expression", "give it a name of its own"
+                )
 
     def _maker_lines(self, definition: Definition) -> list[str]:
         """`def make_model(rngs): ...`, with every size known where the model was made."""
@@ -662,7 +887,11 @@ class FunctionalRewriter(ProgramRewriter):
             assert net.module is not None
             texts.add(self.construction.write(net, net.module, maker, {}, self._plain, "rngs"))  # type: ignore[arg-type]
         if len(texts) != 1:
-            raise Stay(definition.site, "the model is initialised with inputs of several sizes", "make a module for each")
+            raise Stay(
+                definition.site,
+                "the model is initialised with inputs of several sizes",
+                "make a module for each",
+            )
         (call,) = texts
         call = call.replace("rngs=rngs", "rngs=rngs")
         head = f"def {definition.maker}(rngs: {self.names.target('flax.nnx.Rngs')}):"
@@ -702,8 +931,15 @@ class FunctionalRewriter(ProgramRewriter):
         """Models that reach one parameter must be handled alike."""
         for node in self.nodes:
             found = self._definitions_at(node) if isinstance(node, ast.arg) else []
-            if len({(d.flat, tuple(d.collections), d.closed, d.mode, d.framework) for d in found}) > 1:
-                raise Stay(node, "models of different kinds are handed to one function", "hand on functions that call them")
+            if (
+                len({(d.flat, tuple(d.collections), d.closed, d.mode, d.framework) for d in found})
+                > 1
+            ):
+                raise Stay(
+                    node,
+                    "models of different kinds are handed to one function",
+                    "hand on functions that call them",
+                )
 
     def _references(self, definition: Definition) -> None:
         for parameter in [n for n in self.nodes if isinstance(n, ast.arg)]:
@@ -716,7 +952,10 @@ class FunctionalRewriter(ProgramRewriter):
             if node in self.gone:
                 continue
             if isinstance(above, ast.keyword) and above.arg is not None:
-                self.edits.replace(above, f"{self._keyword(above, definition)}={self._reference_text(node, definition)}")
+                self.edits.replace(
+                    above,
+                    f"{self._keyword(above, definition)}={self._reference_text(node, definition)}",
+                )
                 continue
             self.edits.replace(node, self._reference_text(node, definition))
 
@@ -726,7 +965,11 @@ class FunctionalRewriter(ProgramRewriter):
         for callee in self.roles.callees(call):
             for parameter in ast.walk(callee.args):
                 if isinstance(parameter, ast.arg) and parameter.arg == keyword.arg:
-                    return self._parameter_name(parameter) if self._definitions_at(parameter) else keyword.arg
+                    return (
+                        self._parameter_name(parameter)
+                        if self._definitions_at(parameter)
+                        else keyword.arg
+                    )
         return keyword.arg
 
     def _reference_text(self, node: ast.expr, definition: Definition) -> str:

@@ -92,7 +92,9 @@ def is_statement_level(node: ast.AST, parents: Parents) -> bool:
         if isinstance(above, _COMPREHENSIONS):
             return False
         current = above
-    return not isinstance(current, ast.While | ast.If | ast.For | ast.With | ast.FunctionDef | ast.ClassDef)
+    return not isinstance(
+        current, ast.While | ast.If | ast.For | ast.With | ast.FunctionDef | ast.ClassDef
+    )
 
 
 def names_in(tree: ast.AST) -> set[str]:
@@ -100,7 +102,12 @@ def names_in(tree: ast.AST) -> set[str]:
     found = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     found |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
     found |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
-    found |= {(a.asname or a.name).split(".")[0] for n in ast.walk(tree) for a in getattr(n, "names", []) if isinstance(a, ast.alias)}
+    found |= {
+        (a.asname or a.name).split(".")[0]
+        for n in ast.walk(tree)
+        for a in getattr(n, "names", [])
+        if isinstance(a, ast.alias)
+    }
     return found
 
 

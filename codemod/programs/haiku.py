@@ -29,7 +29,9 @@ def install(explorer: Explorer) -> None:
         def make(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
             function = args[0] if args else kwargs.get("f", UNKNOWN)
             rng = kwargs.get("apply_rng")
-            made = Transformed(function, node, with_state, not (isinstance(rng, Constant) and rng.value is False))
+            made = Transformed(
+                function, node, with_state, not (isinstance(rng, Constant) and rng.value is False)
+            )
             made.explorer = explorer
             if multi:
                 made.entries = _entries(interp, function)
@@ -48,7 +50,9 @@ def install(explorer: Explorer) -> None:
     add["haiku.without_state"] = lambda interp, node, args, kwargs: args[0] if args else UNKNOWN
 
 
-def _without_apply_rng(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+def _without_apply_rng(
+    interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
+) -> Value:
     inner = args[0] if args else UNKNOWN
     if not isinstance(inner, Transformed):
         return UNKNOWN
@@ -63,7 +67,9 @@ def _entries(interp: Interpreter, function: Value) -> int:
     return 1
 
 
-def _quietly(interp: Interpreter, function: Value, args: list[Value], kwargs: dict[str, Value]) -> Value:
+def _quietly(
+    interp: Interpreter, function: Value, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
     """Runs what is transformed: a module in the making, of which nothing is recorded here."""
     saved, interp.recording = interp.recording, False
     try:
@@ -73,7 +79,11 @@ def _quietly(interp: Interpreter, function: Value, args: list[Value], kwargs: di
 
 
 def initialised(
-    interp: Interpreter, transformed: Transformed, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None
+    interp: Interpreter,
+    transformed: Transformed,
+    args: list[Value],
+    kwargs: dict[str, Value],
+    node: ast.Call | None,
 ) -> Value:
     """`net.init(key, *args)`."""
     explorer: Explorer = transformed.explorer
@@ -94,7 +104,11 @@ def initialised(
 
 
 def applied(
-    interp: Interpreter, apply: TransformedApply, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None
+    interp: Interpreter,
+    apply: TransformedApply,
+    args: list[Value],
+    kwargs: dict[str, Value],
+    node: ast.Call | None,
 ) -> Value:
     """`net.apply(params[, state][, key], *args)`."""
     transformed = apply.transformed
@@ -108,7 +122,16 @@ def applied(
     result: Value = output
     if net is not None and node is not None:
         explorer.read(args[0] if args else None, node)
-        made = Applied(net, method, node, min(leading, len(args)), tuple(inputs), named, transformed.with_state, transformed.with_state)
+        made = Applied(
+            net,
+            method,
+            node,
+            min(leading, len(args)),
+            tuple(inputs),
+            named,
+            transformed.with_state,
+            transformed.with_state,
+        )
         explorer.applied.setdefault(node, []).append(made)
     elif node is not None:
         explorer.unknown_apply(node, transformed)
@@ -132,7 +155,9 @@ def _entry(interp: Interpreter, transformed: Transformed, entry: int | None) -> 
     return chosen, "__call__"
 
 
-def maker_call(function: Function, transformed: Transformed) -> tuple[ast.Call, ast.Call | None] | None:
+def maker_call(
+    function: Function, transformed: Transformed
+) -> tuple[ast.Call, ast.Call | None] | None:
     """For `lambda x: M(...)(x)` and functions like it: the call that makes M, and the call of it.
 
     None where the function does anything else. A function for `multi_transform` only makes the module.
@@ -140,7 +165,9 @@ def maker_call(function: Function, transformed: Transformed) -> tuple[ast.Call, 
     node = function.node
     if isinstance(node, ast.Lambda):
         return _made_and_called(node.body, {}, node)
-    body = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    body = [
+        s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
+    ]
     made: dict[str, ast.Call] = {}
     while len(body) > 1:
         match body[0]:
@@ -171,7 +198,9 @@ def _made_and_called(
         case _:
             return None
     parameters = [a.arg for a in function.args.args]  # type: ignore[attr-defined]
-    if len(made) > 1 or any(isinstance(n, ast.Name) and n.id in parameters for n in ast.walk(maker)):
+    if len(made) > 1 or any(
+        isinstance(n, ast.Name) and n.id in parameters for n in ast.walk(maker)
+    ):
         return None
     handed = [a.id if isinstance(a, ast.Name) else None for a in call.args]
     named = {k.arg: k.value.id if isinstance(k.value, ast.Name) else None for k in call.keywords}
@@ -191,4 +220,3 @@ def module_of(interp: Interpreter, function: Function, maker: ast.Call) -> Objec
     finally:
         interp.recording = saved
     return made if isinstance(made, Object) and classes.framework(made.cls) else None
-

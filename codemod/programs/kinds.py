@@ -69,15 +69,27 @@ class Tree(Behaviour):
         return TreeMethod(self, name)
 
     def subscript(self, interp: Interpreter, index: Value, node: ast.Subscript) -> Value:
+        return self.at(index)
+
+    def at(self, index: Value) -> Value:
+        """What is under a key."""
         if not isinstance(index, Constant) or not isinstance(index.value, str):
             return UNKNOWN
         key = index.value
-        if self.is_root and self.net.framework == "linen" and (self.collections == EVERYTHING or len(self.collections) > 1):
+        if (
+            self.is_root
+            and self.net.framework == "linen"
+            and (self.collections == EVERYTHING or len(self.collections) > 1)
+        ):
             return replace(self, collections=frozenset((key,)))
         return replace(self, path=(*self.path, key))
 
     def join(self, other: Value) -> Value | None:
-        if isinstance(other, Tree) and other.net is self.net and other.collections == self.collections:
+        if (
+            isinstance(other, Tree)
+            and other.net is self.net
+            and other.collections == self.collections
+        ):
             if other.path == self.path:
                 return self if self.version >= other.version else other
         return None
@@ -90,7 +102,13 @@ class TreeMethod(Behaviour):
     tree: Tree
     name: str
 
-    def call(self, interp: Interpreter, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None) -> Value:
+    def call(
+        self,
+        interp: Interpreter,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.Call | None,
+    ) -> Value:
         if self.name in ("unfreeze", "copy"):
             return self.tree
         if self.name == "pop" and args and isinstance(args[0], Constant):
@@ -98,7 +116,7 @@ class TreeMethod(Behaviour):
             taken = replace(self.tree, collections=frozenset((key,)))
             return Items([replace(self.tree, collections=frozenset(("rest",))), taken])
         if self.name == "get" and args and isinstance(args[0], Constant):
-            return self.tree.subscript(interp, args[0], ast.Subscript())
+            return self.tree.at(args[0])
         return UNKNOWN
 
 
@@ -152,7 +170,13 @@ class OptState(Behaviour):
 class TxInit(Behaviour):
     tx: Transformation
 
-    def call(self, interp: Interpreter, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None) -> Value:
+    def call(
+        self,
+        interp: Interpreter,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.Call | None,
+    ) -> Value:
         tree = args[0] if args else next(iter(kwargs.values()), UNKNOWN)
         return OptState(tree.net, self.tx, tree.version) if isinstance(tree, Tree) else UNKNOWN
 
@@ -161,7 +185,13 @@ class TxInit(Behaviour):
 class TxUpdate(Behaviour):
     tx: Transformation
 
-    def call(self, interp: Interpreter, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None) -> Value:
+    def call(
+        self,
+        interp: Interpreter,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.Call | None,
+    ) -> Value:
         grads = args[0] if args else kwargs.get("updates", UNKNOWN)
         if not isinstance(grads, Gradients):
             return UNKNOWN
@@ -189,11 +219,19 @@ class TrainState(Behaviour):
         if name == "tx":
             return self.tx
         if name == "opt_state":
-            return OptState(self.net, self.tx, self.version) if isinstance(self.tx, Transformation) else UNKNOWN
+            return (
+                OptState(self.net, self.tx, self.version)
+                if isinstance(self.tx, Transformation)
+                else UNKNOWN
+            )
         if name in ("apply_gradients", "replace"):
             return TrainStateMethod(self, name)
         value = self.fields.get(name, UNKNOWN)
-        return replace(value, version=self.version) if isinstance(value, Tree) and value.net is self.net else value
+        return (
+            replace(value, version=self.version)
+            if isinstance(value, Tree) and value.net is self.net
+            else value
+        )
 
     def join(self, other: Value) -> Value | None:
         if isinstance(other, TrainState) and other.net is self.net:
@@ -206,11 +244,19 @@ class TrainStateMethod(Behaviour):
     state: TrainState
     name: str
 
-    def call(self, interp: Interpreter, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None) -> Value:
+    def call(
+        self,
+        interp: Interpreter,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.Call | None,
+    ) -> Value:
         net = self.state.net
         if self.name == "replace" and any(not isinstance(v, Tree) for v in kwargs.values()):
             if "params" in kwargs:
-                net.escaped.append((node or ast.Pass(), "the parameters of a train state are replaced"))
+                net.escaped.append(
+                    (node or ast.Pass(), "the parameters of a train state are replaced")
+                )
         version = net.advance()
         fields = {**self.state.fields, **{k: v for k, v in kwargs.items() if k != "grads"}}
         return TrainState(net, self.state.tx, fields, version)
@@ -237,7 +283,13 @@ class Transformed(Behaviour):
 class TransformedInit(Behaviour):
     transformed: Transformed
 
-    def call(self, interp: Interpreter, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None) -> Value:
+    def call(
+        self,
+        interp: Interpreter,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.Call | None,
+    ) -> Value:
         from .haiku import initialised
 
         return initialised(interp, self.transformed, args, kwargs, node)
@@ -250,7 +302,13 @@ class TransformedApply(Behaviour):
     transformed: Transformed
     entry: int | None = None
 
-    def call(self, interp: Interpreter, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None) -> Value:
+    def call(
+        self,
+        interp: Interpreter,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.Call | None,
+    ) -> Value:
         from .haiku import applied
 
         return applied(interp, self, args, kwargs, node)
@@ -290,7 +348,13 @@ class GradOf(Behaviour):
     node: ast.AST | None = None
     single: bool = True
 
-    def call(self, interp: Interpreter, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None) -> Value:
+    def call(
+        self,
+        interp: Interpreter,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.Call | None,
+    ) -> Value:
         result = interp.call(self.function, args, kwargs, node)
         grads: list[Value] = []
         for at in self.argnums:
@@ -312,4 +376,3 @@ def is_model(value: Value | None) -> bool:
     return isinstance(value, LayerObject) or (
         isinstance(value, Object) and classes.framework(value.cls) == "linen"
     )
-

@@ -7,7 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..shapes.calls import apply_layer, call_method
-from ..shapes.values import UNKNOWN, Array, Behaviour, Bound, Constant, Function, Items, LayerObject, Object, Value
+from ..shapes.values import (
+    UNKNOWN,
+    Array,
+    Behaviour,
+    Bound,
+    Constant,
+    Function,
+    Items,
+    LayerObject,
+    Object,
+    Value,
+)
 from .kinds import EVERYTHING, Applied, Net, Tree
 
 if TYPE_CHECKING:
@@ -28,13 +39,20 @@ class Linen:
         key = node.args[0] if node is not None and node.args else None
         named = {k: v for k, v in kwargs.items() if k not in ("method", "mutable", "rngs")}
         inputs = rest[1:] if rest else []
-        self._run(model, "__call__" if "method" not in kwargs else self._method(kwargs["method"]), inputs, named)
+        self._run(
+            model,
+            "__call__" if "method" not in kwargs else self._method(kwargs["method"]),
+            inputs,
+            named,
+        )
         if node is None:
             return UNKNOWN
         net = self.explorer.net(node, model, "linen", key, inputs, named)
         return Tree(net, EVERYTHING, (), net.current)
 
-    def init_with_output(self, interp: object, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+    def init_with_output(
+        self, interp: object, node: ast.Call | None, args: Args, kwargs: Kwargs
+    ) -> Value:
         tree = self.init(interp, node, args, kwargs)
         return Items([Array(None), tree])
 
@@ -42,18 +60,26 @@ class Linen:
         model, rest = args[0], list(args[1:])
         variables = rest[0] if rest else kwargs.get("variables", UNKNOWN)
         inputs = rest[1:]
-        named = {k: v for k, v in kwargs.items() if k not in ("method", "mutable", "rngs", "variables", "capture_intermediates")}
+        named = {
+            k: v
+            for k, v in kwargs.items()
+            if k not in ("method", "mutable", "rngs", "variables", "capture_intermediates")
+        }
         method = self._method(kwargs["method"]) if "method" in kwargs else "__call__"
         output = self._run(model, method, inputs, named)
         mutable = kwargs.get("mutable")
-        with_updates = mutable is not None and not (isinstance(mutable, Constant) and mutable.value in (False, None))
+        with_updates = mutable is not None and not (
+            isinstance(mutable, Constant) and mutable.value in (False, None)
+        )
         net = self.explorer.net_of(variables)
         if net is None or node is None:
             if node is not None:
                 self.explorer.unknown_apply(node, model)
             return Items([output, UNKNOWN]) if with_updates else output
         self.explorer.read(variables, node)
-        applied = Applied(net, method, node, 1 if rest else 0, tuple(inputs), named, with_updates, with_updates)
+        applied = Applied(
+            net, method, node, 1 if rest else 0, tuple(inputs), named, with_updates, with_updates
+        )
         self.explorer.applied.setdefault(node, []).append(applied)
         if not with_updates:
             return output
@@ -86,7 +112,6 @@ class Linen:
         return UNKNOWN
 
 
-
 class BoundModel(Behaviour):
     """`model.bind(variables)`."""
 
@@ -106,4 +131,3 @@ class BoundPart(Behaviour):
 
     def attribute(self, interp: object, name: str, node: ast.AST) -> Value:
         return BoundPart(self.net, (*self.path, name))
-

@@ -45,7 +45,11 @@ def _hoisted(demand: Demand, demands: list[Demand], parents: Mapping[ast.AST, as
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Module | ast.ClassDef):
             break
         if isinstance(node, ast.For | ast.While):
-            inside = [d for d in demands if d.model == demand.model and _within(d.statement, node, parents)]
+            inside = [
+                d
+                for d in demands
+                if d.model == demand.model and _within(d.statement, node, parents)
+            ]
             if any(d.mode != demand.mode for d in inside):
                 break
             result = node

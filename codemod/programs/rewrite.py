@@ -61,7 +61,9 @@ class Programs:
         """Records the edits of every module's programs; on a refusal, which classes must stay with their programs."""
         outcome = ProgramOutcome()
         for module in modules:
-            refusal = self._rewrite_module(module, edits_of(module), names_of(module), models, limit)
+            refusal = self._rewrite_module(
+                module, edits_of(module), names_of(module), models, limit
+            )
             if refusal is not None:
                 node = refusal.node if isinstance(refusal, Stay) else module.tree
                 finding = Finding(node, "PR101", refusal.message, refusal.help)
@@ -72,7 +74,12 @@ class Programs:
         return outcome
 
     def _rewrite_module(
-        self, module: Module, edits: Edits, names: FileNames, models: Mapping[ast.AST, ModuleModel], limit: int
+        self,
+        module: Module,
+        edits: Edits,
+        names: FileNames,
+        models: Mapping[ast.AST, ModuleModel],
+        limit: int,
     ) -> Declined | None:
         """Tries the forms of a module's programs, best first; why not even the last is possible."""
         refusal: Declined | None = None
@@ -105,7 +112,11 @@ def _check_names(module: Module, edits: Edits) -> None:
     missing = dangling(module.tree, edits.apply()) if edits.touched else set()
     if missing:
         shown = ", ".join(f"`{name}`" for name in sorted(missing))
-        raise Stay(module.tree, f"the program still needs {shown} of the original", "rewrite the program by hand")
+        raise Stay(
+            module.tree,
+            f"the program still needs {shown} of the original",
+            "rewrite the program by hand",
+        )
 
 
 def _roots(net: Net, models: Mapping[ast.AST, ModuleModel]) -> list[ast.AST]:
@@ -116,5 +127,3 @@ def _class_of(value: Value | None, models: Mapping[ast.AST, ModuleModel]) -> lis
     if isinstance(value, Object) and value.cls.node in models:
         return [value.cls.node]
     return []
-
-

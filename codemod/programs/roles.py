@@ -13,7 +13,17 @@ from dataclasses import dataclass, field
 from ..shapes.facts import Facts
 from ..shapes.values import Array, Items, Table, Value
 from .explore import Explorer
-from .kinds import Gradients, Net, OptState, TrainState, Transformation, Transformed, Tree, Updates, is_model
+from .kinds import (
+    Gradients,
+    Net,
+    OptState,
+    TrainState,
+    Transformation,
+    Transformed,
+    Tree,
+    Updates,
+    is_model,
+)
 
 MODEL = "model"
 OPTIMIZER = "optimizer"
@@ -39,7 +49,13 @@ def absorbed(value: Value | None) -> frozenset[str] | None:
 
 def _nets(value: Value) -> set[int]:
     match value:
-        case Tree(net=net) | OptState(net=net) | TrainState(net=net) | Gradients(net=net) | Updates(net=net):
+        case (
+            Tree(net=net)
+            | OptState(net=net)
+            | TrainState(net=net)
+            | Gradients(net=net)
+            | Updates(net=net)
+        ):
             return {id(net)}
         case Table(items=items):
             return {n for item in items.values() for n in _nets(item)}
@@ -51,10 +67,18 @@ def _nets(value: Value) -> set[int]:
 def net_of(value: Value | None) -> Net | None:
     """The net that an absorbed value, gradients or updates belong to."""
     match value:
-        case Tree(net=net) | OptState(net=net) | TrainState(net=net) | Gradients(net=net) | Updates(net=net):
+        case (
+            Tree(net=net)
+            | OptState(net=net)
+            | TrainState(net=net)
+            | Gradients(net=net)
+            | Updates(net=net)
+        ):
             return net
         case Table(items=items):
-            return next((net for item in items.values() if (net := net_of(item)) is not None), None)
+            return next(
+                (found for item in items.values() if (found := net_of(item)) is not None), None
+            )
     return None
 
 
@@ -111,7 +135,11 @@ class Roles:
             if objects is None or parameter.arg in role.replaced:
                 continue
             wanted = [o for o in (MODEL, OPTIMIZER) if o in objects and o not in given]
-            if isinstance(value, TrainState) and OPTIMIZER in wanted and not self.uses_optimizer(function, parameter.arg):
+            if (
+                isinstance(value, TrainState)
+                and OPTIMIZER in wanted
+                and not self.uses_optimizer(function, parameter.arg)
+            ):
                 wanted.remove(OPTIMIZER)
             given.update(wanted)
             role.replaced[parameter.arg] = wanted
@@ -122,7 +150,10 @@ class Roles:
         """An optax transformation that only feeds `update` and `init` is in the optimiser already."""
         spec = role.node.args
         for parameter in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]:
-            if isinstance(self.value(parameter), Transformation) and parameter.arg not in role.replaced:
+            if (
+                isinstance(self.value(parameter), Transformation)
+                and parameter.arg not in role.replaced
+            ):
                 if self._only_updates(role.node, parameter.arg):
                     role.replaced[parameter.arg] = []
 
@@ -134,7 +165,9 @@ class Roles:
                     return False
         return True
 
-    def uses_optimizer(self, function: ast.AST, name: str, seen: frozenset[ast.AST] = frozenset()) -> bool:
+    def uses_optimizer(
+        self, function: ast.AST, name: str, seen: frozenset[ast.AST] = frozenset()
+    ) -> bool:
         """Whether a function needs the optimiser of the train state that it is given."""
         for node in ast.walk(function):
             if isinstance(node, ast.Attribute) and isinstance(self.value(node.value), TrainState):

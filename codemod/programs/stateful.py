@@ -7,7 +7,7 @@ got it gets the model, a function that returned its successor returns it no long
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..edits import Edits
 from ..emit.file_names import FileNames
@@ -19,7 +19,20 @@ from ..shapes.values import Constant, Function, LayerObject, Object, Partial, Va
 from .construction import Construction
 from .explore import Explorer
 from .haiku import maker_call, module_of
-from .kinds import Applied, GradOf, Gradients, Net, OptState, TrainState, Transformation, Transformed, TransformedApply, Tree, Updates, is_model
+from .kinds import (
+    Applied,
+    Gradients,
+    GradOf,
+    Net,
+    OptState,
+    TrainState,
+    Transformation,
+    Transformed,
+    TransformedApply,
+    Tree,
+    Updates,
+    is_model,
+)
 from .linen import BoundModel, BoundPart
 from .modes import Demand, placed
 from .roles import MODEL, OPTIMIZER, FunctionRole, Roles, absorbed, is_key, net_of
@@ -80,7 +93,9 @@ class ProgramRewriter:
     def run(self) -> None:
         """Records all edits of the module's programs."""
         self.nets = [net for net in self.explorer.nets.values() if net.init in self.inside]
-        uses = [a for node, found in self.explorer.applied.items() if node in self.inside for a in found]
+        uses = [
+            a for node, found in self.explorer.applied.items() if node in self.inside for a in found
+        ]
         if not self.nets and not uses and not self._handles_states():
             return
         self._prepare(uses)
@@ -109,7 +124,9 @@ class ProgramRewriter:
     def _in_module_class(self, node: ast.AST) -> bool:
         current: ast.AST | None = node
         while current is not None:
-            if current in self.models or (isinstance(current, ast.ClassDef) and self._is_module_class(current)):
+            if current in self.models or (
+                isinstance(current, ast.ClassDef) and self._is_module_class(current)
+            ):
                 return True
             current = self.parents.get(current)
         return False
@@ -118,14 +135,20 @@ class ProgramRewriter:
         from ..shapes.values import Class
 
         value = self.interp.environment_of(self.module).names.get(node.name)
-        return isinstance(value, Class) and value.node is node and classes.framework(value) is not None
+        return (
+            isinstance(value, Class) and value.node is node and classes.framework(value) is not None
+        )
 
     # ---- nets, their names and modules ------------------------------------------------------------------
 
     def _prepare(self, uses: Sequence[Applied]) -> None:
         for node, model in self.explorer.unknown:
             if node in self.inside:
-                raise Stay(node, "the parameters given to `apply` do not come from an `init` in sight", "pass the model itself, or merge it with `nnx.merge` by hand")
+                raise Stay(
+                    node,
+                    "the parameters given to `apply` do not come from an `init` in sight",
+                    "pass the model itself, or merge it with `nnx.merge` by hand",
+                )
         for net in {a.net for a in uses} | set(self.nets):
             self._check(net)
             net.module = self._module_of(net)
@@ -133,8 +156,8 @@ class ProgramRewriter:
         for node in self.nodes:
             if isinstance(node, FunctionNode):
                 self.roles.add(node)
-        for function, role in self.roles.functions.items():
-            role.names.setdefault(MODEL, self._name_in(function))
+        for role in self.roles.functions.values():
+            role.names.setdefault(MODEL, self._name_in(role.node))
             role.names.setdefault(OPTIMIZER, self._optimizer_name())
         for node in self.nodes:
             if isinstance(node, ast.Call) and isinstance(self.facts.value(node.func), GradOf):
@@ -163,9 +186,15 @@ class ProgramRewriter:
                 if made is not None:
                     found = module_of(self.interp, net.model.function, made[0])
         if isinstance(found, Object) and found.cls.node not in self.models:
-            raise Stay(net.init, f"`{found.cls.name}` stays as it is", "it has a diagnostic of its own")
+            raise Stay(
+                net.init, f"`{found.cls.name}` stays as it is", "it has a diagnostic of its own"
+            )
         if found is None:
-            raise Stay(net.init, "what this transform makes is not one module that it calls", "make one module in the transformed function and call it")
+            raise Stay(
+                net.init,
+                "what this transform makes is not one module that it calls",
+                "make one module in the transformed function and call it",
+            )
         return found
 
     def model_of(self, net: Net) -> ModuleModel | None:
@@ -182,18 +211,25 @@ class ProgramRewriter:
         """The variable that holds the original's model."""
         for node in self.nodes:
             match node:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value) if self._is_model_of(value, net):
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if self._is_model_of(
+                    value, net
+                ):
                     return name
                 case ast.FunctionDef(name=name, decorator_list=decorators) if decorators:
                     if isinstance(net.model, Transformed) and net.model.function is not None:
-                        if isinstance(net.model.function, Function) and net.model.function.node is node:
+                        if (
+                            isinstance(net.model.function, Function)
+                            and net.model.function.node is node
+                        ):
                             return name
         return "model"
 
     def _is_model_of(self, value: ast.expr, net: Net) -> bool:
         found = self.facts.values.get(value, [])
         if isinstance(net.model, Transformed):
-            return any(isinstance(v, Transformed) and v.function is net.model.function for v in found)
+            return any(
+                isinstance(v, Transformed) and v.function is net.model.function for v in found
+            )
         return any(v is net.model for v in found)
 
     def _name_in(self, function: FunctionNode) -> str:
@@ -235,7 +271,11 @@ class ProgramRewriter:
         """Whether the objects that a function receives may be those of the net."""
         nets = []
         for name in role.parameters:
-            for parameter in [*role.node.args.args, *role.node.args.kwonlyargs, *role.node.args.posonlyargs]:
+            for parameter in [
+                *role.node.args.args,
+                *role.node.args.kwonlyargs,
+                *role.node.args.posonlyargs,
+            ]:
                 if parameter.arg == name and role.replaced.get(name):
                     for value in self.facts.values.get(parameter, []):
                         found = net_of(value)
@@ -291,7 +331,9 @@ class ProgramRewriter:
 
     def _gradient_net(self, gradient: GradOf) -> Net | None:
         for node in self.nodes:
-            if isinstance(node, ast.Call) and any(v is gradient for v in self.facts.values.get(node.func, [])):
+            if isinstance(node, ast.Call) and any(
+                v is gradient for v in self.facts.values.get(node.func, [])
+            ):
                 for at in gradient.argnums:
                     if at < len(node.args):
                         return net_of(self.facts.value(node.args[at]))
@@ -313,10 +355,19 @@ class ProgramRewriter:
                 self._delete(node)
 
     def _is_transform_definition(self, node: ast.FunctionDef) -> bool:
-        if node not in self.explorer.transformed or not any(self._is_net_function(n, node) for n in self.net_names):
+        if node not in self.explorer.transformed or not any(
+            self._is_net_function(n, node) for n in self.net_names
+        ):
             return False
-        reads = [n for n in self.nodes if isinstance(n, ast.Name) and n.id == node.name and isinstance(n.ctx, ast.Load)]
-        return all(self._feeds_transform(read) or isinstance(self.facts.value(read), Transformed) for read in reads)
+        reads = [
+            n
+            for n in self.nodes
+            if isinstance(n, ast.Name) and n.id == node.name and isinstance(n.ctx, ast.Load)
+        ]
+        return all(
+            self._feeds_transform(read) or isinstance(self.facts.value(read), Transformed)
+            for read in reads
+        )
 
     def _feeds_transform(self, read: ast.Name) -> bool:
         above = self.parents[read]
@@ -324,7 +375,11 @@ class ProgramRewriter:
 
     @staticmethod
     def _is_net_function(net: Net, node: ast.AST) -> bool:
-        return isinstance(net.model, Transformed) and isinstance(net.model.function, Function) and net.model.function.node is node
+        return (
+            isinstance(net.model, Transformed)
+            and isinstance(net.model.function, Function)
+            and net.model.function.node is node
+        )
 
     def _assign(self, node: ast.Assign, target: ast.expr, value: ast.expr) -> None:
         found = self.facts.value(value)
@@ -341,7 +396,7 @@ class ProgramRewriter:
         if init is not None:
             self._construct(node, target, init)
             return
-        if self._is_tree_update(value):
+        if isinstance(value, ast.Call) and self._is_tree_update(value):
             self._tree_update(node, value)
             return
         if isinstance(value, ast.Call) and self._from_creator(node, target, value):
@@ -369,7 +424,11 @@ class ProgramRewriter:
     def _from_creator(self, node: ast.Assign, target: ast.expr, value: ast.Call) -> bool:
         """`state = create(...)` of a function that makes the model: `model, optimizer = create(...)`."""
         callees = [f for f in self.roles.callees(value) if f in self.roles.functions]
-        if not callees or self._is_wrapping(value) or isinstance(self.facts.value(value.func), GradOf):
+        if (
+            not callees
+            or self._is_wrapping(value)
+            or isinstance(self.facts.value(value.func), GradOf)
+        ):
             return False
         received = set(self.roles.functions[callees[0]].receives)
         items = target.elts if isinstance(target, ast.Tuple) else [target]
@@ -380,7 +439,10 @@ class ProgramRewriter:
             objects = absorbed(found)
             net = net_of(found)
             if is_model(found) and any(found is n.model for n in self.net_names):
-                objects, net = frozenset((MODEL,)), next(n for n in self.net_names if n.model is found)
+                objects, net = (
+                    frozenset((MODEL,)),
+                    next(n for n in self.net_names if n.model is found),
+                )
             if objects is None or net is None:
                 texts.append(self.source.segment(item))
                 continue
@@ -407,12 +469,19 @@ class ProgramRewriter:
             return False
         found = self.facts.value(value)
         if isinstance(found, Transformed):
-            return any(isinstance(n.model, Transformed) and n.model.function is found.function for n in self.net_names)
+            return any(
+                isinstance(n.model, Transformed) and n.model.function is found.function
+                for n in self.net_names
+            )
         return any(found is net.model for net in self.net_names) and is_model(found)
 
     def _is_inlined(self, target: ast.expr) -> bool:
         """An optax transformation called like the optimiser that takes its place hands its name on."""
-        return isinstance(target, ast.Name) and target.id in ("optimizer", "opt") and self._feeds_only(target.id)
+        return (
+            isinstance(target, ast.Name)
+            and target.id in ("optimizer", "opt")
+            and self._feeds_only(target.id)
+        )
 
     def _feeds_only(self, name: str) -> bool:
         for node in self.nodes:
@@ -431,11 +500,20 @@ class ProgramRewriter:
         current = value
         while isinstance(current, ast.Subscript | ast.Attribute):
             current = current.value
-        if isinstance(current, ast.Call) and isinstance(current.func, ast.Attribute) and current.func.attr in ("pop", "unfreeze"):
+        if (
+            isinstance(current, ast.Call)
+            and isinstance(current.func, ast.Attribute)
+            and current.func.attr in ("pop", "unfreeze")
+        ):
             return self._init_within(current.func.value)
-        if isinstance(current, ast.Call) and current.args and self.names.qualified(current.func) in (
-            "flax.core.unfreeze",
-            "flax.core.freeze",
+        if (
+            isinstance(current, ast.Call)
+            and current.args
+            and self.names.qualified(current.func)
+            in (
+                "flax.core.unfreeze",
+                "flax.core.freeze",
+            )
         ):
             return self._init_within(current.args[0])
         if isinstance(current, ast.Call) and any(net.init is current for net in self.nets):
@@ -448,7 +526,11 @@ class ProgramRewriter:
         net = net_of(found)
         if net is None or not isinstance(value, ast.Call):
             return None
-        if isinstance(found, OptState) and isinstance(value.func, ast.Attribute) and value.func.attr == "init":
+        if (
+            isinstance(found, OptState)
+            and isinstance(value.func, ast.Attribute)
+            and value.func.attr == "init"
+        ):
             return self._new_optimizer(node, net, value.func.value)
         if isinstance(found, TrainState) and isinstance(value.func, ast.Attribute):
             if value.func.attr == "create":
@@ -472,7 +554,9 @@ class ProgramRewriter:
         self.optimizer_names[net] = name
         wrt = self.names.target("flax.nnx.Param")
         call = f"{self.names.target('flax.nnx.Optimizer')}({self.object_name(net, MODEL, node)}, {text}, wrt={wrt})"
-        return self.construction.statement(name, call, self.source.line_indent(self.source.span(node)[0]))
+        return self.construction.statement(
+            name, call, self.source.line_indent(self.source.span(node)[0])
+        )
 
     def _optimizer_variable(self, net: Net, tx: ast.expr) -> str:
         return "optimizer"
@@ -486,7 +570,10 @@ class ProgramRewriter:
         return None
 
     def _update(self, node: ast.stmt, net: Net, grads: str) -> str:
-        optimizer, model = self.object_name(net, OPTIMIZER, node), self.object_name(net, MODEL, node)
+        optimizer, model = (
+            self.object_name(net, OPTIMIZER, node),
+            self.object_name(net, MODEL, node),
+        )
         return f"{optimizer}.update({model}, {grads})"
 
     def _gradient_text(self, updates: ast.expr) -> str:
@@ -494,12 +581,17 @@ class ProgramRewriter:
         if isinstance(updates, ast.Name):
             for node in self.nodes:
                 match node:
-                    case ast.Assign(targets=[ast.Tuple(elts=[ast.Name(id=name), *_])], value=ast.Call(args=[grads, *_])) if (
-                        name == updates.id and self._same_function(node, updates)
-                    ):
+                    case ast.Assign(
+                        targets=[ast.Tuple(elts=[ast.Name(id=name), *_])],
+                        value=ast.Call(args=[grads, *_]),
+                    ) if name == updates.id and self._same_function(node, updates):
                         if isinstance(self.facts.value(node.targets[0].elts[0]), Updates):  # type: ignore[attr-defined]
                             return self.source.segment(grads)
-        raise Stay(updates, "the updates that are applied come from elsewhere", "call `optimizer.update(model, grads)` by hand")
+        raise Stay(
+            updates,
+            "the updates that are applied come from elsewhere",
+            "call `optimizer.update(model, grads)` by hand",
+        )
 
     def _same_function(self, one: ast.AST, two: ast.AST) -> bool:
         return self._enclosing(one) is self._enclosing(two)
@@ -515,7 +607,9 @@ class ProgramRewriter:
         if not isinstance(value, ast.Call) or self.names.qualified(value.func) != "jax.tree.map":
             return False
         kinds = [self.facts.value(arg) for arg in value.args[1:]]
-        return any(isinstance(k, Tree) for k in kinds) and any(isinstance(k, Gradients | Updates) for k in kinds)
+        return any(isinstance(k, Tree) for k in kinds) and any(
+            isinstance(k, Gradients | Updates) for k in kinds
+        )
 
     def _tree_update(self, node: ast.Assign, value: ast.Call) -> None:
         net = net_of(self.facts.value(value))
@@ -532,7 +626,9 @@ class ProgramRewriter:
         if name != "params":
             self.edits.replace(node.targets[0], "params")
         if self._enclosing(node) not in self.splitting:
-            self.edits.insert_before(node, f"params = {nnx}.state({model}, {param})\n", below_comments=True)
+            self.edits.insert_before(
+                node, f"params = {nnx}.state({model}, {param})\n", below_comments=True
+            )
         self.edits.insert_after(node, f"{nnx}.update({model}, params)\n")
         self.gone.add(node.targets[0])
         self.tree_updates.add(node)
@@ -550,18 +646,27 @@ class ProgramRewriter:
             if all(is_key(self.facts.value(item)) for item in target.elts) and any(parts):
                 return ", ".join(part or "_" for part in parts)
             kept = [part for part in parts if part is not None]
-            if all(part == self.source.segment(item) for part, item in zip(parts, target.elts, strict=True)):
+            if all(
+                part == self.source.segment(item)
+                for part, item in zip(parts, target.elts, strict=True)
+            ):
                 return self.source.segment(target)
             if not kept:
                 return None
             if len(kept) == 1:
                 return kept[0]
             text = ", ".join(kept)
-            nested = isinstance(self.parents[target], ast.Tuple) or self.source.segment(target).startswith("(")
+            nested = isinstance(self.parents[target], ast.Tuple) or self.source.segment(
+                target
+            ).startswith("(")
             return f"({text})" if nested else text
         if isinstance(target, ast.Name | ast.Attribute | ast.Starred):
             value = self.facts.value(target)
-            if absorbed(value) is not None or isinstance(value, Updates) or self._is_dead_key(target):
+            if (
+                absorbed(value) is not None
+                or isinstance(value, Updates)
+                or self._is_dead_key(target)
+            ):
                 return None
         return self.source.segment(target)
 
@@ -600,8 +705,15 @@ class ProgramRewriter:
             found = self.facts.value(item)
             objects = absorbed(found)
             net = net_of(found)
-            if is_model(found) and not isinstance(found, Tree) and any(found is n.model for n in self.net_names):
-                objects, net = frozenset((MODEL,)), next(n for n in self.net_names if n.model is found)
+            if (
+                is_model(found)
+                and not isinstance(found, Tree)
+                and any(found is n.model for n in self.net_names)
+            ):
+                objects, net = (
+                    frozenset((MODEL,)),
+                    next(n for n in self.net_names if n.model is found),
+                )
             if objects is None or net is None:
                 texts.append(self.edits.render(item))
                 continue
@@ -633,7 +745,10 @@ class ProgramRewriter:
     def _kept_value(self, value: ast.expr) -> str | None:
         if isinstance(value, ast.Tuple):
             parts = [self._kept_value(item) for item in value.elts]
-            if all(part == self.source.segment(item) for part, item in zip(parts, value.elts, strict=True)):
+            if all(
+                part == self.source.segment(item)
+                for part, item in zip(parts, value.elts, strict=True)
+            ):
                 return self.source.segment(value)
             kept = [part for part in parts if part is not None]
             if not kept:
@@ -674,7 +789,9 @@ class ProgramRewriter:
         """A TrainState subclass that only adds fields goes with the train states."""
         from ..shapes.values import Class
 
-        value = self.facts.value(node) or self.interp.environment_of(self.module).names.get(node.name)
+        value = self.facts.value(node) or self.interp.environment_of(self.module).names.get(
+            node.name
+        )
         if not isinstance(value, Class):
             return
         if "flax.training.train_state.TrainState" not in classes.external_bases(value):
@@ -708,7 +825,11 @@ class ProgramRewriter:
             return []
         args = [self._plain(a) for a in net.init.args[1:]]
         modes = model.modes.get("__call__", {})
-        args += [f"{k.arg}={self._plain(k.value)}" for k in net.init.keywords if k.arg not in (*modes, "method", "mutable")]
+        args += [
+            f"{k.arg}={self._plain(k.value)}"
+            for k in net.init.keywords
+            if k.arg not in (*modes, "method", "mutable")
+        ]
         lines = [f"{name}.eval()"] if "BatchStat" in model.holds else []
         return [*lines, f"{name}({', '.join(args)})  # `init` ran the model once, too"]
 
@@ -726,20 +847,32 @@ class ProgramRewriter:
     def _evaluates_first(self, net: Net) -> bool:
         """Whether the first call that is not thrown away leaves the state alone."""
         calls = sorted(
-            (node for node, found in self.explorer.applied.items() if found[-1].net is net and node in self.inside),
+            (
+                node
+                for node, found in self.explorer.applied.items()
+                if found[-1].net is net and node in self.inside
+            ),
             key=lambda node: node.lineno,  # type: ignore[attr-defined]
         )
-        kept = [node for node in calls if isinstance(self._enclosing(node), ast.Module) or not self._only_discarded(node)]
+        kept = [
+            node
+            for node in calls
+            if isinstance(self._enclosing(node), ast.Module) or not self._only_discarded(node)
+        ]
         return bool(kept) and self._drops_updates(kept[0])
 
     def _only_discarded(self, node: ast.AST) -> bool:
         function = self._outermost(node)
-        calls = [c for c in self.nodes if isinstance(c, ast.Call) and function in self.roles.callees(c)]
+        calls = [
+            c for c in self.nodes if isinstance(c, ast.Call) and function in self.roles.callees(c)
+        ]
         return bool(calls) and all(self.parents[c] in self.explorer.discarded for c in calls)
 
     def _outermost(self, node: ast.AST) -> ast.AST:
         current = self._enclosing(node)
-        while not isinstance(current, ast.Module) and not isinstance(self._enclosing(current), ast.Module):
+        while not isinstance(current, ast.Module) and not isinstance(
+            self._enclosing(current), ast.Module
+        ):
             current = self._enclosing(current)
         return current
 
@@ -755,7 +888,9 @@ class ProgramRewriter:
     def _given_model(self, role: FunctionRole, net: Net) -> bool:
         """Whether the enclosing function was handed the unbound model."""
         for parameter in [*role.node.args.args, *role.node.args.kwonlyargs]:
-            if any(v is net.model for v in self.facts.values.get(parameter, [])) and is_model(net.model):
+            if any(v is net.model for v in self.facts.values.get(parameter, [])) and is_model(
+                net.model
+            ):
                 return True
         return False
 
@@ -791,7 +926,9 @@ class ProgramRewriter:
                 (n for n in self.nodes if isinstance(n, ast.Assign) and n.value is maker), None
             )
             if definition is None:
-                raise Stay(arg, "the model is made elsewhere", "make it where a sample input is at hand")
+                raise Stay(
+                    arg, "the model is made elsewhere", "make it where a sample input is at hand"
+                )
             indent = self.source.line_indent(self.source.span(definition)[0])
             self.edits.replace(definition, self.construction.statement(arg.id, made, indent))
             self._forget(definition)
@@ -799,13 +936,14 @@ class ProgramRewriter:
         self.edits.replace(arg, made)
         self.gone.add(arg)
 
-    def _constructor(self, net: Net, text: object, surplus: Sequence[ast.expr] = ()) -> str:
-        assert callable(text)
+    def _constructor(
+        self, net: Net, text: Callable[[ast.expr], str], surplus: Sequence[ast.expr] = ()
+    ) -> str:
         maker = self._maker(net)
         assert net.module is not None
         arguments = self._call_arguments(net, surplus)
         key = self.construction.rngs(net.key, text, self.stream_keys.get(net))
-        return self.construction.write(net, net.module, maker, arguments, text, key)  # type: ignore[arg-type]
+        return self.construction.write(net, net.module, maker, arguments, text, key)
 
     def _maker(self, net: Net) -> ast.Call:
         if isinstance(net.model, Transformed) and isinstance(net.model.function, Function):
@@ -814,7 +952,11 @@ class ProgramRewriter:
             return made[0]
         site = getattr(net.module, "site", None)
         if site is None:
-            raise Stay(net.init, "the model is made out of sight", "make it where its parameters are initialised")
+            raise Stay(
+                net.init,
+                "the model is made out of sight",
+                "make it where its parameters are initialised",
+            )
         assert isinstance(site, ast.Call)
         return site
 
@@ -833,8 +975,18 @@ class ProgramRewriter:
                 inner = [a.arg for a in net.model.function.node.args.args]
                 given = dict(zip(inner, args, strict=False))
                 given.update({k.arg: k.value for k in net.init.keywords if k.arg})
-                found = {n: given[a.id] for n, a in zip(names, made[1].args, strict=False) if isinstance(a, ast.Name) and a.id in given}
-                found.update({k.arg: given[k.value.id] for k in made[1].keywords if k.arg and isinstance(k.value, ast.Name) and k.value.id in given})
+                found = {
+                    n: given[a.id]
+                    for n, a in zip(names, made[1].args, strict=False)
+                    if isinstance(a, ast.Name) and a.id in given
+                }
+                found.update(
+                    {
+                        k.arg: given[k.value.id]
+                        for k in made[1].keywords
+                        if k.arg and isinstance(k.value, ast.Name) and k.value.id in given
+                    }
+                )
                 return found
         found = dict(zip(names, args, strict=False))
         found.update({k.arg: k.value for k in net.init.keywords if k.arg is not None})
@@ -856,7 +1008,9 @@ class ProgramRewriter:
             case BoundModel() if isinstance(node, ast.Name):
                 self.edits.replace(node, self.object_name(found.net, MODEL, node))
                 self.gone.add(node)
-            case Tree() if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Load):
+            case Tree() if isinstance(
+                node, ast.Name | ast.Attribute | ast.Subscript
+            ) and isinstance(node.ctx, ast.Load):
                 self._tree(node, found)
         if isinstance(node, ast.Call) and not self._is_gone(node):
             self._call(node)
@@ -883,7 +1037,15 @@ class ProgramRewriter:
                 self.edits.remove_item(node, arg)
                 self.gone.add(arg)
         for keyword in node.keywords:
-            if keyword.arg in modes or keyword.arg in ("rngs", "mutable", "method", "variables", "params", "state", "rng"):
+            if keyword.arg in modes or keyword.arg in (
+                "rngs",
+                "mutable",
+                "method",
+                "variables",
+                "params",
+                "state",
+                "rng",
+            ):
                 if keyword.arg in names and keyword.arg not in modes:
                     continue
                 self.edits.remove_item(node, keyword)
@@ -906,18 +1068,32 @@ class ProgramRewriter:
             expression = self._flag_expression(node, applied, names, flag)
             value = self._flag_value(node, expression)
             if expression is None:
-                default = model.mode_defaults.get(applied.method, {}).get(flag) if model is not None else None
+                default = (
+                    model.mode_defaults.get(applied.method, {}).get(flag)
+                    if model is not None
+                    else None
+                )
                 value = default
-            if value is None and isinstance(expression, ast.Name) and self._is_parameter(expression):
+            if (
+                value is None
+                and isinstance(expression, ast.Name)
+                and self._is_parameter(expression)
+            ):
                 self._demand_by_callers(node, applied.net, expression, when_true)
                 return
             if value is None:
-                raise Stay(node, f"whether `{flag}` is true is not known here", "call `model.train()` or `model.eval()` by hand")
+                raise Stay(
+                    node,
+                    f"whether `{flag}` is true is not known here",
+                    "call `model.train()` or `model.eval()` by hand",
+                )
             mode = when_true if value else {"train": "eval", "eval": "train"}[when_true]
             self._add_demands(node, applied.net, mode, frozenset())
             return
 
-    def _flag_expression(self, node: ast.Call, applied: Applied, names: Sequence[str], flag: str) -> ast.expr | None:
+    def _flag_expression(
+        self, node: ast.Call, applied: Applied, names: Sequence[str], flag: str
+    ) -> ast.expr | None:
         for keyword in node.keywords:
             if keyword.arg == flag:
                 return keyword.value
@@ -928,14 +1104,18 @@ class ProgramRewriter:
         return None
 
     def _flag_value(self, node: ast.Call, expression: ast.expr | None) -> bool | None:
-        if expression is None or (isinstance(expression, ast.Name) and self._is_parameter(expression)):
+        if expression is None or (
+            isinstance(expression, ast.Name) and self._is_parameter(expression)
+        ):
             return None
         values = {v.value for v in self.facts.values.get(expression, []) if isinstance(v, Constant)}
         return bool(values.pop()) if len(values) == 1 else None
 
     def _is_parameter(self, name: ast.Name) -> bool:
         function = self._enclosing(name)
-        return isinstance(function, FunctionNode) and name.id in {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)}
+        return isinstance(function, FunctionNode) and name.id in {
+            a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)
+        }
 
     def _demand_by_callers(self, node: ast.AST, net: Net, flag: ast.Name, when_true: str) -> None:
         """A function that hands its flag on: its callers say the mode."""
@@ -953,7 +1133,11 @@ class ProgramRewriter:
             if expression is None:
                 value = self._default(function, flag.id)
             if value is None:
-                raise Stay(call, f"whether `{flag.id}` is true is not known here", "call `model.train()` or `model.eval()` by hand")
+                raise Stay(
+                    call,
+                    f"whether `{flag.id}` is true is not known here",
+                    "call `model.train()` or `model.eval()` by hand",
+                )
             mode = when_true if value else {"train": "eval", "eval": "train"}[when_true]
             self._add_demands(call, net, mode, frozenset())
 
@@ -979,7 +1163,11 @@ class ProgramRewriter:
         for call in self.nodes:
             if isinstance(call, ast.Call) and function in self.roles.callees(call):
                 for place, arg in enumerate(call.args):
-                    if place < len(parameters) and parameters[place] == name and arg not in self.gone:
+                    if (
+                        place < len(parameters)
+                        and parameters[place] == name
+                        and arg not in self.gone
+                    ):
                         self.edits.remove_item(call, arg)
                         self.gone.add(arg)
                 for keyword in call.keywords:
@@ -990,7 +1178,11 @@ class ProgramRewriter:
     def _add_demands(self, node: ast.AST, net: Net, mode: str, seen: frozenset[ast.AST]) -> None:
         """Moves a demand out of compiled and differentiated functions to the statements that call them."""
         function = self._enclosing(node)
-        if isinstance(function, FunctionNode) and function not in seen and self._is_compiled(function):
+        if (
+            isinstance(function, FunctionNode)
+            and function not in seen
+            and self._is_compiled(function)
+        ):
             calls = [c for c in self.nodes if isinstance(c, ast.Call) and self._runs(c, function)]
             for call in calls:
                 self._add_demands(call, net, mode, seen | {function})
@@ -1028,14 +1220,20 @@ class ProgramRewriter:
         model = self.model_of(part.net)
         text = locate(model, "linen", path) if model is not None else None
         if text is None:
-            raise Stay(node, "a part of a bound model that is not a variable", "use the model itself")
+            raise Stay(
+                node, "a part of a bound model that is not a variable", "use the model itself"
+            )
         self.edits.replace(node, f"{self.object_name(part.net, MODEL, node)}.{text}[...]")
         self.gone.add(node)
 
     def _tree(self, node: ast.expr, tree: Tree) -> None:
         """A tree that is read: a variable of the model, or its state."""
         above = self.parents[node]
-        if isinstance(above, ast.Subscript) and above.value is node and isinstance(self.facts.value(above), Tree):
+        if (
+            isinstance(above, ast.Subscript)
+            and above.value is node
+            and isinstance(self.facts.value(above), Tree)
+        ):
             return
         if self._vanishes(node, above):
             return
@@ -1049,17 +1247,24 @@ class ProgramRewriter:
 
     def _vanishes(self, node: ast.expr, above: ast.AST) -> bool:
         """Whether a tree stands where nothing is left of it: an absorbed argument, a dict for `apply`."""
-        if isinstance(above, ast.Assign | ast.Return) or isinstance(getattr(node, "ctx", None), ast.Store):
+        if isinstance(above, ast.Assign | ast.Return) or isinstance(
+            getattr(node, "ctx", None), ast.Store
+        ):
             return isinstance(above, ast.Assign) and above in self.gone
         if isinstance(above, ast.keyword):
             above = self.parents[above]
         if isinstance(above, ast.Call) and node is not above.func:
             return bool(self.roles.callees(above)) or self._is_gone(above)
-        return isinstance(above, ast.Dict | ast.Tuple) and absorbed(self.facts.value(above)) is not None
+        return (
+            isinstance(above, ast.Dict | ast.Tuple)
+            and absorbed(self.facts.value(above)) is not None
+        )
 
     def _variable(self, node: ast.expr, tree: Tree, name: str) -> str:
         model = self.model_of(tree.net)
-        found: ModuleModel | object = model if model is not None else getattr(tree.net.module, "rule", None)
+        found: ModuleModel | object = (
+            model if model is not None else getattr(tree.net.module, "rule", None)
+        )
         root = self._root_name(tree.net)
         text = locate(found, tree.net.framework, tree.path, root) if found is not None else None  # type: ignore[arg-type]
         if text is None:
@@ -1088,7 +1293,9 @@ class ProgramRewriter:
             else:
                 return "..."
         kind = next(iter(kinds))
-        known = STATE_TYPES.get(kind) or (model.collections.get(kind) if model is not None else None)
+        known = STATE_TYPES.get(kind) or (
+            model.collections.get(kind) if model is not None else None
+        )
         if known is None:
             return f"{self.names.target('flax.nnx')}.Not({self.names.target('flax.nnx.Param')})"
         return self.names.target(f"flax.{known}") if known.startswith("nnx.") else known
@@ -1128,7 +1335,11 @@ class ProgramRewriter:
             texts = [self._object_text(node, net, o) for o in objects]
             objects_done.update(objects)
             if split is not None and objects == [MODEL]:
-                texts = ["params, rest"] if gradient else [f"*nnx.split({texts[0]}, nnx.Param, ...)[1:]"]
+                texts = (
+                    ["params, rest"]
+                    if gradient
+                    else [f"*nnx.split({texts[0]}, nnx.Param, ...)[1:]"]
+                )
             prefix = f"{role.names[objects[0]]}=" if isinstance(item, ast.keyword) else ""
             self.edits.replace(item, prefix + ", ".join(texts))
             self.gone.add(item)
@@ -1145,7 +1356,9 @@ class ProgramRewriter:
 
     @staticmethod
     def _bound_to(node: ast.Call, role: FunctionRole) -> list[tuple[ast.expr | ast.keyword, str]]:
-        pairs: list[tuple[ast.expr | ast.keyword, str]] = list(zip(node.args, role.parameters, strict=False))
+        pairs: list[tuple[ast.expr | ast.keyword, str]] = list(
+            zip(node.args, role.parameters, strict=False)
+        )
         pairs += [(k, k.arg) for k in node.keywords if k.arg is not None]
         return pairs
 
@@ -1158,20 +1371,30 @@ class ProgramRewriter:
             return
         qualified = self.names.qualified(maker.func)
         if qualified in ("jax.grad", "jax.value_and_grad"):
-            self.edits.replace(maker.func, self.names.target(qualified.replace("jax.", "flax.nnx.")))
+            self.edits.replace(
+                maker.func, self.names.target(qualified.replace("jax.", "flax.nnx."))
+            )
             self.gone.add(maker.func)
         for keyword in maker.keywords:
             if keyword.arg == "has_aux" and self._aux_gone(function):
                 self.edits.remove_item(maker, keyword)
                 self.gone.add(keyword)
             if keyword.arg == "argnums":
-                raise Stay(maker, "gradients with `argnums`", "differentiate with regard to the model alone")
+                raise Stay(
+                    maker,
+                    "gradients with `argnums`",
+                    "differentiate with regard to the model alone",
+                )
         if split is not None and isinstance(function, ast.FunctionDef):
             self._split_around(node, function, split)
 
     def _aux_gone(self, function: FunctionNode) -> bool:
         for inner in ast.walk(function):
-            if isinstance(inner, ast.Return) and isinstance(inner.value, ast.Tuple) and self._enclosing(inner) is function:
+            if (
+                isinstance(inner, ast.Return)
+                and isinstance(inner.value, ast.Tuple)
+                and self._enclosing(inner) is function
+            ):
                 return self._kept_value(inner.value.elts[-1]) is None
         return False
 
@@ -1179,16 +1402,30 @@ class ProgramRewriter:
         """Splits the model before the loss function and merges it within."""
         outer = self._enclosing(node)
         if self._enclosing(function) is not outer:
-            raise Stay(node, "the loss function of a model with state stands elsewhere", "move it beside the gradient")
+            raise Stay(
+                node,
+                "the loss function of a model with state stands elsewhere",
+                "move it beside the gradient",
+            )
         nnx, param = self.names.target("flax.nnx"), self.names.target("flax.nnx.Param")
         if outer not in self.split:
             self.split[outer] = net
-            name = self.object_name(net, MODEL, outer) if isinstance(outer, ast.Module) else self.object_name(net, MODEL, function)
+            name = (
+                self.object_name(net, MODEL, outer)
+                if isinstance(outer, ast.Module)
+                else self.object_name(net, MODEL, function)
+            )
             role = self.roles.functions.get(outer)
             if role is not None:
                 name = role.names[MODEL]
-            self.edits.insert_before(function, f"graphdef, params, rest = {nnx}.split({name}, {param}, ...)\n\n")
-        first = next(s for s in function.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)))
+            self.edits.insert_before(
+                function, f"graphdef, params, rest = {nnx}.split({name}, {param}, ...)\n\n"
+            )
+        first = next(
+            s
+            for s in function.body
+            if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
+        )
         self.edits.insert_before(first, f"model = {nnx}.merge(graphdef, params, rest)\n")
 
     def _in_split(self, node: ast.AST) -> bool:
@@ -1216,12 +1453,20 @@ class ProgramRewriter:
                 self._compiler(decorator)
         for node in self.nodes:
             if isinstance(node, ast.Call) and self.names.qualified(node.func) == "jax.jit":
-                if any(self.roles.functions[f].receives for f in self._wrapped(node) if f in self.roles.functions):
+                if any(
+                    self.roles.functions[f].receives
+                    for f in self._wrapped(node)
+                    if f in self.roles.functions
+                ):
                     self._compiler(node.func)
 
     def _wrapped(self, node: ast.Call) -> list[FunctionNode]:
         value = self.facts.value(node.args[0]) if node.args else None
-        return [f for f in self._functions_in(value) if isinstance(f, FunctionNode)] if value is not None else []
+        return (
+            [f for f in self._functions_in(value) if isinstance(f, FunctionNode)]
+            if value is not None
+            else []
+        )
 
     def _compiler(self, decorator: ast.expr) -> None:
         jit = self.names.target("flax.nnx.jit")
@@ -1230,8 +1475,12 @@ class ProgramRewriter:
             self.gone.add(decorator)
             return
         match decorator:
-            case ast.Call(func=func, args=[inner], keywords=keywords) if self.names.qualified(inner) == "jax.jit":
-                if self.names.qualified(func) == "functools.partial" and self._only_static(keywords):
+            case ast.Call(func=func, args=[inner], keywords=keywords) if (
+                self.names.qualified(inner) == "jax.jit"
+            ):
+                if self.names.qualified(func) == "functools.partial" and self._only_static(
+                    keywords
+                ):
                     self.edits.replace(decorator, jit)
                     self.gone.add(decorator)
                 else:
@@ -1240,11 +1489,15 @@ class ProgramRewriter:
 
     @staticmethod
     def _only_static(keywords: Sequence[ast.keyword]) -> bool:
-        return all(k.arg in ("static_argnums", "static_argnames", "donate_argnums") for k in keywords)
+        return all(
+            k.arg in ("static_argnums", "static_argnames", "donate_argnums") for k in keywords
+        )
 
     def _modes(self) -> None:
         for demand in placed(self.demands, self.parents):
-            self.edits.insert_before(demand.statement, f"{demand.model}.{demand.mode}()\n", below_comments=True)
+            self.edits.insert_before(
+                demand.statement, f"{demand.model}.{demand.mode}()\n", below_comments=True
+            )
 
     def _find_dead_parameters(self) -> None:
         """Random keys that only `apply` draws from: the module has streams of its own."""
@@ -1253,7 +1506,11 @@ class ProgramRewriter:
         for node in self.nodes:
             if isinstance(node, ast.arg) and is_key(self.facts.value(node)):
                 candidates.add((self._function_of(node), node.arg))
-            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and is_key(self.facts.value(node)):
+            elif (
+                isinstance(node, ast.Name)
+                and isinstance(node.ctx, ast.Store)
+                and is_key(self.facts.value(node))
+            ):
                 candidates.add((self._enclosing(node), node.id))
         changed = True
         while changed:
@@ -1261,7 +1518,11 @@ class ProgramRewriter:
             for node in self.nodes:
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                     binding = self._binding(node, candidates)
-                    if binding is not None and binding not in live and self._key_is_used(node, live):
+                    if (
+                        binding is not None
+                        and binding not in live
+                        and self._key_is_used(node, live)
+                    ):
                         live.add(binding)
                         changed = True
         self.dead_keys = candidates - live
@@ -1281,7 +1542,9 @@ class ProgramRewriter:
         bound = [
             name
             for function, name in self.dead_keys
-            if function is scope and self._bound_before(scope, name, net.init) and not self._rebound(scope, name)
+            if function is scope
+            and self._bound_before(scope, name, net.init)
+            and not self._rebound(scope, name)
         ]
         if len(bound) == 1:
             self.stream_keys[net] = bound[0]
@@ -1290,7 +1553,10 @@ class ProgramRewriter:
     def _bound_before(self, scope: ast.AST, name: str, node: ast.AST) -> bool:
         line = getattr(node, "lineno", 0)
         return any(
-            isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) and n.lineno < line
+            isinstance(n, ast.Name)
+            and n.id == name
+            and isinstance(n.ctx, ast.Store)
+            and n.lineno < line
             for n in self.nodes
             if isinstance(n, ast.Name) and self._enclosing(n) is scope
         )
@@ -1299,14 +1565,19 @@ class ProgramRewriter:
         stores = [
             n
             for n in self.nodes
-            if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) and self._enclosing(n) is scope
+            if isinstance(n, ast.Name)
+            and n.id == name
+            and isinstance(n.ctx, ast.Store)
+            and self._enclosing(n) is scope
         ]
         return len(stores) > 1
 
     def _function_of(self, node: ast.arg) -> ast.AST:
         return self.parents[self.parents[node]]
 
-    def _binding(self, node: ast.Name, candidates: set[tuple[ast.AST, str]]) -> tuple[ast.AST, str] | None:
+    def _binding(
+        self, node: ast.Name, candidates: set[tuple[ast.AST, str]]
+    ) -> tuple[ast.AST, str] | None:
         scope: ast.AST = self._enclosing(node)
         while True:
             if (scope, node.id) in candidates:
@@ -1333,7 +1604,10 @@ class ProgramRewriter:
                 names = [n for t in above.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
                 keys = [n for n in names if is_key(self.facts.value(n))]
                 if len(keys) != len(names) or not keys:
-                    return not all(is_key(self.facts.value(n)) or absorbed(self.facts.value(n)) is not None for n in names)
+                    return not all(
+                        is_key(self.facts.value(n)) or absorbed(self.facts.value(n)) is not None
+                        for n in names
+                    )
                 return any((self._enclosing(n), n.id) in live for n in keys)
             if isinstance(above, ast.Return):
                 return True
@@ -1341,18 +1615,26 @@ class ProgramRewriter:
                 return True
             below, above = above, self.parents[above]
 
-    def _parameter_lives(self, call: ast.Call, item: ast.AST, live: set[tuple[ast.AST, str]]) -> bool:
+    def _parameter_lives(
+        self, call: ast.Call, item: ast.AST, live: set[tuple[ast.AST, str]]
+    ) -> bool:
         for function in self.roles.callees(call):
             role = self.roles.functions.get(function)
             if role is None:
                 return True
             for bound, parameter in self._bound_to(call, role):
                 if bound is item:
-                    return (function, parameter) in live or not is_key(self._parameter_value(function, parameter))
+                    return (function, parameter) in live or not is_key(
+                        self._parameter_value(function, parameter)
+                    )
         return True
 
     def _parameter_value(self, function: FunctionNode, name: str) -> Value | None:
-        for parameter in [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]:
+        for parameter in [
+            *function.args.posonlyargs,
+            *function.args.args,
+            *function.args.kwonlyargs,
+        ]:
             if parameter.arg == name:
                 return self.facts.value(parameter)
         return None
@@ -1368,7 +1650,9 @@ class ProgramRewriter:
             dead = [
                 node
                 for node in self.nodes
-                if isinstance(node, ast.Assign) and not self._is_gone(node) and self._is_dead(node, before, after)
+                if isinstance(node, ast.Assign)
+                and not self._is_gone(node)
+                and self._is_dead(node, before, after)
             ]
             if not dead:
                 return
@@ -1378,12 +1662,20 @@ class ProgramRewriter:
     def _is_dead(self, node: ast.Assign, before: set[str], after: set[str]) -> bool:
         """Whether an assignment binds only names that were read, and no longer are, and does nothing else."""
         names = [n for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
-        if node in self.tree_updates or not names or any(not isinstance(n.ctx, ast.Store) for n in names):
+        if (
+            node in self.tree_updates
+            or not names
+            or any(not isinstance(n.ctx, ast.Store) for n in names)
+        ):
             return False
-        if any(isinstance(n, ast.Attribute | ast.Subscript) for t in node.targets for n in ast.walk(t)):
+        if any(
+            isinstance(n, ast.Attribute | ast.Subscript) for t in node.targets for n in ast.walk(t)
+        ):
             return False
         bound = {n.id for n in names} - {"_"}
-        return bool(bound) and bound <= before and not bound & after and not self._may_act(node.value)
+        return (
+            bool(bound) and bound <= before and not bound & after and not self._may_act(node.value)
+        )
 
     def _may_act(self, value: ast.expr) -> bool:
         return any(self.roles.callees(n) for n in ast.walk(value) if isinstance(n, ast.Call))
@@ -1391,11 +1683,22 @@ class ProgramRewriter:
     def _close_up(self) -> None:
         """Calls that lost arguments and now fit on one line stand on one line."""
         for node in reversed(self.nodes):
-            if isinstance(node, ast.Call) and node in self.explorer.applied and not self._is_gone(node):
+            if (
+                isinstance(node, ast.Call)
+                and node in self.explorer.applied
+                and not self._is_gone(node)
+            ):
                 text = self.edits.render(node)
-                short = " ".join(text.split()).replace("( ", "(").replace(" )", ")").replace(",)", ")")
+                short = (
+                    " ".join(text.split()).replace("( ", "(").replace(" )", ")").replace(",)", ")")
+                )
                 column = self.source.location(self.source.span(node)[0])[1]
-                if "\n" in text and "#" not in text and "'" not in text and column + len(short) <= self.limit:
+                if (
+                    "\n" in text
+                    and "#" not in text
+                    and "'" not in text
+                    and column + len(short) <= self.limit
+                ):
                     self.edits.replace(node, short)
 
     def _delete(self, node: ast.stmt) -> None:

@@ -52,7 +52,9 @@ def is_users(value: Value) -> bool:
     """Whether a value is a function that the interpreter can run."""
     while isinstance(value, Partial):
         value = value.function
-    return isinstance(value, Function | Behaviour) or (isinstance(value, Bound) and isinstance(value.function, Function))
+    return isinstance(value, Function | Behaviour) or (
+        isinstance(value, Bound) and isinstance(value.function, Function)
+    )
 
 
 def _argument(args: Args, kwargs: Kwargs, place: int, name: str, default: Value = UNKNOWN) -> Value:
@@ -121,14 +123,18 @@ def _scan(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
     return Items([result.items[0], over_arrays(result.items[1], _with_axis(length))])
 
 
-def _fori_loop(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value | None:
+def _fori_loop(
+    interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
+) -> Value | None:
     body = _argument(args, kwargs, 2, "body_fun")
     if not is_users(body):
         return None
     return interp.call(body, [Array((), "int32"), _argument(args, kwargs, 3, "init_val")], {}, None)
 
 
-def _while_loop(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value | None:
+def _while_loop(
+    interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
+) -> Value | None:
     condition, body = _argument(args, kwargs, 0, "cond_fun"), _argument(args, kwargs, 1, "body_fun")
     if not is_users(body):
         return None
@@ -155,7 +161,13 @@ class Mapped(Behaviour):
     in_axes: Value
     out_axes: Value
 
-    def call(self, interp: Interpreter, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None) -> Value:
+    def call(
+        self,
+        interp: Interpreter,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.Call | None,
+    ) -> Value:
         length: Dim | None = None
         inner: list[Value] = []
         for place, arg in enumerate(args):
@@ -167,7 +179,11 @@ class Mapped(Behaviour):
                 length = first_axis(arg)
             inner.append(over_arrays(arg, _without_axis(axis)))
         result = interp.call(self.function, inner, kwargs, node)
-        out = self.out_axes.value if isinstance(self.out_axes, Constant) and isinstance(self.out_axes.value, int) else 0
+        out = (
+            self.out_axes.value
+            if isinstance(self.out_axes, Constant) and isinstance(self.out_axes.value, int)
+            else 0
+        )
         return over_arrays(result, _with_axis(length, out))
 
     def _axis(self, place: int) -> int | None:
@@ -191,7 +207,9 @@ def _vmap(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
 
 
 def _tree_map(explorer: Explorer) -> Handler:
-    def handle(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value | None:
+    def handle(
+        interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
+    ) -> Value | None:
         trees = [arg for arg in args[1:] if isinstance(arg, Tree)]
         steps = [arg for arg in args[1:] if isinstance(arg, Gradients | Updates)]
         if not trees:

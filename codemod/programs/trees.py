@@ -11,11 +11,15 @@ from ..rule import Layer
 STATE_TYPES = {"params": "nnx.Param", "batch_stats": "nnx.BatchStat", "cache": "nnx.Cache"}
 
 
-def locate(model: ModuleModel | Layer, framework: str, path: Sequence[str], root: str = "") -> str | None:
+def locate(
+    model: ModuleModel | Layer, framework: str, path: Sequence[str], root: str = ""
+) -> str | None:
     """The attribute path of a variable, as text behind the module's name; None where it is not known."""
     parts = haiku_parts(path, root) if framework == "haiku" else list(path)
     if isinstance(model, Layer):
-        return next((v.target.replace("/", ".") for v in model.variables if [v.source] == parts), None)
+        return next(
+            (v.target.replace("/", ".") for v in model.variables if [v.source] == parts), None
+        )
     for variable in model.variables:
         source = [p for part in variable.source for p in part.split("/")]
         indices = _match(source, parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from . import classes, operators
 from .dims import Dim, is_symbolic
@@ -161,10 +161,11 @@ def _wrapped(text: str) -> bool:
 
 
 def _float(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
-    return Constant(float(args[0].value)) if args and _is_number(args[0]) else None
+    number = args[0] if args else UNKNOWN
+    return Constant(float(number.value)) if _is_number(number) else None
 
 
-def _is_number(value: Value) -> bool:
+def _is_number(value: Value) -> TypeGuard[Constant]:
     return isinstance(value, Constant) and isinstance(value.value, int | float)
 
 
@@ -233,11 +234,11 @@ def _instance_of(value: Value, cls: Value) -> bool | None:
         case Size():
             return True if name == "int" else (False if name is not None else None)
         case Items(kind=kind) if name is not None:
-            return True if name in (kind, "sequence", "iterable") else False
+            return name in (kind, "sequence", "iterable")
         case Table():
             return name in ("dict", "mapping") if name is not None else None
         case Array() if name is not None:
-            return True if name in ("array", "ndarray", "jaxarray") else False
+            return name in ("array", "ndarray", "jaxarray")
         case Object() if isinstance(cls, Class):
             return cls in classes.mro(value.cls)
         case Function() | Class() | LayerObject() | Partial() if name in (

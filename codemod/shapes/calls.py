@@ -273,11 +273,12 @@ def _call_array_method(
     kwargs: Kwargs,
     node: ast.Call | None,
 ) -> Value:
-    if bound.name in ("set", "add", "multiply", "max", "min") and isinstance(
-        bound.function, External
+    if (
+        bound.name in ("set", "add", "multiply", "max", "min")
+        and isinstance(bound.function, External)
+        and bound.function.name.startswith("builtins.At.")
     ):
-        if bound.function.name.startswith("builtins.At."):
-            return array
+        return array
     if array.shape is None:
         return (
             Array(None, array.dtype)

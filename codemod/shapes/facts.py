@@ -86,7 +86,7 @@ class Facts:
         below = set(ast.walk(node))
         for table in (self.values, self.made, self.used, self.conditions, self.variables):
             for key in [key for key in table if key in below]:
-                del table[key]  # type: ignore[attr-defined]
+                del table[key]
         for site, uses in list(self.uses_of.items()):
             self.uses_of[site] = [use for use in uses if use.call not in below]
 

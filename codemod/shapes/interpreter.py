@@ -88,7 +88,7 @@ class Frame:
     environment: Environment
     returns: list[Value] = field(default_factory=list)
     cls: Class | None = None
-    self_value: Value | None = None
+    self_value: Object | None = None
 
 
 @dataclass(frozen=True)
@@ -270,11 +270,15 @@ class Interpreter:
         return self.branch(
             node,
             env,
-            lambda: (operators.assume(self, node.test, env, True), self.execute(node.body, env))[1],
-            lambda: (operators.assume(self, node.test, env, False), self.execute(node.orelse, env))[
-                1
-            ],
+            lambda: self._assuming(node.test, env, True, node.body),
+            lambda: self._assuming(node.test, env, False, node.orelse),
         )
+
+    def _assuming(
+        self, test: ast.expr, env: Environment, holds: bool, body: Sequence[ast.stmt]
+    ) -> str | None:
+        operators.assume(self, test, env, holds)
+        return self.execute(body, env)
 
     def branch(
         self,
@@ -456,17 +460,16 @@ class Interpreter:
                 self._set_item(container, key, value)
 
     def _set_item(self, container: Value, key: Value, value: Value) -> None:
-        if isinstance(container, Table) and isinstance(key, Constant):
+        if (isinstance(container, Table) and isinstance(key, Constant)) or (
+            (
+                isinstance(container, Items)
+                and isinstance(key, Constant)
+                and isinstance(key.value, int)
+            )
+            and -len(container.items) <= key.value < len(container.items)
+        ):
             self.mutating(container)
             container.items[key.value] = value
-        elif (
-            isinstance(container, Items)
-            and isinstance(key, Constant)
-            and isinstance(key.value, int)
-        ):
-            if -len(container.items) <= key.value < len(container.items):
-                self.mutating(container)
-                container.items[key.value] = value
 
     def _unpack(self, targets: list[ast.expr], value: Value, env: Environment) -> None:
         stars = [i for i, target in enumerate(targets) if isinstance(target, ast.Starred)]
@@ -607,13 +610,13 @@ class Interpreter:
         return operators.unary(self, node, self.evaluate(node.operand, env))
 
     def _eval_BoolOp(self, node: ast.BoolOp, env: Environment) -> Value:
-        values = []
+        values: list[Value] = []
         deciding = isinstance(node.op, ast.Or)
         for operand in node.values:
             value = self.evaluate(operand, env)
             truth = self.truth(value)
             if truth is deciding:
-                return value if not values else joins.join(self, node, "", *values[-1:], value)
+                return value if not values else joins.join(self, node, "", values[-1], value)
             if truth is None or operand is node.values[-1]:
                 values.append(value)
         result = values[0] if values else Constant(not deciding)
@@ -712,7 +715,7 @@ class Interpreter:
         return value
 
     def _eval_JoinedStr(self, node: ast.JoinedStr, env: Environment) -> Value:
-        parts = []
+        parts: list[str] | None = []
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
                 value = self.evaluate(part.value, env)

@@ -262,7 +262,8 @@ def _carrier(*trees: Any) -> Any:
     """An array whose shape carries the symbols, which JAX must meet in some input."""
     import jax
 
-    return jax.ShapeDtypeStruct(tuple(_symbols(list(trees))), "float32")
+    make: Any = jax.ShapeDtypeStruct  # untyped in JAX
+    return make(tuple(_symbols(list(trees))), "float32")
 
 
 def _convert(interp: Interpreter, value: Value, arrays: list[Any]) -> Any:
@@ -275,7 +276,8 @@ def _convert(interp: Interpreter, value: Value, arrays: list[Any]) -> Any:
             return interp.symbols.resolve(dim)
         case Array(shape=shape) if shape is not None:
             resolved = tuple(interp.symbols.resolve(dim) for dim in shape)
-            arrays.append(jax.ShapeDtypeStruct(resolved, value.dtype or "float32"))
+            make: Any = jax.ShapeDtypeStruct  # untyped in JAX
+            arrays.append(make(resolved, value.dtype or "float32"))
             return _Slot(len(arrays) - 1)
         case Items(items=items, kind=kind):
             inner = [_convert(interp, item, arrays) for item in items]

@@ -376,11 +376,11 @@ def assume(interp: Interpreter, test: ast.expr, env: Environment, holds: bool) -
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             assume(interp, operand, env, not holds)
         case ast.BoolOp(op=ast.And(), values=values) if holds:
-            for value in values:
-                assume(interp, value, env, True)
+            for operand in values:
+                assume(interp, operand, env, True)
         case ast.BoolOp(op=ast.Or(), values=values) if not holds:
-            for value in values:
-                assume(interp, value, env, False)
+            for operand in values:
+                assume(interp, operand, env, False)
         case ast.Compare(left=left, ops=[op], comparators=[right]):
             _assume_compare(interp, op, left, right, env, holds)
         case ast.Name(id=name):
