@@ -243,6 +243,7 @@ RULES = (
             "mask": Refuse("a mask of nn.ConvLocal's kernel", "multiply the kernel by hand"),
             **_OPERATION,
         },
+        sizes={"in_shape": lambda use: None},
         told={"in_shape": _place_and_channels},
         leading=("in_shape", "features"),
         output=convolved(),

@@ -1,4 +1,7 @@
-"""`nn.Sequential([...])` takes a list; `nnx.Sequential(...)` takes the layers one by one."""
+"""`nn.Sequential([...])` takes a list; `nnx.Sequential(...)` takes the layers one by one.
+
+Both hand on what a layer returns: a tuple as several arguments, a dict as keywords.
+"""
 
 from __future__ import annotations
 
