@@ -196,7 +196,9 @@ class ExponentialMovingAverage(nnx.Module):
 
     def __call__(self, value: jax.Array, update_stats: bool = True) -> jax.Array:
         counter = self.counter[...] + 1
-        decay = jnp.where(counter <= 0, 0.0, self.decay) if self.warmup_length else self.decay
+        decay = jnp.asarray(self.decay, value.dtype)
+        if self.warmup_length:
+            decay = jnp.where(counter <= 0, 0.0, decay)
         hidden = average = self.hidden[...] * decay + value * (1 - decay)
         if self.zero_debias:
             average = hidden / (1 - jnp.power(decay, counter))

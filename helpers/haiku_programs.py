@@ -13,7 +13,7 @@ def initialise_averages(model, *args, **kwargs):
     trial = nnx.clone(model)
     trial.train()
     trial(*args, **kwargs)
-    for (_, module), (_, ran) in zip(nnx.iter_modules(model), nnx.iter_modules(trial)):
+    for (_, module), (_, ran) in zip(nnx.iter_modules(model), nnx.iter_modules(trial), strict=True):
         if isinstance(module, ExponentialMovingAverage) and isinstance(
             ran, ExponentialMovingAverage
         ):
