@@ -20,7 +20,7 @@ def _hidden(use: Use, width: str) -> Array | None:
     return None if shape is None or size is None else Array((*shape[:-1], size), "float32")
 
 
-def _output(width: str, named: bool) -> ShapeOf:
+def output_and_state(width: str, named: bool) -> ShapeOf:
     """The output and the next state."""
 
     def shapes(use: Use) -> Value | None:
@@ -33,7 +33,7 @@ def _output(width: str, named: bool) -> ShapeOf:
     return shapes
 
 
-def _initial(width: str, named: bool) -> ShapeOf:
+def initial_state(width: str, named: bool) -> ShapeOf:
     """The first state, of a batch of the size that `initial_state` is given."""
 
     def shapes(use: Use) -> Value | None:
@@ -60,8 +60,8 @@ RULES = (
         sizes={"in_features": axis()},
         leading=("in_features", "hidden_size"),
         inputs=("inputs", "prev_state"),
-        output=_output("hidden_size", named=True),
-        methods={"initial_state": _initial("hidden_size", named=True)},
+        output=output_and_state("hidden_size", named=True),
+        methods={"initial_state": initial_state("hidden_size", named=True)},
         attribute="lstm",
         variables=(
             VariableName("linear/w", "linear/kernel"),
@@ -86,8 +86,8 @@ RULES = (
         sizes={"in_features": axis()},
         leading=("in_features", "hidden_size"),
         inputs=("inputs", "state"),
-        output=_output("hidden_size", named=False),
-        methods={"initial_state": _initial("hidden_size", named=False)},
+        output=output_and_state("hidden_size", named=False),
+        methods={"initial_state": initial_state("hidden_size", named=False)},
         attribute="gru",
         variables=(VariableName("w_i", "w_i"), VariableName("w_h", "w_h"), VariableName("b", "b")),
         check=in_float32,
