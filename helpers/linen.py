@@ -1,0 +1,448 @@
+"""Layers of Linen that NNX does not have, written for NNX.
+
+Rewritten programs get copies of the definitions that they use, so each stands on its own: it depends on flax.nnx and
+jax alone, and reads as if written for the program.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+# ---- half precision ----------------------------------------------------------------------
+
+
+def keep_dtypes(
+    arrays: tuple[Any, ...], dtype: Any = None, inexact: bool = True
+) -> tuple[Any, ...]:
+    """For `promote_dtype=` of a norm: only its result is cast to `dtype`, not what it computes with."""
+    return arrays
+
+
+def attend_in_dtype(
+    query: jax.Array, key: jax.Array, value: jax.Array, **options: Any
+) -> jax.Array:
+    """Dot product attention whose softmax runs in the dtype of its inputs, half precision included."""
+    weights = nnx.nn.attention.dot_product_attention_weights(query, key, **options)
+    precision = options.get("precision")
+    return jnp.einsum("...hqk,...khd->...qhd", weights, value, precision=precision)
+
+
+# ---- recurrent cells ---------------------------------------------------------------------
+
+
+def gatewise(init: nnx.Initializer, gates: int) -> nnx.Initializer:
+    """Initialises a kernel of several gates side by side, each gate as a kernel of its own."""
+
+    def init_gates(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
+        one = (*shape[:-1], shape[-1] // gates)
+        return jnp.concatenate([init(k, one, dtype) for k in jax.random.split(key, gates)], -1)
+
+    return init_gates
+
+
+class OptimizedLSTMCell(nnx.OptimizedLSTMCell):
+    """nnx.OptimizedLSTMCell with gates that are initialised one by one, as those of nnx.LSTMCell."""
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int,
+        *,
+        kernel_init: nnx.Initializer = nnx.nn.linear.default_kernel_init,
+        recurrent_kernel_init: nnx.Initializer = nnx.nn.recurrent.modified_orthogonal,
+        rngs: nnx.Rngs,
+        **options: Any,
+    ):
+        super().__init__(
+            in_features,
+            hidden_features,
+            kernel_init=gatewise(kernel_init, 4),
+            recurrent_kernel_init=gatewise(recurrent_kernel_init, 4),
+            rngs=rngs,
+            **options,
+        )
+
+
+class GRUCell(nnx.RNNCellBase):
+    """A gated recurrent unit; unlike nnx.GRUCell, it has a bias on the hidden side of the candidate."""
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int,
+        *,
+        gate_fn: Callable[[jax.Array], jax.Array] = jax.nn.sigmoid,
+        activation_fn: Callable[[jax.Array], jax.Array] = jnp.tanh,
+        kernel_init: nnx.Initializer = nnx.nn.linear.default_kernel_init,
+        recurrent_kernel_init: nnx.Initializer = nnx.nn.recurrent.modified_orthogonal,
+        bias_init: nnx.Initializer = nnx.initializers.zeros,
+        dtype: Any = None,
+        param_dtype: Any = jnp.float32,
+        rngs: nnx.Rngs,
+    ):
+        self.hidden_features = hidden_features
+        self.gate_fn = gate_fn
+        self.activation_fn = activation_fn
+        self.param_dtype = param_dtype
+
+        def dense(features: int, kernel_init: nnx.Initializer, use_bias: bool) -> nnx.Linear:
+            return nnx.Linear(
+                features,
+                hidden_features,
+                use_bias=use_bias,
+                dtype=dtype,
+                param_dtype=param_dtype,
+                kernel_init=kernel_init,
+                bias_init=bias_init,
+                rngs=rngs,
+            )
+
+        self.ir = dense(in_features, kernel_init, use_bias=True)
+        self.iz = dense(in_features, kernel_init, use_bias=True)
+        self.in_ = dense(in_features, kernel_init, use_bias=True)
+        self.hr = dense(hidden_features, recurrent_kernel_init, use_bias=False)
+        self.hz = dense(hidden_features, recurrent_kernel_init, use_bias=False)
+        self.hn = dense(hidden_features, recurrent_kernel_init, use_bias=True)
+
+    def __call__(self, carry: jax.Array, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
+        r = self.gate_fn(self.ir(inputs) + self.hr(carry))
+        z = self.gate_fn(self.iz(inputs) + self.hz(carry))
+        n = self.activation_fn(self.in_(inputs) + r * self.hn(carry))
+        carry = (1.0 - z) * n + z * carry
+        return carry, carry
+
+    def initialize_carry(
+        self, input_shape: Sequence[int], rngs: nnx.Rngs | None = None
+    ) -> jax.Array:
+        return jnp.zeros((*input_shape[:-1], self.hidden_features), self.param_dtype)
+
+    @property
+    def num_feature_axes(self) -> int:
+        return 1
+
+
+class MGUCell(nnx.RNNCellBase):
+    """A minimal gated unit: one gate forgets and, with `reset_gate`, resets the hidden state."""
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int,
+        *,
+        gate_fn: Callable[[jax.Array], jax.Array] = jax.nn.sigmoid,
+        activation_fn: Callable[[jax.Array], jax.Array] = jnp.tanh,
+        kernel_init: nnx.Initializer = nnx.nn.linear.default_kernel_init,
+        recurrent_kernel_init: nnx.Initializer = nnx.nn.recurrent.modified_orthogonal,
+        forget_bias_init: nnx.Initializer = nnx.initializers.ones,
+        activation_bias_init: nnx.Initializer = nnx.initializers.zeros,
+        dtype: Any = None,
+        param_dtype: Any = jnp.float32,
+        reset_gate: bool = True,
+        rngs: nnx.Rngs,
+    ):
+        self.hidden_features = hidden_features
+        self.gate_fn = gate_fn
+        self.activation_fn = activation_fn
+        self.param_dtype = param_dtype
+        self.reset_gate = reset_gate
+
+        def dense(features: int, **options: Any) -> nnx.Linear:
+            return nnx.Linear(
+                features,
+                hidden_features,
+                dtype=dtype,
+                param_dtype=param_dtype,
+                rngs=rngs,
+                **options,
+            )
+
+        self.if_ = dense(in_features, kernel_init=kernel_init, bias_init=forget_bias_init)
+        self.in_ = dense(in_features, kernel_init=kernel_init, bias_init=activation_bias_init)
+        self.hf = dense(hidden_features, kernel_init=recurrent_kernel_init, use_bias=False)
+        self.hn = dense(
+            hidden_features,
+            kernel_init=recurrent_kernel_init,
+            bias_init=activation_bias_init,
+            use_bias=reset_gate,
+        )
+
+    def __call__(self, carry: jax.Array, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
+        f = self.gate_fn(self.if_(inputs) + self.hf(carry))
+        x = self.hn(carry)
+        if self.reset_gate:
+            x = x * f
+        n = self.activation_fn(self.in_(inputs) + x)
+        carry = (1.0 - f) * n + f * carry
+        return carry, carry
+
+    def initialize_carry(
+        self, input_shape: Sequence[int], rngs: nnx.Rngs | None = None
+    ) -> jax.Array:
+        return jnp.zeros((*input_shape[:-1], self.hidden_features), self.param_dtype)
+
+    @property
+    def num_feature_axes(self) -> int:
+        return 1
+
+
+class ConvLSTMCell(nnx.RNNCellBase):
+    """An LSTM whose products are convolutions; 1 is added to the forget gate."""
+
+    def __init__(
+        self,
+        in_features: int,
+        features: int,
+        kernel_size: Sequence[int],
+        strides: int | Sequence[int] | None = None,
+        padding: Any = "SAME",
+        *,
+        use_bias: bool = True,
+        dtype: Any = None,
+        param_dtype: Any = jnp.float32,
+        rngs: nnx.Rngs,
+    ):
+        self.features = features
+        self.kernel_size = tuple(kernel_size)
+        self.param_dtype = param_dtype
+
+        def conv(channels: int) -> nnx.Conv:
+            return nnx.Conv(
+                channels,
+                4 * features,
+                kernel_size,
+                strides,
+                padding=padding,
+                use_bias=use_bias,
+                dtype=dtype,
+                param_dtype=param_dtype,
+                rngs=rngs,
+            )
+
+        self.ih = conv(in_features)
+        self.hh = conv(features)
+
+    def __call__(
+        self, carry: tuple[jax.Array, jax.Array], inputs: jax.Array
+    ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        c, h = carry
+        i, g, f, o = jnp.split(self.ih(inputs) + self.hh(h), 4, axis=-1)
+        c = jax.nn.sigmoid(f + 1) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (c, h), h
+
+    def initialize_carry(
+        self, input_shape: Sequence[int], rngs: nnx.Rngs | None = None
+    ) -> tuple[jax.Array, jax.Array]:
+        shape = (*input_shape[:-1], self.features)
+        return jnp.zeros(shape, self.param_dtype), jnp.zeros(shape, self.param_dtype)
+
+    @property
+    def num_feature_axes(self) -> int:
+        return len(self.kernel_size) + 1
+
+
+# ---- convolution -------------------------------------------------------------------------
+
+
+class ConvLocal(nnx.Module):
+    """A convolution with a kernel of its own at every place.
+
+    `in_shape` is the shape of one input, channels last.
+    """
+
+    def __init__(
+        self,
+        in_shape: Sequence[int],
+        features: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] | None = 1,
+        padding: Any = "SAME",
+        input_dilation: int | Sequence[int] | None = 1,
+        kernel_dilation: int | Sequence[int] | None = 1,
+        *,
+        use_bias: bool = True,
+        dtype: Any = None,
+        param_dtype: Any = jnp.float32,
+        precision: Any = None,
+        kernel_init: nnx.Initializer = nnx.nn.linear.default_kernel_init,
+        bias_init: nnx.Initializer = nnx.initializers.zeros,
+        rngs: nnx.Rngs,
+    ):
+        rank = len(in_shape) - 1
+
+        def each(value: int | Sequence[int] | None) -> tuple[int, ...]:
+            value = 1 if value is None else value
+            return (value,) * rank if isinstance(value, int) else tuple(value)
+
+        if isinstance(padding, int):
+            padding = [(padding, padding)] * rank
+        elif not isinstance(padding, str):
+            padding = [(p, p) if isinstance(p, int) else tuple(p) for p in padding]
+        axes = tuple(range(1, rank + 1))
+        self.in_shape = tuple(in_shape)
+        self.kernel_size = each(kernel_size)
+        self.dtype = dtype
+        self.options = {
+            "window_strides": each(strides),
+            "padding": padding if isinstance(padding, str) else tuple(padding),
+            "lhs_dilation": each(input_dilation),
+            "rhs_dilation": each(kernel_dilation),
+            "dimension_numbers": jax.lax.ConvDimensionNumbers(
+                (0, rank + 1, *axes), (rank + 1, rank, *range(rank)), (0, rank + 1, *axes)
+            ),
+            "precision": precision,
+        }
+        places = jax.eval_shape(
+            lambda x, kernel: jax.lax.conv_general_dilated(x, kernel, **self.options),
+            jax.ShapeDtypeStruct((1, *in_shape), jnp.float32),
+            jax.ShapeDtypeStruct((*self.kernel_size, in_shape[-1], features), jnp.float32),
+        ).shape[1:-1]
+        size = math.prod(self.kernel_size) * in_shape[-1]
+        self.kernel = nnx.Param(kernel_init(rngs.params(), (*places, size, features), param_dtype))
+        self.bias = nnx.data(None)
+        if use_bias:
+            self.bias = nnx.Param(bias_init(rngs.params(), (*places, features), param_dtype))
+
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        batch = inputs.shape[: inputs.ndim - len(self.in_shape)]
+        x = inputs.reshape(-1, *self.in_shape)
+        bias = None if self.bias is None else self.bias[...]
+        x, kernel, bias = nnx.nn.dtypes.promote_dtype((x, self.kernel[...], bias), dtype=self.dtype)
+        x = jax.lax.conv_general_dilated_local(
+            x, kernel, filter_shape=self.kernel_size, **self.options
+        )
+        x = x if bias is None else x + bias
+        return x.reshape(*batch, *x.shape[1:])
+
+
+# ---- layers with changed weights ---------------------------------------------------------
+
+
+def call_with_weights(
+    layer: nnx.Module,
+    change: Callable[[str, jax.Array], jax.Array],
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    """Calls a layer with `change(path, weight)` for each of its parameters, which stay as they are."""
+    graphdef, params, rest = nnx.split(layer, nnx.Param, ...)
+    changed = [
+        (path, param.replace(change("/".join(map(str, path)), param[...])))
+        for path, param in nnx.to_flat_state(params)
+    ]
+    return nnx.merge(graphdef, nnx.from_flat_state(changed), rest)(*args, **kwargs)
+
+
+def l2_normalize(x: jax.Array, axis: Any = None, epsilon: float = 1e-12) -> jax.Array:
+    """An array divided by its norm along `axis`."""
+    return x * jax.lax.rsqrt((x * x).sum(axis=axis, keepdims=True) + epsilon)
+
+
+class WeightNorm(nnx.Module):
+    """Calls a layer with normalised weights, each feature scaled by a parameter.
+
+    Unlike nnx.WeightNorm, it leaves the weights of the layer as they are. It concerns the parameters whose path has
+    one of the words of `variable_filter`; None stands for all.
+    """
+
+    def __init__(
+        self,
+        layer_instance: nnx.Module,
+        *,
+        epsilon: float = 1e-12,
+        param_dtype: Any = jnp.float32,
+        use_scale: bool = True,
+        scale_init: nnx.Initializer = nnx.initializers.ones,
+        feature_axes: int | Sequence[int] | None = -1,
+        variable_filter: Sequence[str] | None = ("kernel",),
+        rngs: nnx.Rngs,
+    ):
+        self.layer_instance = layer_instance
+        self.epsilon = epsilon
+        self.feature_axes = feature_axes
+        self.variable_filter = variable_filter
+        self.scales = nnx.Dict()
+        for path, param in nnx.to_flat_state(nnx.state(layer_instance, nnx.Param)):
+            name = "/".join(map(str, path))
+            if use_scale and self.concerns(name):
+                shape = tuple(param.shape[axis] for axis in self.features_of(param.ndim))
+                self.scales[name] = nnx.Param(scale_init(rngs.params(), shape, param_dtype))
+
+    def concerns(self, name: str) -> bool:
+        return not self.variable_filter or any(word in name for word in self.variable_filter)
+
+    def features_of(self, ndim: int) -> tuple[int, ...]:
+        axes = self.feature_axes
+        if axes is None:
+            return ()
+        return tuple(sorted(a % ndim for a in ((axes,) if isinstance(axes, int) else axes)))
+
+    def normalize(self, name: str, weight: jax.Array) -> jax.Array:
+        if not self.concerns(name):
+            return weight
+        features = self.features_of(weight.ndim)
+        others = tuple(axis for axis in range(weight.ndim) if axis not in features)
+        weight = l2_normalize(weight, others, self.epsilon)
+        if name in self.scales:
+            shape = [size if axis in features else 1 for axis, size in enumerate(weight.shape)]
+            weight = weight * self.scales[name][...].reshape(shape)
+        return weight
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return call_with_weights(self.layer_instance, self.normalize, *args, **kwargs)
+
+
+class SpectralNorm(nnx.Module):
+    """Calls a layer with weights divided by their largest singular value, found by power iteration.
+
+    Unlike nnx.SpectralNorm, it leaves the weights of the layer as they are. `train()` and `eval()` say whether calls
+    keep what the iteration found.
+    """
+
+    def __init__(
+        self,
+        layer_instance: nnx.Module,
+        *,
+        n_steps: int = 1,
+        epsilon: float = 1e-12,
+        param_dtype: Any = jnp.float32,
+        use_running_average: bool = False,
+        rngs: nnx.Rngs,
+    ):
+        self.layer_instance = layer_instance
+        self.n_steps = n_steps
+        self.epsilon = epsilon
+        self.use_running_average = use_running_average
+        self.u = nnx.Dict()
+        self.sigma = nnx.Dict()
+        for path, param in nnx.to_flat_state(nnx.state(layer_instance, nnx.Param)):
+            if param.ndim > 1 and n_steps > 0:
+                name = "/".join(map(str, path))
+                u = jax.random.normal(rngs.params(), (1, param.shape[-1]), param_dtype)
+                self.u[name] = nnx.BatchStat(u)
+                self.sigma[name] = nnx.BatchStat(jnp.ones((), param_dtype))
+
+    def __call__(self, *args: Any, use_running_average: bool | None = None, **kwargs: Any) -> Any:
+        if use_running_average is None:
+            use_running_average = self.use_running_average
+
+        def normalize(name: str, weight: jax.Array) -> jax.Array:
+            if name not in self.u:
+                return weight
+            matrix = weight.reshape(-1, weight.shape[-1])
+            u = self.u[name][...]
+            for _ in range(self.n_steps):
+                v = l2_normalize(u @ matrix.T, epsilon=self.epsilon)
+                u = l2_normalize(v @ matrix, epsilon=self.epsilon)
+            u, v = jax.lax.stop_gradient((u, v))
+            sigma = (v @ matrix @ u.T)[0, 0]
+            if not use_running_average:
+                self.u[name][...] = u
+                self.sigma[name][...] = jax.lax.stop_gradient(sigma)
+            return weight / jnp.where(sigma != 0, sigma, 1)
+
+        return call_with_weights(self.layer_instance, normalize, *args, **kwargs)
