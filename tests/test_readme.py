@@ -1,0 +1,60 @@
+"""The README says what the program does."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from nnx_codemod.cli import cli, rewrite
+from nnx_codemod.codemod.config import Options
+from nnx_codemod.codemod.report import ClassReport, FileReport
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
+
+
+def test_the_diff_is_what_the_program_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shown,) = blocks("diff")
+    body = shown.splitlines(keepends=True)[3:]
+    before = "".join(line[1:] for line in body if line[0] in " -")
+    monkeypatch.chdir(tmp_path)
+    Path("models.py").write_text(before)
+    printed = CliRunner().invoke(cli, ["rewrite", "--diff", "."]).stdout
+    differences = difflib.unified_diff(shown.splitlines(), printed.splitlines(), lineterm="")
+    assert printed == shown, "\n".join(differences)
+
+
+def test_every_option_is_listed() -> None:
+    listed = set(re.findall(r"^\| `(--[a-z-]+)", README, re.M))
+    assert listed == {name for option in rewrite.params for name in option.opts if name[:2] == "--"}
+
+
+def test_the_configuration_holds_every_key() -> None:
+    (table,) = blocks("toml")
+    keys = {key.replace("-", "_") for key in tomllib.loads(table)["tool"]["nnx-codemod"]}
+    assert keys == {field.name for field in dataclasses.fields(Options)} - {"root"}
+
+
+def test_the_report_has_the_shape_of_a_report() -> None:
+    (text,) = blocks("json")
+    (file,) = json.loads(text)["files"]
+    assert FileReport.from_json(file).to_json() == file
+    assert file["classes"] == [ClassReport.from_json(one).to_json() for one in file["classes"]]
+
+
+def test_every_command_has_a_section() -> None:
+    for name in cli.commands:
+        assert f"nnx-codemod {name}" in README
