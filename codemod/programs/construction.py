@@ -18,6 +18,7 @@ from ..shapes.facts import Facts, Made, Used
 from ..shapes.interpreter import Environment, Interpreter
 from ..shapes.values import UNKNOWN, External, LayerObject, Object, as_dim
 from .kinds import Net
+from .samples import local_names, written_size
 
 Text = Callable[[ast.expr], str]
 
@@ -98,7 +99,11 @@ class Construction:
             return None
         if roots and all(_is_short(root) for root in roots):
             return _substituted(added.source, {name: text(arguments[name]) for name in names})
-        if isinstance(number, int):
+        written = written_size(added.source, arguments)
+        if written is not None:
+            return text(written)
+        parents = self.names.module.source.parents
+        if isinstance(number, int) and not any(local_names(root, parents) for root in roots):
             return str(number)
         if roots:
             return _substituted(added.source, {name: text(arguments[name]) for name in names})

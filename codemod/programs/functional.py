@@ -834,26 +834,67 @@ class FunctionalRewriter(ProgramRewriter):
             else:
                 self._unbind(statement, definition.site)
             return
-        lines = self._maker_lines(definition)
-        text = "\n".join(lines)
-        nnx = self.names.target("flax.nnx")
-        sample = f"{definition.maker}({self._sample_key(definition)})"
-        if definition.closed:
-            param = self.names.target("flax.nnx.Param")
-            made = (
-                f"{definition.name}, _, {definition.closed} = {nnx}.split({sample}, {param}, ...)"
-            )
-        else:
-            made = f"{self._graphdef_text(definition, definition.site)} = {nnx}.graphdef({nnx}.eval_shape(lambda: {sample}))"
         if not (alone or isinstance(statement, ast.FunctionDef)):
             raise Stay(
                 definition.site,
                 "the model is made inside an expression",
                 "give it a name of its own",
             )
-        self.edits.insert_before(statement, f"{text}\n\n")
-        self.edits.replace(statement, made)
-        self._forget(statement)
+        anchor = self._anchor(definition, statement)
+        text = "\n".join(self._maker_lines(definition, anchor))
+        made = self._graphdef_line(definition)
+        if anchor is statement:
+            self.edits.insert_before(statement, f"{text}\n\n")
+            self.edits.replace(statement, made)
+            self._forget(statement)
+            return
+        self.edits.insert_before(anchor, f"{text}\n\n{made}\n\n")
+        self._delete(statement)
+
+    def _graphdef_line(self, definition: Definition) -> str:
+        nnx = self.names.target("flax.nnx")
+        sample = f"{definition.maker}({self._sample_key(definition)})"
+        if definition.closed:
+            param = self.names.target("flax.nnx.Param")
+            return f"{definition.name}, _, {definition.closed} = {nnx}.split({sample}, {param}, ...)"
+        name = self._graphdef_text(definition, definition.site)
+        return f"{name} = {nnx}.graphdef({nnx}.eval_shape(lambda: {sample}))"
+
+    def _anchor(self, definition: Definition, statement: ast.stmt) -> ast.stmt:
+        """The statement before which the graphdef is made: in a function the first that needs it, with its samples made."""
+        scope = graphdefs.scope_of(definition.site, self.parents)
+        if not isinstance(scope, ast.FunctionDef) or statement not in scope.body:
+            return statement
+        own = [s for s in scope.body if s is not statement]
+        for candidate in own[own.index(following) :] if (following := self._next(scope, statement)) else []:
+            if any(self._contains(candidate, node) for node in definition.references):
+                return candidate
+        return statement
+
+    @staticmethod
+    def _next(scope: ast.FunctionDef, statement: ast.stmt) -> ast.stmt | None:
+        place = scope.body.index(statement) + 1
+        return scope.body[place] if place < len(scope.body) else None
+
+    def _contains(self, outer: ast.AST, node: ast.AST) -> bool:
+        current: ast.AST | None = node
+        while current is not None and current is not outer:
+            current = self.parents.get(current)
+        return current is outer
+
+    def _visible(self, net: Net, anchor: ast.stmt) -> dict[str, ast.expr]:
+        """The inputs that `init` got, as far as their names mean the same where the graphdef is made."""
+        scope = graphdefs.scope_of(anchor, self.parents)
+        found: dict[str, ast.expr] = {}
+        for name, expression in self._call_arguments(net, ()).items():
+            inner = [s for s in graphdefs.scopes_of(expression, self.parents)]
+            if scope not in inner:
+                continue
+            between = inner[: inner.index(scope)]
+            used = {n.id for n in ast.walk(expression) if isinstance(n, ast.Name)}
+            if not any(used & graphdefs.names_in(s) & _bound_by(s) for s in between):
+                found[name] = expression
+        return found
 
     def _unbind(self, statement: ast.stmt, site: ast.AST) -> None:
         """Takes one of several bindings out of `a, b = A(), B()`."""
@@ -878,14 +919,26 @@ class FunctionalRewriter(ProgramRewriter):
                     site, "the model is made inside an expression", "give it a name of its own"
                 )
 
-    def _maker_lines(self, definition: Definition) -> list[str]:
-        """`def make_model(rngs): ...`, with every size known where the model was made."""
+    def _maker_lines(self, definition: Definition, anchor: ast.stmt) -> list[str]:
+        """`def make_model(rngs): ...`, with every size known where the graphdef is made."""
         unit = self.source.indent_unit
+        scope = graphdefs.scope_of(anchor, self.parents)
+        factory = isinstance(scope, ast.FunctionDef) and any(
+            isinstance(a, ast.arg) for a in ast.walk(scope.args)
+        )
         texts = set()
         for net in definition.nets:
             maker = self._maker(net)
+            visible = self._visible(net, anchor)
+            model = self.model_of(net)
+            if factory and model is not None and model.added and not visible:
+                raise Stay(
+                    definition.site,
+                    "the sizes of the model depend on who calls this function",
+                    "make a sample input beside the model",
+                )
             assert net.module is not None
-            texts.add(self.construction.write(net, net.module, maker, {}, self._plain, "rngs"))  # type: ignore[arg-type]
+            texts.add(self.construction.write(net, net.module, maker, visible, self._plain, "rngs"))  # type: ignore[arg-type]
         if len(texts) != 1:
             raise Stay(
                 definition.site,
@@ -893,7 +946,6 @@ class FunctionalRewriter(ProgramRewriter):
                 "make a module for each",
             )
         (call,) = texts
-        call = call.replace("rngs=rngs", "rngs=rngs")
         head = f"def {definition.maker}(rngs: {self.names.target('flax.nnx.Rngs')}):"
         if definition.mode != _EVAL:
             return [head, f"{unit}return {call}"]
@@ -1002,3 +1054,11 @@ class FunctionalRewriter(ProgramRewriter):
                     self.edits.replace(node, self.names.target("flax.nnx.State"))
                 elif qualified == "haiku.Transformed":
                     self.edits.replace(node, self.names.target("flax.nnx.GraphDef"))
+
+
+def _bound_by(scope: ast.AST) -> set[str]:
+    """The names that a function binds."""
+    found = {a.arg for a in ast.walk(scope) if isinstance(a, ast.arg)}
+    return found | {
+        n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
