@@ -113,16 +113,37 @@ def rewrite_modules(
     among: dict[ast.AST, Class] = {cls.node: cls for cls in found}
     uses: dict[ast.AST, set[ast.AST]] = {cls.node: references(interp, cls, among) for cls in found}
     order = users_first(found, uses)
-    studies: dict[ast.AST, Study] = {cls.node: study(interp, cls, contexts) for cls in order}
+    studies, failed = _studies(interp, order, contexts)
     refusals: dict[ast.AST, Refusal] = {
         cls.node: refusal for cls in found if (refusal := kept(cls)) is not None
     }
+    refusals = {**failed, **refusals}
     while True:
         attempt = _attempt(interp, order[::-1], studies, options, refusals)
         new = _consequences(attempt, among, uses)
         if not new:
             return attempt
         refusals = {**attempt.refusals, **new}
+
+
+def _studies(
+    interp: Interpreter, order: list[Class], contexts: Contexts
+) -> tuple[dict[ast.AST, Study], dict[ast.AST, Refusal]]:
+    """Every class studied; one that cannot be followed is refused, and the others go on."""
+    studies: dict[ast.AST, Study] = {}
+    failed: dict[ast.AST, Refusal] = {}
+    for cls in order:
+        try:
+            studies[cls.node] = study(interp, cls, contexts)
+        except Exception as error:  # any program may come here: one that we cannot follow stays
+            failed[cls.node] = Refusal(
+                cls,
+                cls.node,
+                "NX105",
+                f"class `{cls.name}` cannot be followed ({type(error).__name__})",
+                "rewrite it by hand, or split it into smaller modules",
+            )
+    return studies, failed
 
 
 def _consequences(
@@ -185,6 +206,16 @@ def _rewrite_class(
     except Declined as refusal:
         node = refusal.node if isinstance(refusal, CannotMove) else cls.node
         result.refusals[cls.node] = Refusal(cls, node, "NX101", refusal.message, refusal.help)
+        return
+    except Exception as error:
+        # A class that our own machinery stumbles over stays as it is, with a diagnostic that says so.
+        result.refusals[cls.node] = Refusal(
+            cls,
+            cls.node,
+            "NX106",
+            f"class `{cls.name}` is written in a way that is not handled ({type(error).__name__})",
+            "please report it with the class; rewrite it by hand meanwhile",
+        )
         return
     result.edits[module] = trial
     result.models[cls.node] = emitted.model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -232,6 +233,8 @@ def _finish(
                 continue
             if cls.node in found.refusals:
                 refusal = found.refusals[cls.node]
+                if refusal.node not in module.source.parents:  # what stopped it stands in another file
+                    refusal = dataclasses.replace(refusal, node=cls.node)
                 file.kept.append(refusal)
                 file.findings.append(
                     Finding(refusal.node, refusal.code, refusal.message, refusal.help)

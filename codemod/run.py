@@ -126,6 +126,7 @@ class _Task:
     fixed: Mapping[Path, bytes]
     options: Options
     loaded: dict[Path, bytes | None] = field(default_factory=dict)
+    sources: dict[Path, Source | None] = field(default_factory=dict)  # those that were asked for
 
     def outcomes(self, cache: Cache | None, progress: Progress) -> list[Outcome]:
         if cache is None:
@@ -215,15 +216,28 @@ class _Task:
 
     def _load(self, path: Path) -> Source | None:
         """A file that is read for information; None where there is none, or none that can be read."""
+        if path not in self.sources:
+            self.sources[path] = self._source(path)
+        return self.sources[path]
+
+    def _source(self, path: Path) -> Source | None:
         data = self.found.files.get(path, self.fixed.get(path))
         if data is None:
-            data = self.loaded[path] = path.read_bytes() if path.is_file() else None
+            data = self.loaded[path] = _content(path)
         if data is None:
             return None
         try:
             return _parsed(path, data)
         except Unreadable:
             return None
+
+
+def _content(path: Path) -> bytes | None:
+    """What a file holds; None where there is none, or none that may be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _parsed(path: Path, data: bytes) -> Source:
@@ -285,7 +299,7 @@ def _internal_error(message: str) -> Diagnostic:
 
 
 def _digest(path: Path) -> str:
-    return _digest_of(path.read_bytes() if path.is_file() else None)
+    return _digest_of(_content(path))
 
 
 def _digest_of(data: bytes | None) -> str:

@@ -172,6 +172,13 @@ def _pair(value: Value | None, span: Dim | None) -> Pair | None:
     return None
 
 
+def _named_padding(use: Use) -> str | None:
+    """`SAME` or `VALID`, None for other paddings."""
+    value = use.arguments.get("padding", Constant("SAME"))
+    named = isinstance(value, Constant) and isinstance(value.value, str)
+    return str(value.value).upper() if isinstance(value, Constant) and named else None
+
+
 def _spread(use: Use, name: str, rank: int, default: int) -> tuple[Dim, ...] | None:
     """A size for each dimension from an argument that may be one for all."""
     if name not in use.arguments:
@@ -213,14 +220,14 @@ def _convolved(
 def _shrunk(use: Use, rank: int, lengths: tuple[Dim, ...]) -> tuple[Dim, ...] | None:
     """The extents after a convolution."""
     steps, spans = _spread(use, "stride", rank, 1), _spans(use, rank)
-    padding = use.constant("padding", "SAME") if "padding" in use.arguments else "SAME"
+    padding = _named_padding(use)
     if steps is None:
         return None
-    if isinstance(padding, str) and padding.upper() == "SAME":
+    if padding == "SAME":
         return tuple(-(-length // step) for length, step in zip(lengths, steps, strict=True))
     if spans is None:
         return None
-    pairs = [(0, 0)] * rank if isinstance(padding, str) else _pairs(use, rank)
+    pairs = [(0, 0)] * rank if padding == "VALID" else _pairs(use, rank)
     if pairs is None:
         return None
     return tuple(
@@ -234,8 +241,8 @@ def _grown(use: Use, rank: int, lengths: tuple[Dim, ...]) -> tuple[Dim, ...] | N
     if use.arguments.get("output_shape", Constant(None)) != Constant(None):
         return _spread(use, "output_shape", rank, 1)
     steps, kernel = _spread(use, "stride", rank, 1), _spread(use, "kernel_shape", rank, 1)
-    padding = use.constant("padding", "SAME") if "padding" in use.arguments else "SAME"
-    if steps is None or not isinstance(padding, str):
+    padding = _named_padding(use)
+    if steps is None or padding is None:
         return None
     if padding == "SAME":
         return tuple(length * step for length, step in zip(lengths, steps, strict=True))
@@ -458,7 +465,7 @@ def _adjusted_padding(rank_of: RankOf) -> Writer:
         rank, shape = rank_of(use), use.shape()
         wanted = _spread(use, "output_shape", rank, 1)
         steps, kernel = _spread(use, "stride", rank, 1), _spread(use, "kernel_shape", rank, 1)
-        padding = use.constant("padding", "SAME") if "padding" in use.arguments else "SAME"
+        padding = _named_padding(use)
         lengths = None if shape is None else shape[-rank - 1 : -1]
         known = [wanted, steps, kernel, lengths]
         if any(

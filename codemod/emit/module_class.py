@@ -49,6 +49,7 @@ class ClassEmitter:
 
     def __post_init__(self) -> None:
         self.cls = self.study.cls
+        self._choosing: set[str] = set()
         self.source = self.edits.source
         self.sites = find(self.study, self.source.parents)
         self._refuse_other_sites()
@@ -372,13 +373,16 @@ class ClassEmitter:
         function = next(
             (f for f in self._functions() if any(inner is node for inner in ast.walk(f))), None
         )
-        if function is None:
+        if function is None or name in self._choosing:
             return None
-        test = self.transport.expression(node.test, scope_of(function))
-        left, right = self.study.facts.choices[name]
-        return (
-            f"({self.transport.size(left, node)} if {test} else {self.transport.size(right, node)})"
-        )
+        self._choosing.add(name)  # the test may ask for the very size that it decides
+        try:
+            test = self.transport.expression(node.test, scope_of(function))
+            left, right = self.study.facts.choices[name]
+            one, other = self.transport.size(left, node), self.transport.size(right, node)
+        finally:
+            self._choosing.discard(name)
+        return f"({one} if {test} else {other})"
 
     # ---- edits of the class -----------------------------------------------------------------------------
 

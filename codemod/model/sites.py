@@ -63,6 +63,8 @@ def find(study: Study, parents: Mapping[ast.AST, ast.AST]) -> list[Site]:
     ]
     sites: list[Site] = []
     for node in dict.fromkeys(nodes):
+        if node not in parents:
+            continue  # made in another file
         function = enclosing_function(node, parents)
         if function not in owned:
             continue

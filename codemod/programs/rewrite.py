@@ -90,6 +90,11 @@ class Programs:
                 _check_names(module, trial)
             except Declined as declined:
                 refusal = declined
+            except Exception as error:  # a program that we stumble over keeps to its classes
+                refusal = Declined(
+                    f"the program is written in a way that is not handled ({type(error).__name__})",
+                    "please report it; rewrite the code around the model by hand",
+                )
             else:
                 edits.adopt(trial)
                 return None

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING
 from . import joins, library
 from .calls import bind_signature
 from .dims import Dim
-from .values import NONE, TRUE, UNKNOWN, Array, Behaviour, Constant, Items, Shape, Table, Value
+from .values import (
+    NONE,
+    TRUE,
+    UNKNOWN,
+    Array,
+    Behaviour,
+    Constant,
+    Items,
+    Repeated,
+    Shape,
+    Table,
+    Value,
+)
 
 if TYPE_CHECKING:
     from .interpreter import Handler, Interpreter
@@ -79,6 +91,10 @@ def _lstm_state(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: 
     bound = bind_signature(("hidden", "cell"), args, kwargs)
     parts = [bound.get("hidden", UNKNOWN), bound.get("cell", UNKNOWN)]
     return Items(parts, names=("hidden", "cell"))
+
+
+def _keys(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+    return Repeated(library.KEY)
 
 
 # ---- functions of functions --------------------------------------------------------------------------------
@@ -195,6 +211,7 @@ HANDLERS: dict[str, Handler] = {
     "haiku.dynamic_unroll": _unroll,
     "haiku.static_unroll": _unroll,
     "haiku.LSTMState": _lstm_state,
+    "haiku.PRNGSequence": _keys,
     "haiku.BatchApply": _batch_apply,
     "haiku.expand_apply": _expand_apply,
     "haiku.cond": _cond,

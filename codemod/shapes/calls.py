@@ -381,6 +381,8 @@ def apply_layer(
     use = use_of(interp, layer.rule, layer.arguments, args, kwargs)
     output = layer.rule.output if name == "__call__" else layer.rule.methods.get(name)
     result = _composite(interp, layer, name, args, kwargs, node)
+    if name == "__call__" and layer.rule.runs is not None:
+        result = layer.rule.runs(use, lambda f, a, k: call(interp, f, a, k, None))
     if result is None and output is not None:
         try:
             result = output(use)

@@ -162,11 +162,25 @@ class Interpreter:
             self._steps += 1
             if self._steps > MAX_STEPS:
                 raise OutOfBudget
-            method = getattr(self, f"_do_{type(statement).__name__}", None)
-            leaving: str | None = method(statement, env) if method else None
+            leaving = self._execute_one(statement, env)
             if leaving:
                 return leaving
         return None
+
+    def _execute_one(self, statement: ast.stmt, env: Environment) -> str | None:
+        """One statement; what goes wrong in it is a trouble of that statement, and the program goes on."""
+        method = getattr(self, f"_do_{type(statement).__name__}", None)
+        depth = len(self.frames), len(self._journals)
+        try:
+            leaving: str | None = method(statement, env) if method else None
+        except OutOfBudget:
+            raise
+        except Exception as error:  # user code may do anything; it is then unknown what it did
+            self.trouble(statement, f"cannot be followed: {type(error).__name__}: {error}")
+            del self.frames[depth[0] :]
+            del self._journals[depth[1] :]
+            return None
+        return leaving
 
     def _do_Expr(self, node: ast.Expr, env: Environment) -> None:
         restore = self.before_discard() if self.before_discard is not None else None

@@ -274,7 +274,7 @@ def _convert(interp: Interpreter, value: Value, arrays: list[Any]) -> Any:
             return known
         case Size(dim=dim):
             return interp.symbols.resolve(dim)
-        case Array(shape=shape) if shape is not None:
+        case Array(shape=shape, dtype=kind) if shape is not None and kind != "key":
             resolved = tuple(interp.symbols.resolve(dim) for dim in shape)
             make: Any = jax.ShapeDtypeStruct  # untyped in JAX
             arrays.append(make(resolved, value.dtype or "float32"))

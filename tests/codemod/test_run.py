@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nnx_codemod.codemod import engine
+from nnx_codemod.codemod import engine, run
 from nnx_codemod.codemod.cache import Cache
 from nnx_codemod.codemod.config import Options
 from nnx_codemod.codemod.report import Diagnostic, FileReport, Outcome
@@ -286,6 +286,31 @@ def test_files_that_were_read_besides_count(
     (tmp_path / "beside.py").write_text("a = 2")
     examine([tree], Options(), cache=cache)
     assert len(calls) == 2
+
+
+def test_a_file_is_looked_for_once(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, use: Callable[[Engine], None]
+) -> None:
+    def work(
+        sources: Sequence[Source],
+        options: Options,
+        load: Callable[[Path], Source | None],
+        **_: object,
+    ) -> list[Outcome]:
+        for name in ("tools.py", "absent.py", "broken.py") * 2:
+            load(tree / name)
+        assert load(tree / "tools.py") is load(tree / "tools.py")
+        assert load(tree / "broken.py") is None
+        assert load(tree) is None
+        return marking(sources, options)
+
+    use(work)
+    (tree / "broken.py").write_text("def f(:\n")
+    asked: list[Path] = []
+    real = run._content
+    monkeypatch.setattr(run, "_content", lambda path: asked.append(path) or real(path))
+    assert not codes(examine([tree], Options()))
+    assert asked == [tree / "absent.py", tree]
 
 
 def test_bugs_are_not_kept(tree: Path, tmp_path: Path, use: Callable[[Engine], None]) -> None:
