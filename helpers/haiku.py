@@ -407,9 +407,10 @@ def dynamic_unroll(
         reverse=reverse,
         unroll=unroll,
     )
-    def scan_core(core: Callable[..., Any], state: Any, inputs: Any) -> tuple[Any, Any]:
-        output, state = core(inputs, state)
+    def scan_core(module: nnx.Module | None, state: Any, inputs: Any) -> tuple[Any, Any]:
+        output, state = (core if module is None else module)(inputs, state)
         return state, (output, state) if return_all_states else output
 
-    state, outputs = scan_core(core, initial_state, input_sequence)
+    module = core if isinstance(core, nnx.Module) else None
+    state, outputs = scan_core(module, initial_state, input_sequence)
     return outputs if return_all_states else (outputs, state)

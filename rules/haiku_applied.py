@@ -1,0 +1,46 @@
+"""Haiku's functions that call what they are given, and its sequences of keys.
+
+Their calls stay as they are: `batch_apply`, `expand_apply` and `PRNGSequence` beside the code do what Haiku's do, and
+JAX has the control flow. A branch or a loop's body that changes a variable of a module (an average, a stream of keys) is
+refused by NNX when it runs.
+"""
+
+from __future__ import annotations
+
+from ..codemod.rule import Renames
+
+_CONTROL = ("cond", "switch", "while_loop", "fori_loop")
+
+RULES = (
+    Renames(
+        code="HK461",
+        summary="hk.BatchApply and hk.expand_apply become functions beside the code",
+        before="x = hk.BatchApply(hk.Linear(8))(x)",
+        after="x = batch_apply(self.linear)(x)",
+        names={
+            "haiku.BatchApply": "batch_apply",
+            "haiku.expand_apply": "expand_apply",
+        },
+    ),
+    Renames(
+        code="HK462",
+        summary="hk.PRNGSequence becomes a class beside the code that draws the same keys",
+        before="keys = hk.PRNGSequence(42)",
+        after="keys = PRNGSequence(42)",
+        names={"haiku.PRNGSequence": "PRNGSequence"},
+    ),
+    Renames(
+        code="HK463",
+        summary="control flow keeps its names in jax.lax",
+        before="x = hk.cond(flag, double, halve, x)",
+        after="x = jax.lax.cond(flag, double, halve, x)",
+        names={f"haiku.{name}": f"jax.lax.{name}" for name in _CONTROL},
+    ),
+    Renames(
+        code="HK464",
+        summary="callables have their type in the standard library",
+        before="activation: hk.SupportsCall",
+        after="activation: typing.Callable",
+        names={"haiku.SupportsCall": "typing.Callable"},
+    ),
+)
