@@ -67,7 +67,7 @@ def _outcome(file: FileRewrite) -> Outcome:
 
 def _diagnostic(source: Source, finding: Finding) -> Diagnostic:
     line, column = finding.place or (1, 0)
-    if finding.place is None and hasattr(finding.node, "lineno"):
+    if finding.place is None and finding.node in source.parents and hasattr(finding.node, "lineno"):
         line, column = source.location(source.span(finding.node)[0])
     return Diagnostic(finding.code, line, column, finding.message, finding.help)
 

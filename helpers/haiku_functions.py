@@ -68,7 +68,7 @@ class Bias(nnx.Module):
         return inputs + bias
 
 
-class SpectralNorm(nnx.Module):
+class SpectralNormalizer(nnx.Module):
     """hk.SpectralNorm: divides an array by an estimate of its first singular value.
 
     `in_features` is the size of its last axis; the other axes count as one.
