@@ -16,12 +16,14 @@ _FOLDER = Path(__file__).resolve().parents[2] / "helpers"
 
 @functools.cache
 def _definitions() -> dict[str, tuple[Source, ast.stmt]]:
-    """Every top-level definition of the helper modules, by name."""
+    """Every top-level definition of the helper modules, by name; raises ValueError where one comes twice."""
     found: dict[str, tuple[Source, ast.stmt]] = {}
     for path in sorted(_FOLDER.glob("[!_]*.py")):
         source = Source(path)
         for node in source.tree.body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                if node.name in found:
+                    raise ValueError(f"two helpers are called {node.name}")
                 found[node.name] = (source, node)
     return found
 
