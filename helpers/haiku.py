@@ -400,9 +400,12 @@ def dynamic_unroll(
     Returns all outputs, and the last state or all of them.
     """
     time_axis = 0 if time_major else 1
+    module = core if isinstance(core, nnx.Module) else None
+    # Steps share the parameters; streams of keys and averages go from one step to the next.
+    shared = None if module is None else nnx.StateAxes({nnx.Param: None, ...: nnx.Carry})
 
     @nnx.scan(
-        in_axes=(None, nnx.Carry, time_axis),
+        in_axes=(shared, nnx.Carry, time_axis),
         out_axes=(nnx.Carry, time_axis),
         reverse=reverse,
         unroll=unroll,
@@ -411,6 +414,5 @@ def dynamic_unroll(
         output, state = (core if module is None else module)(inputs, state)
         return state, (output, state) if return_all_states else output
 
-    module = core if isinstance(core, nnx.Module) else None
     state, outputs = scan_core(module, initial_state, input_sequence)
     return outputs if return_all_states else (outputs, state)

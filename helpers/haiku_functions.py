@@ -48,7 +48,8 @@ class PRNGSequence:
         return key
 
     def take(self, num: int) -> tuple[jax.Array, ...]:
-        return tuple(next(self) for _ in range(num))
+        self.key, *keys = jax.random.split(self.key, num + 1)
+        return tuple(keys)
 
 
 class Bias(nnx.Module):
