@@ -105,7 +105,10 @@ def value_of(node: ast.expr) -> Value:
         return Items(
             [value_of(e) for e in node.elts], "tuple" if isinstance(node, ast.Tuple) else "list"
         )
-    return as_value(eval(ast.unparse(node), SOURCE_NAMES))
+    try:
+        return as_value(eval(ast.unparse(node), SOURCE_NAMES))
+    except NameError:
+        return UNKNOWN
 
 
 def as_value(known: Any) -> Value:
@@ -128,20 +131,23 @@ def given(node: ast.Call, signature: Sequence[str]) -> dict[str, ast.expr]:
     return {**found, **{k.arg: k.value for k in node.keywords if k.arg is not None}}
 
 
-def called(rule: Call, node: ast.Call) -> str:
-    """A call of a function as its rule writes it."""
+def called(rule: Call, node: ast.Call, values: Mapping[str, Value] | None = None) -> str:
+    """A call of a function as its rule writes it; `values` are what is known of its arguments."""
     expressions = given(node, rule.signature)
-    values = {name: value_of(expression) for name, expression in expressions.items()}
+    values = values or {name: value_of(expression) for name, expression in expressions.items()}
     use = Use(values, {}, frozenset(values))
     written = {name: Written(rewritten(e), values[name], use) for name, e in expressions.items()}
     if rule.write is not None:
         return rule.write(written)
     args: list[str] = []
+    by_place = True
     for name, each in written.items():
         target = target_of(rule.arguments.get(name, To(name)), each)
         if target is None:
+            by_place = False
             continue
-        by_place = expressions[name] in node.args and target[0] not in rule.keyword_only
+        here = expressions[name] in node.args and target[0] not in rule.keyword_only
+        by_place = by_place and here
         args.append(target[1] if by_place else f"{target[0]}={target[1]}")
     args += [f"{name}={text}" for name, text in rule.stated.items() if name not in written]
     return f"{written_name(rule.target)}({', '.join(args)})"
