@@ -233,7 +233,9 @@ def _finish(
                 continue
             if cls.node in found.refusals:
                 refusal = found.refusals[cls.node]
-                if refusal.node not in module.source.parents:  # what stopped it stands in another file
+                if (
+                    refusal.node not in module.source.parents
+                ):  # what stopped it stands in another file
                     refusal = dataclasses.replace(refusal, node=cls.node)
                 file.kept.append(refusal)
                 file.findings.append(

@@ -345,7 +345,7 @@ def l2_normalize(x: jax.Array, axis: Any = None, epsilon: float = 1e-12) -> jax.
 class WeightNorm(nnx.Module):
     """Calls a layer with normalised weights, each feature scaled by a parameter.
 
-    Unlike nnx.WeightNorm, it leaves the weights of the layer as they are. It concerns the parameters whose path has
+    Unlike nnx.WeightNorm, it leaves the weights of the layer as they are, once they are normalised at the start. It concerns the parameters whose path has
     one of the words of `variable_filter`; None stands for all.
     """
 
@@ -371,6 +371,7 @@ class WeightNorm(nnx.Module):
             if use_scale and self.concerns(name):
                 shape = tuple(param.shape[axis] for axis in self.features_of(param.ndim))
                 self.scales[name] = nnx.Param(scale_init(rngs.params(), shape, param_dtype))
+            param[...] = self.normalize(name, param[...])
 
     def concerns(self, name: str) -> bool:
         return not self.variable_filter or any(word in name for word in self.variable_filter)
@@ -399,8 +400,8 @@ class WeightNorm(nnx.Module):
 class SpectralNorm(nnx.Module):
     """Calls a layer with weights divided by their largest singular value, found by power iteration.
 
-    Unlike nnx.SpectralNorm, it leaves the weights of the layer as they are. `train()` and `eval()` say whether calls
-    keep what the iteration found.
+    Unlike nnx.SpectralNorm, it leaves the weights of the layer as they are, once they are divided at the start.
+    `train()` and `eval()` say whether calls keep what the iteration found.
     """
 
     def __init__(
@@ -425,24 +426,29 @@ class SpectralNorm(nnx.Module):
                 u = jax.random.normal(rngs.params(), (1, param.shape[-1]), param_dtype)
                 self.u[name] = nnx.BatchStat(u)
                 self.sigma[name] = nnx.BatchStat(jnp.ones((), param_dtype))
+                param[...] = self.normalize(name, param[...])[0]
+
+    def normalize(self, name: str, weight: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        matrix = weight.reshape(-1, weight.shape[-1])
+        u = self.u[name][...]
+        for _ in range(self.n_steps):
+            v = l2_normalize(u @ matrix.T, epsilon=self.epsilon)
+            u = l2_normalize(v @ matrix, epsilon=self.epsilon)
+        u, v = jax.lax.stop_gradient((u, v))
+        sigma = (v @ matrix @ u.T)[0, 0]
+        return weight / jnp.where(sigma != 0, sigma, 1), u, sigma
 
     def __call__(self, *args: Any, use_running_average: bool | None = None, **kwargs: Any) -> Any:
         if use_running_average is None:
             use_running_average = self.use_running_average
 
-        def normalize(name: str, weight: jax.Array) -> jax.Array:
+        def change(name: str, weight: jax.Array) -> jax.Array:
             if name not in self.u:
                 return weight
-            matrix = weight.reshape(-1, weight.shape[-1])
-            u = self.u[name][...]
-            for _ in range(self.n_steps):
-                v = l2_normalize(u @ matrix.T, epsilon=self.epsilon)
-                u = l2_normalize(v @ matrix, epsilon=self.epsilon)
-            u, v = jax.lax.stop_gradient((u, v))
-            sigma = (v @ matrix @ u.T)[0, 0]
+            weight, u, sigma = self.normalize(name, weight)
             if not use_running_average:
                 self.u[name][...] = u
                 self.sigma[name][...] = jax.lax.stop_gradient(sigma)
-            return weight / jnp.where(sigma != 0, sigma, 1)
+            return weight
 
-        return call_with_weights(self.layer_instance, normalize, *args, **kwargs)
+        return call_with_weights(self.layer_instance, change, *args, **kwargs)

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from ..model.module import AddedParameter, ModuleModel
 from ..model.sites import Site
 from ..rule import Declined, Drop, Layer, Mode, Refuse, To, Use, Written
+from ..shapes import classes
 from ..shapes.calls import use_of
 from ..shapes.dims import Dim, same
 from ..shapes.interpreter import Interpreter
-from ..shapes.values import Constant, External, LayerObject, Partial, Value
+from ..shapes.lifts import Scanned
+from ..shapes.values import Constant, External, LayerObject, Object, Partial, Value
 from .transport import CannotMove, Scope, Transport
 
 FRAMEWORK_ARGUMENTS = frozenset(("name", "parent"))
@@ -223,7 +225,7 @@ class Constructor:
                 if only_if is not None and not _is_one_of(value, only_if):
                     raise Declined(message or f"`{name}` has no counterpart", help)
                 return None
-            case Mode(when_true=when_true):
+            case Mode():
                 return self._mode(argument, name, node, scope)
             case Refuse(message=message, help=help):
                 if value is not None and _is_one_of(value, (rule.defaults.get(name),)):
@@ -264,6 +266,19 @@ class Constructor:
 
     # ---- modules of the user's -------------------------------------------------------------------
 
+    @staticmethod
+    def _field_names(site: Site) -> list[str]:
+        if isinstance(site.value, Object) and classes.framework(site.value.cls) == "linen":
+            return [f.name for f in classes.fields(site.value.cls)]
+        return []
+
+    def _class_text(self, site: Site) -> str:
+        """The class of a module as its site names it; for a lifted class, the one that was lifted."""
+        lift = self.interp.lifted.get(site.node)
+        if isinstance(lift, Scanned) and lift.node is not None:
+            return self.transport.source.segment(lift.node.args[0])
+        return self.transport.source.segment(site.node.func)
+
     def _module(self, site: Site, child: ModuleModel, scope: Scope) -> Constructed:
         args: list[str] = []
         keywords_only = bool(site.node.keywords) and not site.node.args
@@ -278,7 +293,10 @@ class Constructor:
             text = self.transport.size(dim, site.node)
             by_keyword = added.keyword_only or (keywords_only and len(child.added) > 1)
             args.append(f"{added.name}={text}" if by_keyword else text)
-        for arg in site.node.args:
+        fields = self._field_names(site)
+        for place, arg in enumerate(site.node.args):
+            if place < len(fields) and fields[place] in child.field_modes and self.flags(arg):
+                continue
             args.append(self.transport.expression(arg, scope))
         for keyword in site.node.keywords:
             if keyword.arg in FRAMEWORK_ARGUMENTS:
@@ -287,7 +305,7 @@ class Constructor:
                 continue
             text = self.transport.expression(keyword.value, scope)
             args.append(f"**{text}" if keyword.arg is None else f"{keyword.arg}={text}")
-        head = self.transport.source.segment(site.node.func)
+        head = self._class_text(site)
         if child.new_name != child.name:
             head = child.new_name
         return Constructed(head, args, child.takes_rngs)

@@ -267,7 +267,7 @@ def _said_to_call(
     models: Mapping[ast.AST, ModuleModel],
     study: Study,
 ) -> str | None:
-    answers = {_said_to(value, call, argument) for value in _layers_made(call, facts)}
+    answers = {_said_to(value, call, argument, models) for value in _layers_made(call, facts)}
     answers |= {
         _said_in_use(use, call, argument, models, study) for use in facts.used.get(call, [])
     }
@@ -287,9 +287,14 @@ def _position(call: ast.Call, argument: ast.AST) -> int | str | None:
 
 
 def _said_to(
-    value: LayerObject | Partial | Object, call: ast.Call, argument: ast.AST
+    value: LayerObject | Partial | Object,
+    call: ast.Call,
+    argument: ast.AST,
+    models: Mapping[ast.AST, ModuleModel],
 ) -> str | None:
     where = _position(call, argument)
+    if isinstance(value, Object):
+        return _field_mode(value, where, models)
     if isinstance(value, Partial):
         return _partial_mode(value, where)
     if isinstance(value, LayerObject):
@@ -300,6 +305,16 @@ def _said_to(
             where,
         )
     return None
+
+
+def _field_mode(
+    value: Object, where: int | str | None, models: Mapping[ast.AST, ModuleModel]
+) -> str | None:
+    """What a constructor's field says, where the child gives it up for its mode."""
+    child = models.get(value.cls.node)
+    names = [f.name for f in classes.fields(value.cls)]
+    name = names[where] if isinstance(where, int) and where < len(names) else where
+    return child.field_modes.get(str(name)) if child is not None else None
 
 
 def _partial_mode(value: Partial, where: int | str | None) -> str | None:

@@ -15,9 +15,12 @@ from ..model.module import ModuleModel
 from ..model.sites import Comprehension, Site
 from ..shapes.dims import Running, names
 from ..shapes.facts import RunningSize
+from ..shapes.lifts import Scanned
 from . import layout
 from .construct import Constructor
-from .transport import Scope, Transport, splice
+from .names import singular
+from .scans import stacked_lines
+from .transport import CannotMove, Scope, Transport, scope_of, splice
 from .variables import VariableWriter
 
 
@@ -117,6 +120,8 @@ class InitBody:
                 return self._if(statement, scope, depth, whole)
             case ast.With():
                 return self.block(statement.body, scope, depth, whole)
+            case ast.FunctionDef() if statement in self.constructor.interp.stacked:
+                return self._stacked(statement, scope, depth)
             case ast.FunctionDef() if (
                 not whole and statement not in self.transport.needs.statements
             ):
@@ -471,6 +476,17 @@ class InitBody:
                 site, scope, lambda prefix, text, end: self._assigned(prefix, text, end, depth)
             )
         text = self._call_text(site, scope, depth)
+        lift = self.transport_lift(site)
+        if isinstance(lift, Scanned) and lift.stacked and lift.length is not None:
+            length = self.transport.expression(lift.length, scope)
+            maker = f"create_{singular(site.attribute)}"
+            return stacked_lines(
+                site.attribute,
+                maker,
+                text,
+                length,
+                lambda d, t: self._line(depth + d, t) if t else "",
+            )
         if site.loops:
             return self._assigned(f"self.{site.attribute}.append(", text, ")", depth)
         return self._assigned(f"self.{site.attribute} = ", text, "", depth)
@@ -491,6 +507,27 @@ class InitBody:
 
     def _rngs_bound(self, site: Site) -> bool:
         return isinstance(site.node.func, ast.Name) and site.node.func.id in self.rngs_bound
+
+    def _stacked(self, function: ast.FunctionDef, outer: Scope, depth: int) -> list[str]:
+        """The layers that a stacked function makes, all at once."""
+        sites = [site for site in self.sites if site.function is function]
+        if len(sites) != 1 or sites[0].variable is not None or sites[0].alias is not None:
+            raise CannotMove(
+                function,
+                "a layer stack of more than one module",
+                "give the stack one module of its own",
+            )
+        (site,) = sites
+        text = self._call_text(site, scope_of(function, outer), depth)
+        length = self.transport.expression(self.constructor.interp.stacked[function], outer)
+        maker = f"create_{singular(site.attribute)}"
+        return stacked_lines(
+            site.attribute, maker, text, length, lambda d, t: self._line(depth + d, t) if t else ""
+        )
+
+    def transport_lift(self, site: Site) -> object:
+        """The lift of the class that a site makes, if it has one."""
+        return self.constructor.interp.lifted.get(site.node)
 
     # ---- text ---------------------------------------------------------------------------------------------
 

@@ -14,10 +14,12 @@ from ..shapes import classes
 from ..shapes.calls import use_of
 from ..shapes.facts import Facts, Used
 from ..shapes.interpreter import Interpreter
-from ..shapes.values import LayerObject, Object
+from ..shapes.lifts import Scanned
+from ..shapes.values import External, LayerObject, Object
 from .flags import Flags
 from .guards import simplify
 from .names import singular
+from .scans import ScanWriter
 from .transport import CannotMove
 
 
@@ -36,6 +38,7 @@ class MethodEdits:
     framework: str
     variable_text: Callable[[Site], str]
     known: Callable[[ast.expr], bool | None]
+    limit: int = 100
     gone: set[ast.AST] = field(default_factory=set)
 
     def run(self, function: ast.FunctionDef) -> None:
@@ -46,6 +49,12 @@ class MethodEdits:
         for site in own:
             if not any(isinstance(loop, ast.For) for loop in site.loops):
                 self._site(function, site)
+        for site in self.sites:
+            if (
+                site.function in self.interp.stacked
+                and self._statement(self.parents[site.function]) is function
+            ):
+                self._stack(function, site)
         self._own_variables(function)
         self._set_states(function)
         self._calls(function)
@@ -82,6 +91,19 @@ class MethodEdits:
         if rule is not None and rule.inline:
             self._inline(site, text)
             return
+        lift = self.interp.lifted.get(site.node)
+        above = self.parents[site.node]
+        if isinstance(lift, Scanned):
+            if not (isinstance(above, ast.Call) and above.func is site.node):
+                raise CannotMove(
+                    site.node,
+                    "a scanned module that is not called where it is made",
+                    "call it there",
+                )
+            local = singular(site.attribute) if lift.stacked else site.attribute
+            self._scans().call(self._statement(above), above, lift, local, text)
+            self.gone.add(site.node)
+            return
         self.edits.replace(site.node, text)
         self.gone.add(site.node)
 
@@ -98,7 +120,51 @@ class MethodEdits:
                 and name.id == site.alias
                 and isinstance(name.ctx, ast.Load)
             ) and not self._is_gone(name):
-                self.edits.replace(name, text)
+                if not self._scan_call(site, name, text):
+                    self.edits.replace(name, text)
+
+    def _scans(self) -> ScanWriter:
+        return ScanWriter(self.edits, self.limit)
+
+    def _statement(self, node: ast.AST) -> ast.stmt:
+        while not isinstance(node, ast.stmt):
+            node = self.parents[node]
+        return node
+
+    def _stack(self, function: ast.FunctionDef, site: Site) -> None:
+        """A nested function of stacked layers: it scans over them, and its calls hand them over."""
+        inner = site.function
+        assert isinstance(inner, ast.FunctionDef)
+        local = singular(site.attribute)
+        self._scans().stack(inner, inner.decorator_list[0], local)
+        self.gone.add(inner.decorator_list[0])
+        self.edits.replace(site.node, local)
+        self.gone.add(site.node)
+        for node in ast.walk(function):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == inner.name
+            ):
+                self.edits.add_item(node, f"self.{site.attribute}")
+
+    def _scan_call(self, site: Site, name: ast.Name, text: str) -> bool:
+        """A call of a scanned module, or `hk.scan` of a module: the transform moves to the call."""
+        above = self.parents[name]
+        if not isinstance(above, ast.Call):
+            return False
+        lift = self.interp.lifted.get(site.node)
+        if isinstance(lift, Scanned) and above.func is name:
+            self._scans().call(self._statement(above), above, lift, str(site.alias), text)
+            return True
+        if (
+            len(above.args) == 3
+            and above.args[0] is name
+            and self.facts.value(above.func) == External("haiku.scan")
+        ):
+            self._scans().haiku(self._statement(above), above, str(site.alias), text)
+            return True
+        return False
 
     def _comment_stays(self, site: Site) -> bool:
         return False

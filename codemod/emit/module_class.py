@@ -13,6 +13,7 @@ from ..model.study import Study
 from ..shapes import classes
 from ..shapes.dims import Choice, Dim, Origin
 from ..shapes.interpreter import Environment, Interpreter
+from ..shapes.lifts import Scanned
 from ..shapes.values import Class, External, Object, Partial, Value, as_dim
 from . import layout, names
 from .construct import Constructor
@@ -217,11 +218,17 @@ class ClassEmitter:
             stem = names.stem(parts)
             if stem:
                 return stem, True
+        if self._is_stacked(site) and site.alias is None:
+            return names.plural(self._kind_name(site)), False
         if site.alias is not None:
             return (
                 names.plural(site.alias) if many and not self._holds_list(site) else site.alias
             ), True
         return (names.plural(self._kind_name(site)) if many else self._kind_name(site)), False
+
+    def _is_stacked(self, site: Site) -> bool:
+        lift = self.interp.lifted.get(site.node)
+        return (isinstance(lift, Scanned) and lift.stacked) or site.function in self.interp.stacked
 
     @staticmethod
     def _holds_list(site: Site) -> bool:
@@ -286,6 +293,11 @@ class ClassEmitter:
                 order.setdefault(function)
         for site in self.sites:
             if isinstance(site.function, ast.FunctionDef):
+                if site.function in self.interp.stacked:
+                    outer = self.source.parents[site.function]
+                    if outer in self._functions():
+                        order.setdefault(outer)  # type: ignore[arg-type]
+                        continue
                 if site.function not in self._functions():
                     raise CannotMove(
                         site.node,
@@ -399,6 +411,7 @@ class ClassEmitter:
             self.study.framework,
             self._variable_text,
             self._known_test,
+            self.limit,
         )
 
     def _variable_text(self, site: Site) -> str:

@@ -132,7 +132,7 @@ class Explorer:
         before = {net: net.current for net in self.nets.values()}
 
         def after(node: ast.Expr, value: Value) -> None:
-            returned = {net for net in _nets_in(value)}
+            returned = set(_nets_in(value))
             for net, version in before.items():
                 if net.current != version and net in returned:
                     self.discarded.add(node)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 
+from ..emit import layout
 from ..shapes.values import LayerObject, Object
 from . import graphdefs
 from .graphdefs import Definition
@@ -50,6 +51,7 @@ class FunctionalRewriter(ProgramRewriter):
             if node in self.inside:
                 raise Stay(node, "a bound model", "merge the module with `nnx.merge` and use that")
         self.fresh: set[tuple[ast.AST, str]] = set()
+        self.broken: set[ast.Call] = set()
         self.unbound: dict[ast.stmt, set[int]] = {}
         self._check_reached()
         self.definitions = self._define()
@@ -66,6 +68,7 @@ class FunctionalRewriter(ProgramRewriter):
             self._make(definition)
             self._references(definition)
         self._annotations()
+        self._break_long_lines()
 
     def _depth(self, node: ast.AST) -> int:
         count = 0
@@ -856,7 +859,9 @@ class FunctionalRewriter(ProgramRewriter):
         sample = f"{definition.maker}({self._sample_key(definition)})"
         if definition.closed:
             param = self.names.target("flax.nnx.Param")
-            return f"{definition.name}, _, {definition.closed} = {nnx}.split({sample}, {param}, ...)"
+            return (
+                f"{definition.name}, _, {definition.closed} = {nnx}.split({sample}, {param}, ...)"
+            )
         name = self._graphdef_text(definition, definition.site)
         return f"{name} = {nnx}.graphdef({nnx}.eval_shape(lambda: {sample}))"
 
@@ -866,7 +871,9 @@ class FunctionalRewriter(ProgramRewriter):
         if not isinstance(scope, ast.FunctionDef) or statement not in scope.body:
             return statement
         own = [s for s in scope.body if s is not statement]
-        for candidate in own[own.index(following) :] if (following := self._next(scope, statement)) else []:
+        for candidate in (
+            own[own.index(following) :] if (following := self._next(scope, statement)) else []
+        ):
             if any(self._contains(candidate, node) for node in definition.references):
                 return candidate
         return statement
@@ -979,6 +986,42 @@ class FunctionalRewriter(ProgramRewriter):
                     found[id(definition)] = definition
         return list(found.values())
 
+    def _rename_static(self, parameter: ast.arg) -> None:
+        """`static_argnames` of the compiled function follow the parameter's new name."""
+        function = self._function_of(parameter)
+        makers = list(getattr(function, "decorator_list", []))
+        makers += [
+            node
+            for node in self.nodes
+            if isinstance(node, ast.Call)
+            and node.args
+            and any(
+                getattr(v, "node", None) is function
+                for v in self.facts.values.get(node.args[0], [])
+            )
+        ]
+        for maker in makers:
+            for keyword in ast.walk(maker):
+                if isinstance(keyword, ast.keyword) and keyword.arg in (
+                    "static_argnames",
+                    "donate_argnames",
+                ):
+                    self._rename_constants(keyword.value, parameter)
+
+    def _rename_constants(self, names: ast.expr, parameter: ast.arg) -> None:
+        for constant in ast.walk(names):
+            if isinstance(constant, ast.Constant) and constant.value == parameter.arg:
+                old = self.source.segment(constant)
+                self.edits.replace(
+                    constant, old.replace(parameter.arg, self._parameter_name(parameter))
+                )
+
+    def _function_of(self, parameter: ast.arg) -> ast.AST:
+        current = self.parents[parameter]
+        while isinstance(current, ast.arguments):
+            current = self.parents[current]
+        return current
+
     def _check_agreement(self) -> None:
         """Models that reach one parameter must be handled alike."""
         for node in self.nodes:
@@ -997,6 +1040,7 @@ class FunctionalRewriter(ProgramRewriter):
         for parameter in [n for n in self.nodes if isinstance(n, ast.arg)]:
             if self._definition_at(parameter) is definition:
                 self.edits.replace(parameter, self._parameter_name(parameter))
+                self._rename_static(parameter)
         for node in definition.references:
             above = self.parents[node]
             if isinstance(above, ast.Attribute):
@@ -1043,6 +1087,55 @@ class FunctionalRewriter(ProgramRewriter):
                         if isinstance(parameter, ast.arg) and parameter.arg == node.id:
                             return parameter
         return None
+
+    # ---- lines that became too long -------------------------------------------------------------------------
+
+    def _break_long_lines(self) -> None:
+        for node in self.nodes:
+            if isinstance(
+                node, ast.Assign | ast.Return | ast.Expr | ast.AugAssign
+            ) and not self._is_gone(node):
+                while self._break_line(node):
+                    pass
+
+    def _break_line(self, statement: ast.stmt) -> bool:
+        """Breaks the first call of a statement that makes a line too long; whether there was one."""
+        indent = self.source.line_indent(self.source.span(statement)[0])
+        new = indent + self.edits.render(statement)
+        if new.strip() == self.source.segment(statement) or all(
+            len(line) <= self.limit for line in new.split("\n")
+        ):
+            return False
+        for call in ast.walk(statement):
+            if (
+                not isinstance(call, ast.Call)
+                or call.lineno != call.end_lineno
+                or call in self.broken
+            ):
+                continue
+            text = self.edits.render(call)
+            line = next((x for x in new.split("\n") if text in x and len(x) > self.limit), None)
+            if line is None or not (call.args or call.keywords):
+                continue
+            self.broken.add(call)
+            self.edits.replace(call, self._broken_call(call, line, text))
+            return True
+        return False
+
+    def _broken_call(self, call: ast.Call, line: str, text: str) -> str:
+        indent = line[: len(line) - len(line.lstrip())]
+        before, _, after = line.strip().partition(text)
+        items = [self.edits.render(item) for item in [*call.args, *call.keywords]]
+        new = layout.call(
+            self.edits.render(call.func),
+            [item for item in items if item.strip()],
+            indent=indent,
+            unit=self.source.indent_unit,
+            limit=self.limit,
+            prefix=before,
+            suffix=after,
+        )
+        return new.removeprefix(before).removesuffix(after)
 
     # ---- annotations ---------------------------------------------------------------------------------------------
 

@@ -26,12 +26,16 @@ def _shape(sample: ast.expr) -> list[ast.expr] | None:
     """The sizes in `jnp.ones((1, n))` and the like."""
     if not isinstance(sample, ast.Call) or not isinstance(sample.func, ast.Attribute):
         return None
-    place = 0 if sample.func.attr in _SHAPE_FIRST else 1 if sample.func.attr in _SHAPE_SECOND else None
+    place = (
+        0 if sample.func.attr in _SHAPE_FIRST else 1 if sample.func.attr in _SHAPE_SECOND else None
+    )
     if place is None:
         return None
     named = [k.value for k in sample.keywords if k.arg in ("shape", "size")]
     found = sample.args[place] if len(sample.args) > place else next(iter(named), None)
-    if isinstance(found, ast.Tuple | ast.List) and not any(isinstance(e, ast.Starred) for e in found.elts):
+    if isinstance(found, ast.Tuple | ast.List) and not any(
+        isinstance(e, ast.Starred) for e in found.elts
+    ):
         return found.elts
     return None
 

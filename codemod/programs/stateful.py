@@ -142,7 +142,7 @@ class ProgramRewriter:
     # ---- nets, their names and modules ------------------------------------------------------------------
 
     def _prepare(self, uses: Sequence[Applied]) -> None:
-        for node, model in self.explorer.unknown:
+        for node, _ in self.explorer.unknown:
             if node in self.inside:
                 raise Stay(
                     node,

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from . import applied, library, operators
+from . import applied, library, lifts, operators
 from .calls import bind_signature
 from .facts import VariableMade
 from .values import (
@@ -36,6 +36,7 @@ def install(interp: Interpreter) -> None:
     """Adds the handlers of both frameworks."""
     interp.handlers.update(_LINEN)
     interp.handlers.update(_HAIKU)
+    lifts.install(interp)
     interp.handlers.update(applied.HANDLERS)
     interp.handlers["builtins.super_of_library"] = lambda interp, node, args, kwargs: NONE
 

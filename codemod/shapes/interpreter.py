@@ -19,6 +19,7 @@ from .facts import Facts, Stack
 from .values import (
     NONE,
     UNKNOWN,
+    Behaviour,
     Bound,
     Class,
     Constant,
@@ -120,6 +121,8 @@ class Interpreter:
         self.before_discard: Callable[[], Callable[[ast.Expr, Value], None]] | None = None
         self.creations = 0  # how many layers, modules and variables were made so far
         self.max_unrolled = MAX_UNROLLED
+        self.stacked: dict[ast.AST, ast.expr] = {}  # functions of layer stacks, and how many layers
+        self.lifted: dict[ast.AST, Behaviour] = {}  # constructor calls of lifted classes
         self._steps = 0
         self._journals: list[dict[int, tuple[Any, Any]]] = []
 

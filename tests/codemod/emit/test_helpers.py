@@ -130,9 +130,31 @@ def strip_docstrings(text: str) -> ast.Module:
 def test_helpers_of_an_earlier_run_stay() -> None:
     first = nnx_layers(["flatten"], None, "  ")
     both = nnx_layers(["haiku_init"], first, "  ")
-    assert names_in(both) == ["haiku_init", "flatten"]
+    assert names_in(both) == ["flatten", "haiku_init"]
+    assert {"flatten", "haiku_init"} <= set(executed(both))
+    assert imports_in(both) == imports_in(nnx_layers(["flatten", "haiku_init"], None, "  "))
     assert nnx_layers(["flatten"], both, "  ") == both
     assert nnx_layers([], both, "  ") == both
+
+
+def test_changes_by_hand_stay() -> None:
+    first = nnx_layers(["flatten", "haiku_init"], None, "  ")
+    changed = first.replace("def flatten", "# Ours.\ndef flatten").replace(
+        "import math", "import math\nimport os"
+    )
+    assert changed != first
+    assert nnx_layers(["haiku_init"], changed, "  ") == changed
+    more = nnx_layers(["LSTM"], changed, "  ")
+    assert "# Ours.\ndef flatten" in more
+    assert "import os" in imports_in(more)
+    assert names_in(more) == ["haiku_init", "flatten", "LSTMState", "LSTM"]
+    assert "LSTM" in executed(more)
+
+
+def test_what_a_helper_needs_is_not_added_twice() -> None:
+    first = nnx_layers(["LSTM"], None, "    ")
+    more = nnx_layers(["ConvLSTM"], first, "    ")
+    assert names_in(more) == [*names_in(first), "ConvLSTM"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""Writes scans of modules: the plain module is an attribute, the transform moves to the call."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..edits import Edits
+from ..shapes.lifts import Scanned
+from . import layout
+
+
+@dataclass(frozen=True)
+class ScanWriter:
+    """Writes the calls of scanned modules: a line that makes the scan, and the call of it."""
+
+    edits: Edits
+    limit: int
+
+    def _made(self, statement: ast.stmt, local: str, arguments: list[str]) -> str:
+        """Puts `scan_local = nnx.scan(...)` before a statement; returns the name."""
+        name = f"scan_{local.lstrip('_')}"
+        unit = self.edits.source.indent_unit
+        room = self.limit - len(self.edits.source.line_indent(self.edits.source.span(statement)[0]))
+        text = layout.call(
+            "nnx.scan", arguments, indent="", unit=unit, limit=room, prefix=f"{name} = "
+        )
+        self.edits.insert_before(statement, f"{text}\n", below_comments=True)
+        return name
+
+    def over_time(self, statement: ast.stmt, local: str, in_axis: int, out_axis: int) -> str:
+        """A scan of a module with shared parameters, called with the carry, the module and the inputs."""
+        return self._made(
+            statement,
+            local,
+            [
+                f"lambda carry, {local}, x: {local}(carry, x)",
+                f"in_axes=(nnx.Carry, None, {in_axis})",
+                f"out_axes=(nnx.Carry, {out_axis})",
+            ],
+        )
+
+    def over_layers(self, statement: ast.stmt, local: str, has_input: bool) -> str:
+        """A scan over stacked layers, called with the carry and the layers."""
+        parameters = f"carry, {local}" + (", x" if has_input else "")
+        return self._made(
+            statement,
+            local,
+            [
+                f"lambda {parameters}: {local}(carry, {'x' if has_input else 'None'})",
+                f"in_axes=(nnx.Carry, 0{', 0' if has_input else ''})",
+                "out_axes=(nnx.Carry, 0)",
+            ],
+        )
+
+    def call(
+        self, statement: ast.stmt, call: ast.Call, lift: Scanned, local: str, attribute: str
+    ) -> None:
+        """Turns `scanned(carry, xs)` into a scan that gets the module as an argument."""
+        carry, *inputs = call.args
+        edits = self.edits
+        given = [a for a in inputs if not (isinstance(a, ast.Constant) and a.value is None)]
+        if lift.stacked:
+            name = self.over_layers(statement, local, bool(given))
+        else:
+            given = inputs
+            name = self.over_time(statement, local, lift.in_axis, lift.out_axis)
+        edits.replace(call.func, name)
+        edits.replace(carry, f"{edits.render(carry)}, {attribute}")
+        for item in inputs:
+            if item not in given:
+                edits.remove_item(call, item)
+
+    def haiku(self, statement: ast.stmt, call: ast.Call, local: str, attribute: str) -> None:
+        """Turns `hk.scan(cell, carry, xs)` into a scan that gets the module as an argument."""
+        cell, carry, _ = call.args
+        self.edits.replace(call.func, self.over_time(statement, local, 0, 0))
+        self.edits.remove_item(call, cell)
+        self.edits.replace(carry, f"{self.edits.render(carry)}, {attribute}")
+
+    def stack(self, function: ast.FunctionDef, decorator: ast.expr, local: str) -> None:
+        """A function over which `layer_stack` stacked layers scans over them and gets each as an argument."""
+        self.edits.replace(decorator, "nnx.scan(in_axes=(nnx.Carry, 0), out_axes=nnx.Carry)")
+        self.edits.add_item(function, local)
+
+
+def stacked_lines(
+    name: str, maker: str, call: str, length: str, place: Callable[[int, str], str]
+) -> list[str]:
+    """The constructor's lines for layers whose parameters are stacked."""
+    return [
+        place(0, "@nnx.vmap(in_axes=0, out_axes=0)"),
+        place(0, f"def {maker}(rngs: nnx.Rngs):"),
+        place(1, f"return {call}"),
+        place(0, ""),
+        place(0, f"self.{name} = {maker}(rngs.split({length}))"),
+    ]
