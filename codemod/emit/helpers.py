@@ -63,8 +63,12 @@ def _present(existing: str | None) -> set[str]:
     """The helpers that a file has."""
     if existing is None:
         return set()
+    try:
+        tree = ast.parse(existing)
+    except SyntaxError as error:
+        raise ValueError(f"nnx_layers.py does not parse: {error.msg}") from error
     found = set()
-    for node in ast.parse(existing).body[1:]:
+    for node in tree.body[1:]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in helper_names():
             found.add(node.name)
         elif not isinstance(node, ast.Import | ast.ImportFrom):

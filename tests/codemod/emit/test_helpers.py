@@ -1,172 +1,131 @@
-"""The file of helpers: what is in it, what it imports, and what becomes of one that is there already."""
+"""The file of helpers beside the user's code."""
 
 from __future__ import annotations
 
-import ast
-import importlib
-import pkgutil
-import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from nnx_codemod import helpers
+from nnx_codemod.codemod.emit import helpers
 from nnx_codemod.codemod.emit.helpers import DOCSTRING, helper_names, nnx_layers
 
 
-def names_in(text: str) -> list[str]:
-    """The definitions of a file, in order."""
-    body = ast.parse(text).body
-    return [n.name for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+def _run(text: str) -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": "nnx_layers"}
+    exec(compile(text, "nnx_layers.py", "exec"), names)
+    return names
 
 
-def imports_in(text: str) -> list[str]:
-    return [line for line in text.split("\n") if line.startswith(("import ", "from "))]
-
-
-def executed(text: str) -> dict[str, object]:
-    found: dict[str, object] = {"__name__": "nnx_layers"}
-    exec(compile(text, "nnx_layers.py", "exec"), found)
-    return found
-
-
-def test_every_public_definition_is_a_helper() -> None:
-    defined = set()
-    for info in pkgutil.iter_modules(helpers.__path__):
-        module = importlib.import_module(f"{helpers.__name__}.{info.name}")
-        defined |= {
-            name
-            for name, value in vars(module).items()
-            if getattr(value, "__module__", None) == module.__name__
-        }
-    assert helper_names() == defined
-
-
-def test_names_are_read_without_jax() -> None:
-    code = (
-        "import sys; from nnx_codemod.codemod.emit.helpers import helper_names; "
-        "assert helper_names(); print('jax' in sys.modules)"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "False"
+def test_a_helper_comes_with_its_imports() -> None:
+    text = nnx_layers(["haiku_init"], None, "    ")
+    head, definition = text.split("\n\n\n")
+    assert head.startswith(DOCSTRING + "\n\n")
+    assert head.split("\n\n")[1:] == [
+        "from collections.abc import Sequence\nimport math\nfrom typing import Any",
+        "import jax\nimport jax.numpy as jnp",
+    ]
+    assert definition.startswith("def haiku_init(")
+    assert text.endswith("sqrt(fan_in)\n")
 
 
 @pytest.mark.parametrize("name", sorted(helper_names()))
-def test_each_helper_stands_alone(name: str) -> None:
-    """Whatever one helper needs comes with it: nothing in it is undefined, nothing is superfluous."""
-    text = nnx_layers([name], None, "    ")
-    assert name in executed(text)
-    tree = ast.parse(text)
-    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-    for statement in tree.body:
-        match statement:
-            case ast.Import(names=names) | ast.ImportFrom(names=names):
-                assert all((a.asname or a.name.split(".")[0]) in used for a in names), name
-            case ast.FunctionDef(name=other) | ast.ClassDef(name=other):
-                assert other == name or other in used
-    loaded = {
-        n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
-    }
-    assert not (loaded & helper_names()) - set(names_in(text))
+def test_each_helper_runs_on_its_own(name: str) -> None:
+    assert name in _run(nnx_layers([name], None, "    "))
 
 
-def test_what_helpers_need_comes_before_them() -> None:
-    assert names_in(nnx_layers(["ConvLSTM"], None, "    ")) == [
-        "haiku_init",
-        "LSTMState",
-        "ConvLSTM",
-    ]
-
-
-def test_imports_are_those_that_are_used_and_in_order() -> None:
-    assert imports_in(nnx_layers(["flatten"], None, "    ")) == ["import jax"]
-    text = nnx_layers(["MLP"], None, "    ")
-    assert imports_in(text) == [
-        "from collections.abc import Callable, Sequence",
-        "import math",
-        "from typing import Any",
-        "from flax import nnx",
-        "import jax",
-        "import jax.numpy as jnp",
-    ]
-    assert "from typing import Any\n\nfrom flax import nnx\n" in text
-
-
-def test_all_helpers_together() -> None:
-    text = nnx_layers(helper_names(), None, "    ")
-    assert sorted(names_in(text)) == sorted(helper_names())
-    assert helper_names() <= set(executed(text))
-
-
-def test_order_does_not_depend_on_the_order_of_names() -> None:
-    assert nnx_layers(["LSTM", "GRU"], None, "  ") == nnx_layers(["GRU", "LSTM"], None, "  ")
-
-
-@pytest.mark.parametrize("indent", ["  ", "    ", "\t", "        "])
-def test_indentation_is_the_users(indent: str) -> None:
+@pytest.mark.parametrize("indent", ["    ", "  ", "\t", "   "])
+def test_all_helpers_run_together_in_any_indentation(indent: str) -> None:
     text = nnx_layers(helper_names(), None, indent)
-    assert helper_names() <= set(executed(text))
-    assert text.endswith("\n")
-    assert not text.endswith("\n\n")
-    assert not re.search(r"[ \t]+$", text, re.MULTILINE)
-    if indent == "    ":
-        return
-    usual = nnx_layers(helper_names(), None, "    ")
-    assert [line.strip() for line in text.split("\n")] == [
-        line.strip() for line in usual.split("\n")
-    ]
-    assert ast.dump(strip_docstrings(text)) == ast.dump(strip_docstrings(usual))
+    assert helper_names() <= _run(text).keys()
+    own = [line for line in text.split("\n") if line.startswith(" " if indent != "\t" else "\t")]
+    assert any(line.startswith(indent) and line[len(indent) :][:1].isalpha() for line in own)
 
 
-def strip_docstrings(text: str) -> ast.Module:
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
-            del node.body[0]
-    return tree
+def test_what_a_helper_needs_comes_along() -> None:
+    names = _run(nnx_layers(["BatchNorm"], None, "  "))
+    assert {"BatchNorm", "ExponentialMovingAverage"} <= names.keys()
+    assert "MLP" not in names
+
+
+def test_the_order_of_names_does_not_matter() -> None:
+    names = sorted(helper_names())
+    assert nnx_layers(names, None, "  ") == nnx_layers(reversed(names), None, "  ")
+
+
+def test_docstrings_move_with_their_code() -> None:
+    text = nnx_layers(["haiku_init"], None, "  ")
+    assert '\n  """The default weights' in text
+    assert "\n  A truncated normal" in text
+    assert "\n\n\n" in text
+
+
+def test_a_second_run_changes_nothing() -> None:
+    text = nnx_layers(["MLP", "flatten"], None, "  ")
+    assert nnx_layers(["MLP"], text, "  ") == text
+    assert nnx_layers([], text, "    ") == text
 
 
 def test_helpers_of_an_earlier_run_stay() -> None:
-    first = nnx_layers(["flatten"], None, "  ")
-    both = nnx_layers(["haiku_init"], first, "  ")
-    assert names_in(both) == ["flatten", "haiku_init"]
-    assert {"flatten", "haiku_init"} <= set(executed(both))
-    assert imports_in(both) == imports_in(nnx_layers(["flatten", "haiku_init"], None, "  "))
-    assert nnx_layers(["flatten"], both, "  ") == both
-    assert nnx_layers([], both, "  ") == both
+    earlier = nnx_layers(["flatten"], None, "  ")
+    text = nnx_layers(["MLP"], earlier, "  ")
+    assert text.index("def flatten") < text.index("class MLP")
+    assert _run(text).keys() == _run(nnx_layers(["MLP", "flatten"], None, "  ")).keys()
+    assert nnx_layers(["flatten", "MLP"], text, "  ") == text
 
 
-def test_changes_by_hand_stay() -> None:
-    first = nnx_layers(["flatten", "haiku_init"], None, "  ")
-    changed = first.replace("def flatten", "# Ours.\ndef flatten").replace(
-        "import math", "import math\nimport os"
-    )
-    assert changed != first
-    assert nnx_layers(["haiku_init"], changed, "  ") == changed
-    more = nnx_layers(["LSTM"], changed, "  ")
-    assert "# Ours.\ndef flatten" in more
-    assert "import os" in imports_in(more)
-    assert names_in(more) == ["haiku_init", "flatten", "LSTMState", "LSTM"]
-    assert "LSTM" in executed(more)
-
-
-def test_what_a_helper_needs_is_not_added_twice() -> None:
-    first = nnx_layers(["LSTM"], None, "    ")
-    more = nnx_layers(["ConvLSTM"], first, "    ")
-    assert names_in(more) == [*names_in(first), "ConvLSTM"]
+def test_what_a_person_changed_stays() -> None:
+    earlier = nnx_layers(["flatten"], None, "  ").replace("Merges all axes", "Flattens all axes")
+    text = nnx_layers(["haiku_init", "flatten"], earlier, "  ")
+    assert "Flattens all axes" in text
+    assert {"haiku_init", "flatten"} <= _run(text).keys()
+    assert text.count("def flatten") == 1
+    assert text.index("import math") < text.index("def flatten")
+    assert nnx_layers(["haiku_init"], text, "  ") == text
 
 
 @pytest.mark.parametrize(
     "existing",
-    [
-        "",
-        "import jax\n",
-        '"""Another file."""\n\n\ndef flatten(x):\n    return x\n',
-        f"{DOCSTRING}\n\n\ndef mine(x):\n    return x\n",
-    ],
-    ids=["empty", "imports", "other docstring", "own definition"],
+    ["x = 1\n", DOCSTRING + "\nx = 1\n", '"""My layers."""\n', "def flatten(x):\n  return x\n"],
 )
-def test_a_file_of_the_users_is_not_overwritten(existing: str) -> None:
+def test_a_file_of_the_users_own_is_an_error(existing: str) -> None:
     with pytest.raises(ValueError, match=r"nnx_layers\.py holds something else"):
-        nnx_layers(["flatten"], existing, "    ")
+        nnx_layers(["flatten"], existing, "  ")
+
+
+def test_a_file_that_does_not_parse_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"nnx_layers\.py does not parse"):
+        nnx_layers(["flatten"], "def flatten(:\n", "  ")
+
+
+def test_two_helpers_of_one_name_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one.py", "two.py"):
+        (tmp_path / name).write_text("def same():\n    return 1\n")
+    monkeypatch.setattr(helpers, "_FOLDER", tmp_path)
+    helpers._definitions.cache_clear()
+    try:
+        with pytest.raises(ValueError, match="two helpers are called same"):
+            helpers._definitions()
+    finally:
+        helpers._definitions.cache_clear()
+
+
+def test_the_file_is_clean(tmp_path: Path) -> None:
+    """Nothing unused, nothing undefined."""
+    (tmp_path / "nnx_layers.py").write_text(nnx_layers(helper_names(), None, "    "))
+    command = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--isolated",
+        "--select",
+        "E4,E7,E9,F",
+        tmp_path,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
