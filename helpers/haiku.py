@@ -402,7 +402,7 @@ def dynamic_unroll(
     time_axis = 0 if time_major else 1
     module = core if isinstance(core, nnx.Module) else None
     # Steps share the parameters; streams of keys and averages go from one step to the next.
-    shared = None if module is None else nnx.StateAxes({nnx.Param: None, ...: nnx.Carry})
+    shared = None if module is None else nnx.StateAxes([(nnx.Param, None), (..., nnx.Carry)])
 
     @nnx.scan(
         in_axes=(shared, nnx.Carry, time_axis),

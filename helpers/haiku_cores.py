@@ -98,7 +98,9 @@ class DeepRNN(nnx.Module):
         return tuple(core.initial_state(batch_size) for core in cores)
 
     def __call__(self, inputs: jax.Array, state: Sequence[Any]) -> tuple[jax.Array, Any]:
-        x, outputs, new_states = inputs, [], []
+        x = inputs
+        outputs: list[jax.Array] = []
+        new_states: list[Any] = []
         for layer in self.layers:
             if not hasattr(layer, "initial_state"):
                 x = layer(x)
@@ -125,7 +127,7 @@ class ResetCore(nnx.Module):
     of the state, or a tree of them like the state.
     """
 
-    def __init__(self, core: Callable[..., Any]):
+    def __init__(self, core: Any):
         self.core = core
 
     def initial_state(self, batch_size: int | None) -> Any:
@@ -133,11 +135,12 @@ class ResetCore(nnx.Module):
 
     def __call__(self, inputs: Any, state: Any) -> tuple[Any, Any]:
         inputs, should_reset = inputs
-        if jax.tree.structure(should_reset) == jax.tree.structure(0):
+        if hasattr(should_reset, "shape"):
             should_reset = jax.tree.map(lambda _: should_reset, state)
         batch_size = jax.tree.leaves(inputs)[0].shape[0] if self._is_batched(state) else None
         state = jax.tree.map(self._reset, should_reset, self.initial_state(batch_size), state)
-        return self.core(inputs, state)
+        output, state = self.core(inputs, state)
+        return output, state
 
     def _is_batched(self, state: Any) -> bool:
         of_one, now = jax.tree.leaves(self.initial_state(1)), jax.tree.leaves(state)

@@ -43,7 +43,7 @@ class PRNGSequence:
     def __iter__(self) -> "PRNGSequence":
         return self
 
-    def __next__(self) -> jax.Array:
+    def __next__(self) -> Any:
         self.key, key = jax.random.split(self.key)
         return key
 

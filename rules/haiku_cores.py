@@ -6,6 +6,7 @@ As with `hk.LSTM`, calls and parameters stay as they are in small modules beside
 from __future__ import annotations
 
 from ..codemod.rule import Layer, Renames, Run, ShapeOf, To, Use, VariableName, axis
+from ..codemod.shapes.classes import method
 from ..codemod.shapes.values import UNKNOWN, Array, Constant, Items, LayerObject, Object, Value
 from .haiku_linear import in_float32
 from .haiku_recurrent import initial_state, output_and_state
@@ -23,7 +24,7 @@ def _conv_initial(use: Use) -> Value | None:
 def _is_core(value: Value) -> bool:
     """Whether a layer of a deep core has a state: a core of Haiku or of the user's."""
     if isinstance(value, Object):
-        return "initial_state" in {n for cls in (value.cls,) for n in cls.members}
+        return method(value.cls, "initial_state") is not None
     return isinstance(value, LayerObject) and "initial_state" in value.rule.methods
 
 
@@ -43,6 +44,34 @@ def _deep(use: Use, run: Run) -> Value | None:
         else:
             x = run(layer, [x], {})
     return Items([x, Items(states)])
+
+
+def _joined(left: Value | None, right: Value | None) -> Value | None:
+    """Two arrays side by side along the last axis."""
+    if not isinstance(left, Array) or not isinstance(right, Array):
+        return None
+    if not left.shape or not right.shape:
+        return None
+    return Array((*left.shape[:-1], left.shape[-1] + right.shape[-1]), left.dtype)
+
+
+def _skipping(use: Use, run: Run) -> Value | None:
+    """Cores one after the other that all see the inputs; the result has all outputs."""
+    layers, inputs = use.arguments.get("layers"), use.input()
+    if not isinstance(layers, Items) or inputs is None:
+        return None
+    total: Value | None = None
+    states: list[Value] = []
+    x: Value | None = inputs
+    for layer in layers.items:
+        found = run(layer, [x or UNKNOWN, UNKNOWN], {})
+        if not isinstance(found, Items) or len(found.items) != 2:
+            return None
+        output, state = found.items
+        total = output if total is None else _joined(total, output)
+        x = _joined(inputs, output)
+        states.append(state)
+    return None if total is None else Items([total, Items(states)])
 
 
 def _reset(use: Use, run: Run) -> Value | None:
@@ -144,6 +173,27 @@ RULES = (
         inputs=("inputs", "state"),
         output=_unknown,
         runs=_deep,
+        methods={"initial_state": _some_state},
+        attribute="deep_rnn",
+        rngs=False,
+    ),
+    Layer(
+        code="HK320",
+        summary="hk.deep_rnn_with_skip_connections becomes a function beside the code",
+        before="core = hk.deep_rnn_with_skip_connections([hk.LSTM(8), hk.LSTM(4)])",
+        after=(
+            "self.core = deep_rnn_with_skip_connections(\n"
+            "    [LSTM(in_features, 8, rngs=rngs), LSTM(8 + in_features, 4, rngs=rngs)]\n"
+            ")"
+        ),
+        source="haiku.deep_rnn_with_skip_connections",
+        target="deep_rnn_with_skip_connections",
+        helper=True,
+        signature=("layers",),
+        leading=("layers",),
+        inputs=("inputs", "state"),
+        output=_unknown,
+        runs=_skipping,
         methods={"initial_state": _some_state},
         attribute="deep_rnn",
         rngs=False,
