@@ -51,6 +51,7 @@ class FunctionalRewriter(ProgramRewriter):
             if node in self.inside:
                 raise Stay(node, "a bound model", "merge the module with `nnx.merge` and use that")
         self.fresh: set[tuple[ast.AST, str]] = set()
+        self.anchors: set[ast.stmt] = set()
         self.broken: set[ast.Call] = set()
         self.unbound: dict[ast.stmt, set[int]] = {}
         self._check_reached()
@@ -67,6 +68,7 @@ class FunctionalRewriter(ProgramRewriter):
         for definition in self.definitions.values():
             self._make(definition)
             self._references(definition)
+            self._forget_function(definition)
         self._annotations()
         self._break_long_lines()
 
@@ -851,8 +853,22 @@ class FunctionalRewriter(ProgramRewriter):
             self.edits.replace(statement, made)
             self._forget(statement)
             return
-        self.edits.insert_before(anchor, f"{text}\n\n{made}\n\n")
+        blank = "" if anchor in self.anchors else "\n"
+        self.anchors.add(anchor)
+        self.edits.insert_before(anchor, f"{blank}{text}\n\n{made}\n\n")
         self._delete(statement)
+
+    def _forget_function(self, definition: Definition) -> None:
+        """A transformed function goes with its transform, where nothing else calls it."""
+        function = getattr(getattr(definition.model, "function", None), "node", None)
+        if not isinstance(function, ast.FunctionDef) or function is definition.site or function not in self.inside:
+            return
+        for node in self.nodes:
+            if isinstance(node, ast.Name) and node.id == function.name and not self._is_making(node, definition):
+                if any(getattr(v, "node", None) is function for v in self.facts.values.get(node, [])):
+                    return
+        if function not in self.gone:
+            self._delete(function)
 
     def _graphdef_line(self, definition: Definition) -> str:
         nnx = self.names.target("flax.nnx")
