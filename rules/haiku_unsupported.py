@@ -53,7 +53,10 @@ _PRECISION: Reason = (
     "give the layers dtype= and param_dtype=, and cast what they return",
 )
 _SETTINGS: Reason = ("it sets up Haiku itself", "delete it once nothing is left in Haiku")
-_SUMMARY: Reason = ("it draws up Haiku's own modules", "print nnx.tabulate(model, sample) in its place")
+_SUMMARY: Reason = (
+    "it draws up Haiku's own modules",
+    "print nnx.tabulate(model, sample) in its place",
+)
 _GRAPHS: Reason = ("it draws Haiku's own modules", "use nnx.display(model) in a notebook")
 _BRIDGES: Reason = (
     "it joins Haiku and Linen, and nothing joins Haiku and nnx",

@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..codemod.rule import (
     Declined,
     Drop,
@@ -102,10 +104,11 @@ def _product(use: Use) -> Value | None:
     if shape is None or kernel is None or not isinstance(use.constant("einsum_str"), str):
         return None
     dtype = dtype_of(use.input())
+    spec: Any = jax.ShapeDtypeStruct  # untyped in JAX
     result = jax.eval_shape(
         lambda x, w: jnp.einsum(use.constant("einsum_str"), x, w),
-        jax.ShapeDtypeStruct(shape, dtype),
-        jax.ShapeDtypeStruct(kernel, dtype),
+        spec(shape, dtype),
+        spec(kernel, dtype),
     )
     return Array(tuple(result.shape), dtype)
 

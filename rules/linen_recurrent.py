@@ -260,8 +260,9 @@ def _both_ways(use: Use, run: Run) -> Value | None:
 
 
 def _joined(use: Use, first: Value, second: Value) -> Value:
-    known = isinstance(first, Array) and isinstance(second, Array)
-    if not known or "merge_fn" in use.given or first.shape is None or second.shape is None:
+    if not isinstance(first, Array) or not isinstance(second, Array) or "merge_fn" in use.given:
+        return Array(None)
+    if first.shape is None or second.shape is None:
         return Array(None)
     return Array((*first.shape[:-1], first.shape[-1] + second.shape[-1]), first.dtype)
 

@@ -219,10 +219,7 @@ RULES = (
         code="LN905",
         summary="the functional interface and profiling switches of Linen",
         names={
-            **{
-                f"flax.linen.{name}": _FUNCTIONAL
-                for name in ("apply", "init", "init_with_output")
-            },
+            **{f"flax.linen.{name}": _FUNCTIONAL for name in ("apply", "init", "init_with_output")},
             **{
                 f"flax.linen.{name}": _PROFILING
                 for name in ("disable_named_call", "enable_named_call", "override_named_call")

@@ -296,7 +296,7 @@ class ClassEmitter:
                 if site.function in self.interp.stacked:
                     outer = self.source.parents[site.function]
                     if outer in self._functions():
-                        order.setdefault(outer)  # type: ignore[arg-type]
+                        order.setdefault(outer)
                         continue
                 if site.function not in self._functions():
                     raise CannotMove(

@@ -60,8 +60,8 @@ def _unbound(tree: ast.Module) -> set[str]:
             return
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in known:
             missing.add(node.id)
-        for child in ast.iter_child_nodes(node):
-            visit(child, known)
+        for inner_node in ast.iter_child_nodes(node):
+            visit(inner_node, known)
 
     everything = _names_of_scope(tree)
     for statement in tree.body:

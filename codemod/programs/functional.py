@@ -215,10 +215,12 @@ class FunctionalRewriter(ProgramRewriter):
         modes = {
             self._mode_of(node, applied)
             for node, found in self.uses.items()
+            if isinstance(node, ast.Call)
             for applied in found
             if applied.net in definition.nets
         }
-        return next(iter(modes)) if len(modes) == 1 else None
+        mode = next(iter(modes)) if len(modes) == 1 else None
+        return mode if isinstance(mode, str) else None
 
     def _mode_of(self, node: ast.Call, applied: Applied) -> str | ast.expr | None:
         """The mode that a call needs: 'train', 'eval', the expression of a flag, or None where it has none."""
@@ -587,7 +589,7 @@ class FunctionalRewriter(ProgramRewriter):
                         {name: f"{text}['{name}']" for name in wanted if name not in parts}
                     )
                 elif isinstance(key, ast.Constant):
-                    parts[key.value] = self.edits.render(value)
+                    parts[str(key.value)] = self.edits.render(value)
             missing = [name for name in wanted if name not in parts]
             if missing:
                 raise Stay(
@@ -597,8 +599,8 @@ class FunctionalRewriter(ProgramRewriter):
                 )
             return [parts[name] for name in wanted]
         text = self.edits.render(variables)
-        value = self.facts.value(variables)
-        if definition.flat and isinstance(value, Tree):
+        given = self.facts.value(variables)
+        if definition.flat and isinstance(given, Tree):
             return [text]
         if isinstance(variables, ast.Name | ast.Attribute):
             return [f"{text}['{name}']" for name in wanted]
@@ -655,7 +657,7 @@ class FunctionalRewriter(ProgramRewriter):
     def _streams(self, net: Net) -> set[str]:
         """The named streams that `init` got keys for."""
         if isinstance(net.key, ast.Dict):
-            return {k.value for k in net.key.keys if isinstance(k, ast.Constant)}
+            return {str(k.value) for k in net.key.keys if isinstance(k, ast.Constant)}
         return set()
 
     # ---- state that a call returns ----------------------------------------------------------------------------
@@ -861,11 +863,21 @@ class FunctionalRewriter(ProgramRewriter):
     def _forget_function(self, definition: Definition) -> None:
         """A transformed function goes with its transform, where nothing else calls it."""
         function = getattr(getattr(definition.model, "function", None), "node", None)
-        if not isinstance(function, ast.FunctionDef) or function is definition.site or function not in self.inside:
+        if (
+            not isinstance(function, ast.FunctionDef)
+            or function is definition.site
+            or function not in self.inside
+        ):
             return
         for node in self.nodes:
-            if isinstance(node, ast.Name) and node.id == function.name and not self._is_making(node, definition):
-                if any(getattr(v, "node", None) is function for v in self.facts.values.get(node, [])):
+            if (
+                isinstance(node, ast.Name)
+                and node.id == function.name
+                and not self._is_making(node, definition)
+            ):
+                if any(
+                    getattr(v, "node", None) is function for v in self.facts.values.get(node, [])
+                ):
                     return
         if function not in self.gone:
             self._delete(function)
@@ -910,7 +922,7 @@ class FunctionalRewriter(ProgramRewriter):
         scope = graphdefs.scope_of(anchor, self.parents)
         found: dict[str, ast.expr] = {}
         for name, expression in self._call_arguments(net, ()).items():
-            inner = [s for s in graphdefs.scopes_of(expression, self.parents)]
+            inner = list(graphdefs.scopes_of(expression, self.parents))
             if scope not in inner:
                 continue
             between = inner[: inner.index(scope)]
@@ -926,7 +938,7 @@ class FunctionalRewriter(ProgramRewriter):
                 targets=[ast.Tuple(elts=left) as targets], value=ast.Tuple(elts=right) as values
             ) if site in right and len(left) == len(right):
                 gone = self.unbound.setdefault(statement, set())
-                gone.add(right.index(site))  # type: ignore[arg-type]
+                gone.add(right.index(site))
                 if len(gone) == len(right):
                     self._delete(statement)
                     return
@@ -935,7 +947,7 @@ class FunctionalRewriter(ProgramRewriter):
                     self.edits.replace(targets, self.edits.render(left[stay[0]]))
                     self.edits.replace(values, self.edits.render(right[stay[0]]))
                     return
-                self.edits.remove_item(targets, left[right.index(site)])  # type: ignore[arg-type]
+                self.edits.remove_item(targets, left[right.index(site)])
                 self.edits.remove_item(values, site)
             case _:
                 raise Stay(
@@ -961,7 +973,7 @@ class FunctionalRewriter(ProgramRewriter):
                     "make a sample input beside the model",
                 )
             assert net.module is not None
-            texts.add(self.construction.write(net, net.module, maker, visible, self._plain, "rngs"))  # type: ignore[arg-type]
+            texts.add(self.construction.write(net, net.module, maker, visible, self._plain, "rngs"))
         if len(texts) != 1:
             raise Stay(
                 definition.site,

@@ -547,7 +547,7 @@ class ProgramRewriter:
         name = self._optimizer_variable(net, tx)
         text = self.edits.render(tx)
         if isinstance(tx, ast.Name) and self._is_inlined(tx):
-            made = self._definition(tx.id)
+            made = self._transformation(tx.id)
             if made is not None:
                 text = self.source.segment(made)
                 name = tx.id
@@ -561,7 +561,7 @@ class ProgramRewriter:
     def _optimizer_variable(self, net: Net, tx: ast.expr) -> str:
         return "optimizer"
 
-    def _definition(self, name: str) -> ast.expr | None:
+    def _transformation(self, name: str) -> ast.expr | None:
         for node in self.nodes:
             match node:
                 case ast.Assign(targets=[ast.Name(id=target)], value=value) if target == name:

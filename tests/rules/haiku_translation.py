@@ -272,15 +272,14 @@ def flat(tree: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 def pairs(
     rule: Layer, source: Mapping[str, Any], collection: str
 ) -> Iterator[tuple[str, str, str]]:
-    """Source name, target name and layout of each variable; `{i}` stands for as many as there are."""
-    for variable in rule.variables:
-        if variable.collection != collection:
-            continue
-        for number in range(1000) if "{i}" in variable.source else (0,):
-            name = variable.source.replace("{i}", str(number))
-            if name not in source:
-                break
-            yield name, variable.target.replace("{i}", str(number)), variable.layout
+    """Source name, target name and layout of each variable; `{i}` and the like stand for any number."""
+    for entry in rule.variables:
+        if entry.collection == collection:
+            pattern = re.sub(r"\\\{(\w)\\\}", r"(?P<\1>\\d+)", re.escape(entry.source))
+            for name in source:
+                found = re.fullmatch(pattern, name)
+                if found is not None:
+                    yield name, entry.target.format(**found.groupdict()), entry.layout
 
 
 def variable(layer: Any, path: str) -> nnx.Variable[Any]:
