@@ -1021,6 +1021,8 @@ class ProgramRewriter:
         """`model.apply({...}, x)` is `model(x)`."""
         applied = self.explorer.applied[node][-1]
         net = applied.net
+        if applied.with_updates:
+            self._output_alone(node)
         name = self.object_name(net, MODEL, node)
         if self._in_split(node):
             name = self._split_name(node, net)
@@ -1050,6 +1052,20 @@ class ProgramRewriter:
                     continue
                 self.edits.remove_item(node, keyword)
                 self.gone.add(keyword)
+
+    def _output_alone(self, node: ast.Call) -> None:
+        """The pair of output and state that `apply` returned is the output alone: its use must say which it wants."""
+        match self.parents[node]:
+            case ast.Assign(targets=[ast.Tuple(elts=[_, _])]):
+                return
+            case ast.Subscript(slice=ast.Constant(value=0)) as taken:
+                self.edits.delete((self.source.span(node)[1], self.source.span(taken)[1]))
+                return
+        raise Stay(
+            node,
+            "the output and the state of this call are not told apart here",
+            "unpack them: `output, state = ...`",
+        )
 
     def _call_names(self, applied: Applied) -> list[str]:
         module = applied.net.module
