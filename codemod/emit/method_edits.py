@@ -525,7 +525,10 @@ class MethodEdits:
         match table.get(name):
             case Mode() as mode:
                 self._mode_argument(call, item, value, name, mode)
-            case Drop():
+            case Drop(only_if=only_if, message=message, help=help):
+                known = value.value if isinstance(value, ast.Constant) else value
+                if only_if is not None and known not in only_if:
+                    raise CannotMove(value, message or f"`{name}` has no counterpart", help)
                 self.edits.remove_item(call, item)
                 self.gone.add(item)
             case Refuse(message=message, help=help):
