@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .config import Options
@@ -12,7 +12,7 @@ from .emit.file_names import FileNames
 from .emit.module_class import ClassEmitter
 from .emit.transport import CannotMove
 from .model.module import ModuleModel
-from .model.study import Contexts, Study, study
+from .model.study import Contexts, Study, as_base, study
 from .project import Module
 from .rule import Declined
 from .shapes import classes
@@ -174,13 +174,45 @@ def _attempt(
     result = ModuleRewrite(refusals=dict(refusals))
     for cls in children_first:
         if cls.node not in result.refusals:
-            _rewrite_class(interp, cls, studies[cls.node], options, result)
+            heirs = [
+                studies[other.node]
+                for other in children_first
+                if other is not cls and cls in classes.mro(other) and other.node in studies
+            ]
+            _rewrite_class(interp, cls, [studies[cls.node], *heirs], options, result)
     return result
 
 
 def _rewrite_class(
-    interp: Interpreter, cls: Class, found: Study, options: Options, result: ModuleRewrite
+    interp: Interpreter,
+    cls: Class,
+    studies: Sequence[Study],
+    options: Options,
+    result: ModuleRewrite,
 ) -> None:
+    """Rewrites a class by what its own study showed, or, for an abstract one, those of its subclasses."""
+    own, *others = studies
+    refusal = _rewrite_by_study(interp, cls, own, options, result)
+    if refusal is None or not others:
+        if refusal is not None:
+            result.refusals[cls.node] = refusal
+        return
+    before = (dict(result.edits), {m: dict(v) for m, v in result.variable_classes.items()})
+    texts = []
+    for each in others:
+        result.edits = dict(before[0])
+        if _rewrite_by_study(interp, cls, as_base(each, cls, result.models), options, result):
+            break
+        texts.append(result.edits[cls.module].render(cls.node))
+    if len(texts) < len(others) or len(set(texts)) > 1:
+        result.edits, result.variable_classes = before
+        result.models.pop(cls.node, None)
+        result.refusals[cls.node] = refusal
+
+
+def _rewrite_by_study(
+    interp: Interpreter, cls: Class, found: Study, options: Options, result: ModuleRewrite
+) -> Refusal | None:
     module = cls.module
     edits = result.edits.setdefault(module, Edits(module.source))
     names = result.names.get(module)
@@ -205,20 +237,19 @@ def _rewrite_class(
         emitted = emitter.emit()
     except Declined as refusal:
         node = refusal.node if isinstance(refusal, CannotMove) else cls.node
-        result.refusals[cls.node] = Refusal(cls, node, "NX101", refusal.message, refusal.help)
-        return
+        return Refusal(cls, node, "NX101", refusal.message, refusal.help)
     except Exception as error:
         # A class that our own machinery stumbles over stays as it is, with a diagnostic that says so.
-        result.refusals[cls.node] = Refusal(
+        return Refusal(
             cls,
             cls.node,
             "NX106",
             f"class `{cls.name}` is written in a way that is not handled ({type(error).__name__})",
             "please report it with the class; rewrite it by hand meanwhile",
         )
-        return
     result.edits[module] = trial
     result.models[cls.node] = emitted.model
     result.helpers.setdefault(module, set()).update(emitted.helpers)
     for collection, text in emitted.variable_classes.items():
         known.setdefault(collection, (text, cls))
+    return None

@@ -14,10 +14,10 @@ from ..model.module import ModuleModel
 from ..model.sites import Site
 from ..model.study import Study
 from ..model.symbolic import FLAGS, is_flag
-from ..rule import Layer, Mode
+from ..rule import Declined, Layer, Mode
 from ..shapes import classes
 from ..shapes.facts import Facts, Used
-from ..shapes.values import LayerObject, Object, Partial
+from ..shapes.values import Class, Function, LayerObject, Object, Partial
 
 
 @dataclass
@@ -95,6 +95,72 @@ def decide(
             else flags.parameters[load.function][load.flag]
         )
     return flags
+
+
+def inherit(flags: Flags, study: Study, base: ModuleModel) -> None:
+    """Agrees with a base class about the flags that go; raises Declined where they cannot agree."""
+    loads = _loads(study)
+    for name, mode in base.field_modes.items():
+        if name not in flags.fields and any(
+            load.function is None and load.flag == name for load in loads
+        ):
+            raise _disagreement(name, study.cls.name, base.name)
+        flags.fields.setdefault(name, mode)
+    for function in study.cls.node.body:
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        own = flags.parameters.get(function, {})
+        theirs = base.modes.get(function.name, {})
+        for name, mode in theirs.items():
+            read = any(load.function is function and load.flag == name for load in loads)
+            if name not in own and read:
+                raise _disagreement(name, study.cls.name, base.name)
+            if name not in own and name in _parameter_names(function):
+                flags.parameters.setdefault(function, {})[name] = mode
+        inherited = next(
+            (
+                f
+                for f in base.node.body  # type: ignore[attr-defined]
+                if isinstance(f, ast.FunctionDef) and f.name == function.name
+            ),
+            None,
+        )
+        for name in own:
+            if inherited is not None and name in _parameter_names(inherited) and name not in theirs:
+                raise _disagreement(name, study.cls.name, base.name)
+
+
+def _disagreement(flag: str, name: str, base: str) -> Declined:
+    return Declined(
+        f"`{flag}` only says a mode in one of `{name}` and `{base}`",
+        "use it alike in both, or keep the flags with --mode-flags keep",
+    )
+
+
+def _parameter_names(function: ast.FunctionDef) -> set[str]:
+    spec = function.args
+    return {p.arg for p in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]}
+
+
+def inherited_modes(
+    call: ast.Call, cls: Class, models: Mapping[ast.AST, ModuleModel]
+) -> tuple[list[str], dict[str, str]] | None:
+    """The parameters of an inherited method that `self.m(...)` or `super().m(...)` calls, and the flags that went."""
+    match call.func:
+        case ast.Attribute(value=ast.Name(id="self"), attr=name):
+            owners = classes.mro(cls)
+        case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr=name):
+            owners = classes.mro(cls)[1:]
+        case _:
+            return None
+    for owner in owners:
+        found = owner.members.get(name)
+        if isinstance(found, Function):
+            model = models.get(owner.node)
+            if owner is cls or model is None:
+                return None
+            return [a.arg for a in found.node.args.args][1:], model.modes.get(name, {})
+    return None
 
 
 def _usual(name: str) -> str:
@@ -190,6 +256,13 @@ def _meaning(
         return _opposite(meaning) if negated and meaning is not None else meaning
     if not isinstance(above, ast.Call):
         return None
+    inherited = inherited_modes(above, study.cls, models)
+    if inherited is not None:
+        parameters, modes = inherited
+        where = _position(above, below)
+        name = parameters[where] if isinstance(where, int) and where < len(parameters) else where
+        said = modes.get(str(name))
+        return _opposite(said) if negated and said is not None else said
     meaning = _said_to_call(above, below, facts, models, study)
     return _opposite(meaning) if negated and meaning in ("train", "eval") else meaning
 

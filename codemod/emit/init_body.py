@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..model.built import BuiltList, appended
 from ..model.module import ModuleModel
 from ..model.sites import Comprehension, Site
 from ..shapes.dims import Running, names
@@ -39,6 +40,7 @@ class InitBody:
     running_names: Callable[[str], str]
     keep: Callable[[ast.stmt], bool]  # statements of setup or __init__ that stay
     dropped_test: Callable[[ast.expr], bool | None]  # tests on flags that go
+    built: Sequence[BuiltList] = ()
     rngs_bound: set[str] = field(default_factory=set)
     moved: set[ast.stmt] = field(default_factory=set)
     lists: dict[int, list[Site]] = field(default_factory=dict)
@@ -47,6 +49,7 @@ class InitBody:
         self.by_statement: dict[ast.stmt, list[Site]] = {}
         for site in self.sites:
             self.by_statement.setdefault(site.statement, []).append(site)
+        self.filling = {s: each for each in self.built for s in each.statements}
         nodes = {site.node for site in self.sites}
         self.inner = {
             site.node
@@ -126,6 +129,8 @@ class InitBody:
                 not whole and statement not in self.transport.needs.statements
             ):
                 return []
+        if statement in self.filling:
+            return self._filled(statement, self.filling[statement], scope, depth)
         if statement in self.by_statement:
             return self._comments(statement, depth) + self._sites(statement, scope, depth)
         if statement in self.transport.needs.statements or (whole and self.keep(statement)):
@@ -168,6 +173,9 @@ class InitBody:
         """The comment lines directly above a statement that moves whole."""
         if statement not in self.moved and not self._moves_whole(statement):
             return []
+        return self._above(statement, depth)
+
+    def _above(self, statement: ast.stmt, depth: int) -> list[str]:
         lines = self.transport.source.text[
             : self.transport.source.line_start(self.transport.source.span(statement)[0])
         ]
@@ -249,7 +257,10 @@ class InitBody:
         lists = [
             site
             for site in self.sites
-            if site.loops and site.loops[0] is statement and site.node not in self.inner
+            if site.loops
+            and site.loops[0] is statement
+            and site.node not in self.inner
+            and site.built is None
         ]
         lines = [
             self._line(depth, f"self.{name} = nnx.List()")
@@ -363,7 +374,7 @@ class InitBody:
         """The lines that make what a statement makes."""
         sites = self.by_statement[statement]
         lines: list[str] = []
-        for site in sites:
+        for site in _innermost_first(sites):
             if site.variable is not None and site.variable.kind == "rng" and self._constructs(site):
                 self.variables.uses_rngs = True
                 self.transport.substitutes[site.node] = f"rngs.{site.variable.name or 'params'}()"
@@ -380,6 +391,40 @@ class InitBody:
             if site.node not in self.inner:
                 lines += self._site(site, scope, depth)
         return lines
+
+    def _filled(self, statement: ast.stmt, built: BuiltList, scope: Scope, depth: int) -> list[str]:
+        """A statement that starts a list of layers, or that puts one more into it."""
+        self.moved.add(statement)
+        for site in _innermost_first(self.by_statement.get(statement, [])):
+            self.transport.substitutes[site.node] = self._call_text(site, scope, depth)
+        filled = appended(statement)
+        if filled is None:
+            value = getattr(statement, "value", None)
+            items = value if isinstance(value, ast.List) and value.elts else None
+            text = self.transport.expression(items, scope) if items is not None else ""
+            start = f"nnx.List({text})" if built.kept else text or "[]"
+            return self._assigned(f"{built.text} = ", start, "", depth)
+        _, element, method = filled
+        text = self._nested(element, scope) if method == "append" else self._items(element, scope)
+        if method == "extend" and isinstance(element, ast.List) and len(element.elts) == 1:
+            method, text = "append", self._nested(element.elts[0], scope)
+        comments = self._above(statement, depth)
+        if isinstance(statement, ast.AugAssign) and method == "extend" and not built.kept:
+            return comments + self._assigned(f"{built.text} += ", text, "", depth)
+        return comments + self._assigned(f"{built.text}.{method}(", text, ")", depth)
+
+    def _items(self, node: ast.expr, scope: Scope) -> str:
+        """The items of a list that is added to another."""
+        return self.transport.expression(node, scope)
+
+    def _nested(self, node: ast.expr, scope: Scope) -> str:
+        """An element of a list of layers: a list within it is an `nnx.List`, too."""
+        text = self.transport.expression(node, scope)
+        if isinstance(node, ast.List):
+            return f"nnx.List({text})"
+        if isinstance(node, ast.Tuple):
+            return f"nnx.List([{text.strip().strip('()').rstrip(',')}])"
+        return f"nnx.Dict({text})" if isinstance(node, ast.Dict) else text
 
     @staticmethod
     def _constructs(site: Site) -> bool:
@@ -577,6 +622,17 @@ def _in_comprehension(site: Site) -> bool:
         or site.alias is not None
         or bool(site.own_attribute and getattr(site.statement, "value", None) is not site.node)
     )
+
+
+def _innermost_first(sites: Sequence[Site]) -> list[Site]:
+    """Sites within others' arguments before those; otherwise in order."""
+    inside = {
+        site.node: sum(
+            1 for other in sites if any(inner is site.node for inner in ast.walk(other.node))
+        )
+        for site in sites
+    }
+    return sorted(sites, key=lambda site: -inside[site.node])
 
 
 def _only_raises(body: Sequence[ast.stmt]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..edits import Edits
+from ..model.built import BuiltList
 from ..model.module import ModuleModel
 from ..model.sites import Comprehension, Site, walk_own
 from ..rule import Drop, Mode, Refuse, To, Use, Written
@@ -39,11 +40,18 @@ class MethodEdits:
     variable_text: Callable[[Site], str]
     known: Callable[[ast.expr], bool | None]
     limit: int = 100
+    built: Sequence[BuiltList] = ()
+    inherited: Callable[[ast.Call], tuple[list[str], dict[str, str]] | None] = lambda call: None
     gone: set[ast.AST] = field(default_factory=set)
 
     def run(self, function: ast.FunctionDef) -> None:
         """Edits one method."""
-        own = [site for site in self.sites if site.function is function and not self._inner(site)]
+        self._built_lists(function)
+        own = [
+            site
+            for site in self.sites
+            if site.function is function and site.built is None and not self._inner(site)
+        ]
         for loop, sites in self._by_loop(own).items():
             self._loop(function, loop, sites)
         for site in own:
@@ -61,6 +69,28 @@ class MethodEdits:
         self._guards(function)
         self._flag_parameters(function)
         self._dead_statements(function)
+
+    def _built_lists(self, function: ast.FunctionDef) -> None:
+        """A list that was filled with layers is an attribute; what filled it has moved."""
+        for built in self.built:
+            if built.function is not function:
+                continue
+            for statement in built.statements:
+                self.edits.delete_statement(statement, with_comments=True)
+                self.gone.add(statement)
+            self._drop_loops(function)
+            for read in built.reads if built.kept else ():
+                if not self._is_gone(read):
+                    self.edits.replace(read, built.text)
+                    self.gone.add(read)
+
+    def _drop_loops(self, function: ast.FunctionDef) -> None:
+        """Loops and branches whose statements have all gone, innermost first."""
+        blocks = [n for n in ast.walk(function) if isinstance(n, ast.For | ast.If)]
+        for node in blocks[::-1]:
+            if all(s in self.gone for s in [*node.body, *node.orelse]):
+                self.edits.delete_statement(node)
+                self.gone.add(node)
 
     def _inner(self, site: Site) -> bool:
         """Whether a site is an argument of another's constructor."""
@@ -465,22 +495,26 @@ class MethodEdits:
 
     def _own_call(self, node: ast.Call) -> None:
         """A call of another method of the class: flags that went from its parameters go here too."""
+        inherited = self.inherited(node)
+        if inherited is not None:
+            self._drop_flags(node, *inherited)
+            return
         match node.func:
             case ast.Attribute(value=ast.Name(id="self"), attr=name):
                 method = next(
                     (f for f in self.flags.parameters if getattr(f, "name", "") == name), None
                 )
                 if isinstance(method, ast.FunctionDef):
-                    gone = self.flags.parameters[method]
                     names = [a.arg for a in method.args.args][1:]
-                    items = [
-                        a
-                        for place, a in enumerate(node.args)
-                        if place < len(names) and names[place] in gone
-                    ]
-                    for item in [*items, *[k for k in node.keywords if k.arg in gone]]:
-                        self.edits.remove_item(node, item)
-                        self.gone.add(item)
+                    self._drop_flags(node, names, self.flags.parameters[method])
+
+    def _drop_flags(self, node: ast.Call, names: Sequence[str], gone: Mapping[str, str]) -> None:
+        items = [
+            a for place, a in enumerate(node.args) if place < len(names) and names[place] in gone
+        ]
+        for item in [*items, *[k for k in node.keywords if k.arg in gone]]:
+            self.edits.remove_item(node, item)
+            self.gone.add(item)
 
     def _call(self, node: ast.Call, use: Used) -> None:
         if isinstance(use.target, LayerObject):

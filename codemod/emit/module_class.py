@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..edits import Edits, dedent_block
+from ..model import built
 from ..model.module import AddedParameter, ModuleModel, VariablePath
 from ..model.sites import Comprehension, Site, find, literal_name
 from ..model.study import Study
 from ..shapes import classes
-from ..shapes.dims import Choice, Dim, Origin
+from ..shapes.dims import Choice, Dim, Expression, Origin
 from ..shapes.interpreter import Environment, Interpreter
 from ..shapes.lifts import Scanned
 from ..shapes.values import Class, External, Object, Partial, Value, as_dim
-from . import layout, names
+from . import inheritance, layout, names
 from .construct import Constructor
 from .file_names import FileNames
-from .flags import Flags, decide
+from .flags import Flags, decide, inherit, inherited_modes
 from .init_body import InitBody
 from .method_edits import MethodEdits
 from .sizes import SizeNames
@@ -53,6 +55,8 @@ class ClassEmitter:
         self._choosing: set[str] = set()
         self.source = self.edits.source
         self.sites = find(self.study, self.source.parents)
+        self.base = inheritance.base_of(self.study, self.models)
+        self.built = built.find(self.sites, self.source.parents)
         self._refuse_other_sites()
         self._name_sites()
         self.flags = (
@@ -60,6 +64,8 @@ class ClassEmitter:
             if self.keep_flags
             else decide(self.study, self.sites, self.models, self.source.parents)
         )
+        if self.base is not None:
+            inherit(self.flags, self.study, self.base.model)
         self.writer = VariableWriter(
             self.transport_factory(lambda name, origin: name),
             self.study.framework,
@@ -75,6 +81,7 @@ class ClassEmitter:
         self._write_body(draft)  # to see which sizes are needed
         sizes = SizeNames(self.interp.symbols, self.study, needs=self.transport.needs.symbols)
         body = self._write_body(sizes)
+        self._refuse_foreign_sizes()
         model = self._model(sizes)
         moved = self.body.moved
         changes = self._method_edits(moved)
@@ -83,7 +90,22 @@ class ClassEmitter:
                 changes.run(function)
         self._class_edits(body, sizes)
         model.takes_rngs = self.takes_rngs
+        self._describe_constructor(model)
         return Emitted(model, self.writer.classes, self.constructor.helpers | self.writer.helpers)
+
+    def _describe_constructor(self, model: ModuleModel) -> None:
+        """What a subclass has to know."""
+        inherited = self.base.model if self.base is not None and self.base.reached else None
+        model.constructor = [
+            (f.name, f.keyword_only)
+            for f in classes.fields(self.cls)
+            if f.name not in self.flags.fields and f.name not in ("name", "parent")
+        ]
+        model.stored = set(self.stored) | (inherited.stored if inherited else set())
+        model.names = model.stored | {site.attribute for site in self.sites}
+        model.names |= inherited.names if inherited else set()
+        model.site_nodes = {site.node for site in self.sites}
+        model.site_nodes |= inherited.site_nodes if inherited else set()
 
     def transport_factory(self, name_symbol: Callable[[str, Origin], str]) -> Transport:
         return Transport(
@@ -146,19 +168,14 @@ class ClassEmitter:
 
     def _refuse_other_sites(self) -> None:
         owned = set(ast.walk(self.cls.node))
+        if self.base is not None:
+            owned |= self.base.model.site_nodes
         for node in [*self.study.facts.made, *self.study.facts.variables]:
             if node not in owned:
                 raise CannotMove(
                     self.cls.node,
                     f"`{self.cls.name}` makes layers in code outside of its own class (line {getattr(node, 'lineno', 0)})",
                     "make them in the class, or give that code a module of its own",
-                )
-        for base in self.cls.bases:
-            if isinstance(base, Class) and classes.framework(base) is not None:
-                raise CannotMove(
-                    self.cls.node,
-                    f"`{self.cls.name}` inherits from the module `{base.name}`",
-                    "move what they share into a submodule, or rewrite both by hand",
                 )
         for site in self.sites:
             if isinstance(site.value, Object) and site.value.cls.node not in self.models:
@@ -176,10 +193,23 @@ class ClassEmitter:
                     site.node, "a layer is made in a while loop", "make the layers in a `for` loop"
                 )
 
+    def _refuse_foreign_sizes(self) -> None:
+        """A base class whose sizes come from fields that only a subclass has cannot make its layers itself."""
+        foreign = set(self.study.root.arguments) - set(self._field_names())
+        for origin in self.transport.needs.symbols.values():
+            if isinstance(origin, Expression) and re.split(r"\W", origin.text)[0] in foreign:
+                raise CannotMove(
+                    self.cls.node,
+                    f"a layer of `{self.cls.name}` has a size that only its subclasses know",
+                    "pass the size to the constructor by hand",
+                )
+
     # ---- names ------------------------------------------------------------------------------------------
 
     def _name_sites(self) -> None:
         taken = {f.name for f in self._functions()} | set(self._field_names())
+        taken |= self.base.model.names if self.base is not None else set()
+        self._name_lists(taken)
         groups: dict[str, list[Site]] = {}
         chosen: list[tuple[Site, str, bool]] = []
         for site in self.sites:
@@ -197,8 +227,15 @@ class ClassEmitter:
             for site, name in zip(sites, numbered, strict=True):
                 site.attribute = name
 
+    def _name_lists(self, taken: set[str]) -> None:
+        for each in self.built:
+            while each.attribute in taken:
+                each.attribute += "_"
+
     def _base_name(self, site: Site) -> tuple[str, bool]:
         """The attribute name of a site and whether it is given by the source."""
+        if site.built is not None:
+            return site.built.attribute, True
         if site.own_attribute is not None:
             return site.own_attribute, True
         literal = literal_name(site)
@@ -248,6 +285,9 @@ class ClassEmitter:
         self.transport = self.transport_factory(sizes.text(self._choice))
         if previous is not None:
             self.transport.needs.statements.update(previous.needs.statements)
+        self.transport.substitutes.update(
+            {read: each.text for each in self.built for read in each.reads}
+        )
         self.sizes = sizes
         self.writer.transport = self.transport
         self.writer.uses_rngs = False
@@ -275,14 +315,63 @@ class ClassEmitter:
             sizes.running,
             self._keep,
             self._known_test,
+            self.built,
         )
         self.body.rngs_bound = self._local_partials()
         self.scopes = {function: scope_of(function) for function in self._functions()}
+        self.super_lines = self._super_call(indent)
         lines: list[str] = []
         for function in self._constructing():
             whole = function.name in ("setup", "__init__")
             lines += self.body.method(function, self.scopes[function], whole)
         return lines
+
+    def _super_call(self, indent: str) -> list[str]:
+        """The call of the base's constructor, with the sizes that its layers have here."""
+        if self.base is None or not self.base.reached or self.study.framework != "linen":
+            return []
+        model = self.base.model
+        sizes: dict[str, str] = {}
+        for added in model.added:
+            dim = inheritance.size_in(self.interp, self.study, self.base, added)
+            if dim is None:
+                raise CannotMove(
+                    self.cls.node,
+                    f"the size `{added.name}` of `{model.name}` could not be inferred here",
+                    "pass it by hand",
+                )
+            sizes[added.name] = self.transport.size(dim, self.cls.node)
+        args = inheritance.super_arguments(model, sizes)
+        if not args and not model.names:
+            return []
+        written = layout.expression(
+            f"super().__init__({', '.join(args)})",
+            indent=indent,
+            unit=self.source.indent_unit,
+            limit=self.limit,
+        )
+        return (indent + written).split("\n")
+
+    def _inherits_constructor(self, sizes: SizeNames) -> bool:
+        """Whether a class has nothing to construct beyond what its base does."""
+        if self.base is None or not self.base.reached:
+            return False
+        mine = [a.name for a in sizes.parameters()]
+        return mine == [a.name for a in self.base.model.added] and not any(
+            self._sets_field(statement) for statement in self.cls.node.body
+        )
+
+    def _sets_field(self, statement: ast.stmt) -> bool:
+        """Whether a statement of the class body declares a field or changes its default."""
+        match statement:
+            case ast.AnnAssign():
+                return self._is_field(statement)
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                return any(
+                    f.name == name and f.default is statement.value
+                    for f in classes.fields(self.cls)
+                )
+        return False
 
     def _constructing(self) -> list[ast.FunctionDef]:
         """The functions that make something, in the order in which that happens."""
@@ -412,6 +501,8 @@ class ClassEmitter:
             self._variable_text,
             self._known_test,
             self.limit,
+            self.built,
+            lambda call: inherited_modes(call, self.cls, self.models),
         )
 
     def _variable_text(self, site: Site) -> str:
@@ -427,9 +518,15 @@ class ClassEmitter:
             for decorator in function.decorator_list:
                 if ast.unparse(decorator).split(".")[-1] in ("compact", "nowrap"):
                     self.edits.remove_item(function, decorator)
-        stored = self._stored()
-        lines = stored + body
-        signature = self._signature(sizes, lines)
+        self.stored = self._stored()
+        stored = [
+            f"{self._indent(2)}self.{attribute} = {text}" for attribute, text in self.stored.items()
+        ]
+        lines = [*self.super_lines, *stored, *body]
+        inherits = not stored and not body and self._inherits_constructor(sizes)
+        signature = "" if inherits else self._signature(sizes, lines)
+        if inherits and self.base is not None:
+            self.takes_rngs = self.base.model.takes_rngs
         place = self._own("setup") or self._own("__init__")
         for statement in node.body:
             if (
@@ -438,6 +535,8 @@ class ClassEmitter:
                 and self._is_field(statement)
             ):
                 self.edits.delete_statement(statement, with_comments=True)
+            elif isinstance(statement, ast.Assign) and self._sets_field(statement):
+                self.edits.delete_statement(statement)
         if not signature:
             if place is not None:
                 self.edits.delete_statement(place)
@@ -486,15 +585,23 @@ class ClassEmitter:
             if keyword.arg == "kw_only":
                 self.edits.remove_item(self.cls.node, keyword)
 
-    def _stored(self) -> list[str]:
-        """`self.x = x` for each field that a method still reads."""
+    def _stored(self) -> dict[str, str]:
+        """The text of each field that a method still reads, by attribute."""
         read = self._attributes_read()
-        indent = self._indent(2)
-        lines = []
-        for attribute, parameter in self._field_names().items():
-            if attribute in read and attribute not in self.flags.fields:
-                lines.append(f"{indent}self.{attribute} = {self._storable(attribute, parameter)}")
-        return lines
+        base = self.base
+        read |= inheritance.attributes_read(self.cls, base.cls if base is not None else None)
+        known: set[str] = set()
+        if base is not None and base.reached:
+            known = base.model.stored
+        elif base is not None:
+            read |= {
+                name for c in classes.mro(base.cls) for name in inheritance.self_attributes(c.node)
+            }
+        return {
+            attribute: self._storable(attribute, parameter)
+            for attribute, parameter in self._field_names().items()
+            if attribute in read and attribute not in self.flags.fields and attribute not in known
+        }
 
     def _storable(self, attribute: str, parameter: str) -> str:
         """A stored list would make the graph definition unhashable: a sequence is stored as a tuple."""
@@ -664,12 +771,29 @@ class ClassEmitter:
                 name: _default_of(function, name) for name in flags
             }
         model.field_modes = dict(self.flags.fields)
+        if self.base is not None:
+            self._inherit_model(model, self.base)
         for site in self.sites:
             self._describe_site(model, site)
         model.writes_at_init = self._writes_at_init() or any(
             child.writes_at_init for child in model.children.values()
         )
         return model
+
+    @staticmethod
+    def _inherit_model(model: ModuleModel, base: inheritance.Base) -> None:
+        """What the base has and its subclass keeps."""
+        for name, modes in base.model.modes.items():
+            model.modes.setdefault(name, dict(modes))
+            model.mode_defaults.setdefault(name, dict(base.model.mode_defaults.get(name, {})))
+        if not base.reached:
+            return
+        model.holds |= base.model.holds
+        model.streams |= base.model.streams
+        model.collections.update(base.model.collections)
+        model.attributes.update(base.model.attributes)
+        model.children.update(base.model.children)
+        model.variables += base.model.variables
 
     def _writes_at_init(self) -> bool:
         """Whether Linen's `init`, which runs the model, changes a variable of the user's own."""

@@ -74,6 +74,15 @@ class ModuleModel:
         default_factory=dict
     )  # source name of a submodule or variable -> attribute text
 
+    constructor: list[tuple[str, bool]] = field(
+        default_factory=list
+    )  # the original's parameters that the constructor still has, each with whether it is keyword-only
+    stored: set[str] = field(
+        default_factory=set
+    )  # attributes that the constructor sets to parameters
+    names: set[str] = field(default_factory=set)  # all attributes that the constructor sets
+    site_nodes: set[ast.AST] = field(default_factory=set)  # of its own text and of its bases'
+
     @property
     def node(self) -> ast.AST:
         return self.cls.node

@@ -5,11 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..rule import Layer
 from ..shapes.facts import Made, Used, VariableMade
 from ..shapes.values import LayerObject, Object
 from .study import Study
+
+if TYPE_CHECKING:
+    from .built import BuiltList
 
 Comprehension = ast.ListComp | ast.DictComp | ast.SetComp | ast.GeneratorExp
 Loop = ast.For | ast.AsyncFor | ast.While | Comprehension
@@ -35,6 +39,7 @@ class Site:
     own_attribute: str | None = None  # `self.x = ...` in the source
     explicit: ast.expr | None = None  # the expression given as name=
     attribute: str = ""
+    built: BuiltList | None = None  # the list that it is appended to
 
     @property
     def value(self) -> LayerObject | Object | None:

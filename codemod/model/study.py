@@ -7,6 +7,7 @@ it; where none is known, ranks are tried and only those kept that raise no troub
 from __future__ import annotations
 
 import ast
+import dataclasses
 import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,13 +15,39 @@ from dataclasses import dataclass, field
 
 from ..shapes import classes
 from ..shapes.calls import bind_signature, call_function, call_method
-from ..shapes.facts import Facts
+from ..shapes.facts import Facts, Used
 from ..shapes.interpreter import Interpreter, OutOfBudget, Trouble
-from ..shapes.values import NONE, UNKNOWN, Array, Class, Constant, Function, Object, Unknown, Value
+from ..shapes.values import (
+    NONE,
+    UNKNOWN,
+    Array,
+    Class,
+    Constant,
+    Function,
+    LayerObject,
+    Object,
+    Unknown,
+    Value,
+)
+from .module import ModuleModel
 from .symbolic import argument_value, array_of_rank, field_value, is_flag, looks_like_array
 
 RANKS = (2, 3, 4, 1, 5)
 MAX_TRIES = 30
+
+
+def as_base(heir: Study, cls: Class, models: Mapping[ast.AST, ModuleModel]) -> Study:
+    """What the study of a subclass shows about a class that it inherits from."""
+    inside = set(ast.walk(cls.node))
+    for owner in classes.mro(cls)[1:]:
+        model = models.get(owner.node)
+        inside |= model.site_nodes if model is not None else set()
+    facts = dataclasses.replace(
+        heir.facts,
+        made=defaultdict(list, {n: v for n, v in heir.facts.made.items() if n in inside}),
+        variables=defaultdict(list, {n: v for n, v in heir.facts.variables.items() if n in inside}),
+    )
+    return dataclasses.replace(heir, cls=cls, facts=facts)
 
 
 @dataclass(frozen=True)
@@ -65,15 +92,32 @@ class Study:
     )  # functions, in the order in which they were first entered
     ambiguous: bool = False
 
+    @property
+    def doubts(self) -> int:
+        """How much speaks against the inputs that were tried: calls that raise, layers that are given no shape."""
+        blind = sum(
+            _is_blind(use)
+            for uses in self.facts.uses_of.values()
+            for use in uses
+            if isinstance(use.target, LayerObject)
+        )
+        return len(self.troubles) + blind
+
+
+def _is_blind(use: Used) -> bool:
+    """Whether a layer is called on something whose shape is not known."""
+    first = next(iter([*use.args, *use.kwargs.values()]), None)
+    return isinstance(first, Unknown) or (isinstance(first, Array) and first.shape is None)
+
 
 def study(interp: Interpreter, cls: Class, contexts: Contexts) -> Study:
     """Interprets a class with the most likely inputs."""
     best: Study | None = None
     for choice in itertools.islice(_choices(interp, cls, contexts), MAX_TRIES):
         attempt = _interpret(interp, cls, contexts, choice)
-        if best is None or len(attempt.troubles) < len(best.troubles):
+        if best is None or attempt.doubts < best.doubts:
             best = attempt
-        if not attempt.troubles:
+        if not attempt.doubts:
             break
     assert best is not None
     return best
@@ -83,13 +127,19 @@ Choice = Mapping[str, int]  # parameter -> rank
 
 
 def _choices(interp: Interpreter, cls: Class, contexts: Contexts) -> list[Choice]:
-    """The ranks to try for inputs that no call tells about, equal ranks first."""
+    """The ranks to try, equal ranks first: for the inputs that no call tells about, then for all of them."""
     entry = classes.method(cls, "__call__")
-    if entry is None or contexts.of(cls, "__call__"):
+    if entry is None:
         return [{}]
-    unknown = [p.arg for p, default in _parameters(entry) if _is_array_parameter(p, default)]
-    if not unknown:
-        return [{}]
+    seen = contexts.of(cls, "__call__")
+    arrays = [p for p, default in _parameters(entry) if _is_array_parameter(p, default)]
+    unknown = [p.arg for p in arrays if not _is_told(p, entry, seen)]
+    shaped = [p.arg for p in arrays if p.arg in unknown or _is_shaped(p, entry, seen)]
+    told = _ranks(unknown) if unknown else [{}]
+    return told if shaped == unknown else [*told, *_ranks(shaped)]
+
+
+def _ranks(unknown: Sequence[str]) -> list[Choice]:
     equal: list[Choice] = [dict.fromkeys(unknown, rank) for rank in RANKS]
     if len(unknown) == 1 or len(unknown) > 4:
         return equal
@@ -98,6 +148,25 @@ def _choices(interp: Interpreter, cls: Class, contexts: Contexts) -> list[Choice
         for ranks in itertools.product(RANKS, repeat=len(unknown))
     ]
     return equal + [choice for choice in mixed if choice not in equal]
+
+
+def _is_told(parameter: ast.arg, function: Function, seen: Sequence[Context]) -> bool:
+    """Whether a call shows what a parameter is: an array of known rank, or something else than an array."""
+    return any(
+        value.shape is not None if isinstance(value, Array) else value != NONE
+        for value in _examples(parameter, function, seen)
+    )
+
+
+def _is_shaped(parameter: ast.arg, function: Function, seen: Sequence[Context]) -> bool:
+    """Whether all that calls give a parameter are arrays: their ranks may have been guessed where they were made."""
+    return all(isinstance(value, Array) for value in _examples(parameter, function, seen))
+
+
+def _examples(parameter: ast.arg, function: Function, seen: Sequence[Context]) -> list[Value]:
+    """The distinct values that calls give a parameter, unknown ones left out."""
+    names = [p.arg for p, _ in _parameters(function)]
+    return _distinct([bind_signature(names, c.args, c.kwargs).get(parameter.arg) for c in seen])
 
 
 def _parameters(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
@@ -246,6 +315,8 @@ def _example(
     if arrays:
         array = next((a for a in arrays if a.shape is not None), arrays[0])
         optional = any(g is None or g == NONE for g in given) or any(a.optional for a in arrays)
+        if parameter.arg in choice:
+            return array_of_rank(choice[parameter.arg], array.dtype or "float32", optional)
         return Array(array.shape, array.dtype, optional)
     if examples and examples != [NONE]:
         return examples[0]

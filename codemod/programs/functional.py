@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 
 from ..emit import layout
-from ..shapes.values import LayerObject, Object
+from ..shapes.values import LayerObject, Object, Table
 from . import graphdefs
 from .graphdefs import Definition
 from .kinds import Applied, Net, Transformed, TransformedInit, Tree, TreeMethod
@@ -638,6 +638,8 @@ class FunctionalRewriter(ProgramRewriter):
         rngs = named.get("rngs")
         if rngs is None:
             return None
+        if isinstance(rngs, ast.Name | ast.Attribute) and isinstance(self.facts.value(rngs), Table):
+            return f"**{self.edits.render(rngs)}"
         if not isinstance(rngs, ast.Dict) or not all(
             isinstance(k, ast.Constant) for k in rngs.keys
         ):

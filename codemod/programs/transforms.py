@@ -225,8 +225,9 @@ def _tree_map(explorer: Explorer) -> Handler:
 
 def _leaves(explorer: Explorer) -> Handler:
     def handle(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
-        if args:
-            explorer.read(args[0], node or ast.Pass())
+        tree = args[0] if args else None
+        if not (isinstance(tree, Tree) and tree.version == DERIVED):  # one of its own, made here
+            explorer.read(tree, node or ast.Pass())
         return UNKNOWN
 
     return handle

@@ -81,6 +81,8 @@ def _enumerate(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
         return Items(
             [Items([Constant(start.value + i), item]) for i, item in enumerate(known)], "list"
         )
+    if isinstance(value, Items) and value.open:
+        return Items([Items([Index(), item]) for item in value.items], "list", open=True)
     return Repeated(Items([Index(), _any_item(interp, value)]))
 
 
@@ -260,6 +262,20 @@ def _getattr(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
     return calls.attribute(interp, args[0], args[1].value, ast.Pass())
 
 
+def _hasattr(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
+    """Whether arrays and Python's own containers have an attribute."""
+    import jax
+
+    match args:
+        case [Array(), Constant(value=str() as name)]:
+            return Constant(hasattr(jax.Array, name))
+        case [Items(kind="tuple" | "list" as kind, names=()), Constant(value=str() as name)]:
+            return Constant(hasattr(list if kind == "list" else tuple, name))
+        case [Table(), Constant(value=str() as name)]:
+            return Constant(hasattr(dict, name))
+    return None
+
+
 def _callable(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
     match args[0] if args else UNKNOWN:
         case Function() | Class() | LayerObject() | Object() | Partial() | External() | Bound():
@@ -315,6 +331,7 @@ _FUNCTIONS: dict[str, Any] = {
     "max": _extreme("max"),
     "min": _extreme("min"),
     "sum": _sum,
+    "hasattr": _hasattr,
     "isinstance": _isinstance,
     "getattr": _getattr,
     "callable": _callable,

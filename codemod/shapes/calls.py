@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..rule import Layer, Use
-from . import builtin, classes, joins, library, operators
+from . import builtin, classes, joins, library, loops, operators
 from .dims import Dim
 from .facts import Made, Used
 from .values import (
@@ -409,10 +409,13 @@ def _composite(
     if name != "__call__" or layer.rule.source not in ("flax.linen.Sequential", "haiku.Sequential"):
         return None
     layers = layer.arguments.get("layers")
+    start: Value = args[0] if args else UNKNOWN
+    if isinstance(layers, Items) and layers.open:
+        return loops.run_sequence(interp, layers.items, start, node)
     steps = interp.known_items(layers) if layers is not None else None
     if steps is None:
         return None
-    result: Value = args[0] if args else UNKNOWN
+    result = start
     for step in steps:
         result = call(interp, step, [result], {}, node)
     return result
@@ -427,9 +430,13 @@ def _record_use(
     result: Value,
     node: ast.Call | None,
 ) -> None:
-    if not interp.recording:
-        return
     used = Used(target, node, name, tuple(args), dict(kwargs), result, interp.stack)
+    if not interp.recording:
+        # A module that the root made and handed to another one: its size is the root's to give.
+        made = interp.facts.made.get(target.site, ()) if target.site is not None else ()
+        if target.site is not None and any(m.value is target for m in made):
+            interp.facts.uses_of[target.site].append(used)
+        return
     if node is not None:
         interp.facts.used[node].append(used)
     if target.site is not None:

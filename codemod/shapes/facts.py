@@ -88,7 +88,9 @@ class Facts:
             for key in [key for key in table if key in below]:
                 del table[key]
         for site, uses in list(self.uses_of.items()):
-            self.uses_of[site] = [use for use in uses if use.call not in below]
+            self.uses_of[site] = [
+                use for use in uses if use.call not in below and below.isdisjoint(use.stack)
+            ]
 
     def clear_under_all(self, body: list[ast.stmt]) -> None:
         for statement in body:

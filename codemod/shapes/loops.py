@@ -42,6 +42,11 @@ def run(
     known = None if isinstance(node, ast.While) else operators.items_of(interp, iterable)
     if known == []:
         return interp.execute(node.orelse, env)
+    if isinstance(node, ast.For) and isinstance(iterable, Items) and iterable.open:
+        groups = _grouped(interp, iterable.items)
+        if any(loop is not None for loop, _ in groups):
+            _over_layers(interp, node, groups, env)
+            return interp.execute(node.orelse, env)
     before = dict(env.names)
     made = _sites(interp)
     interp._journals.append({})
@@ -192,6 +197,119 @@ def _after(interp: Interpreter, node: ast.AST, head: dict[str, Value], env: Envi
             env.names[name] = Array(start.shape, end.dtype)
         elif isinstance(start, Size) and as_dim(end) is not None:
             env.names[name] = start
+
+
+# ---- layers that a loop made, run one after the other -----------------------------------------------------
+
+
+def run_sequence(
+    interp: Interpreter, steps: Sequence[Value], start: Value, node: ast.Call | None
+) -> Value:
+    """Calls each step on what the one before returned; those that a loop made are called any number of times."""
+    value = start
+    for loop, members in _grouped(interp, steps):
+        value = (
+            _through(interp, members, value, node)
+            if loop is None
+            else _repeated(interp, loop, members, value, node)
+        )
+    return value
+
+
+Groups = list[tuple[ast.AST | None, list[Value]]]
+
+
+def _grouped(interp: Interpreter, steps: Sequence[Value]) -> Groups:
+    """Steps by the loop that made them; what is no layer belongs to the layer before it."""
+    groups: Groups = []
+    for step in steps:
+        loop = _loop_of(interp, step)
+        if groups and (loop is groups[-1][0] or _site_of(step) is None):
+            groups[-1][1].append(step)
+        else:
+            groups.append((loop, [step]))
+    return groups
+
+
+def _over_layers(interp: Interpreter, node: ast.For, groups: Groups, env: Environment) -> None:
+    """A loop over layers: those that a loop made are run through until the sizes between turns are stable.
+
+    The sizes run along with the loop that made the layers, which is where the constructor needs them.
+    """
+    for loop, members in groups:
+        head = dict(env.names)
+        for _ in range(MAX_PASSES if loop is not None else 1):
+            _forget_uses(interp, members)
+            for member in members:
+                bind_target(interp, node, node.target, member, env)
+                interp.execute(node.body, env)
+            if loop is None:
+                break
+            changed = _changed(interp, loop, head, env.names)
+            if not changed:
+                _after(interp, loop, head, env)
+                break
+            head.update(changed)
+            env.names.clear()
+            env.names.update(head)
+
+
+def _forget_uses(interp: Interpreter, members: Sequence[Value]) -> None:
+    for member in members:
+        site = _site_of(member)
+        if site is not None:
+            interp.facts.uses_of[site] = []
+
+
+def _site_of(step: Value) -> ast.Call | None:
+    if isinstance(step, Items):
+        return next((site for item in step.items if (site := _site_of(item)) is not None), None)
+    return getattr(step, "site", None)
+
+
+def _through(
+    interp: Interpreter, steps: Sequence[Value], value: Value, node: ast.Call | None
+) -> Value:
+    for step in steps:
+        value = interp.call(step, [value], {}, node)
+    return value
+
+
+def _repeated(
+    interp: Interpreter, loop: ast.AST, steps: Sequence[Value], start: Value, node: ast.Call | None
+) -> Value:
+    head = start
+    for _ in range(MAX_PASSES):
+        _forget_uses(interp, steps)
+        end = _through(interp, steps, head, node)
+        wider = _widened(interp, loop, "x", head, end)
+        if wider is None:
+            break
+        head = wider
+    if isinstance(head, Array) and isinstance(end, Array) and head.shape and end.shape:
+        for axis, (one, two) in enumerate(zip(head.shape, end.shape, strict=False)):
+            known = interp.facts.running.get(str(one))
+            if known is not None and known.loop is loop:
+                interp.facts.running[str(one)] = RunningSize(
+                    loop, "x", axis - len(head.shape), known.initial, two
+                )
+    return head
+
+
+def _loop_of(interp: Interpreter, step: Value) -> ast.AST | None:
+    """The innermost loop in which a layer is made."""
+    site = _site_of(step)
+    if site is None:
+        return None
+    for module in interp.project.modules.values():
+        node: ast.AST = site
+        while node in module.source.parents:
+            node = module.source.parents[node]
+            if isinstance(node, ast.For):
+                return node
+            if isinstance(node, ast.FunctionDef):
+                return None
+    return None
 
 
 # ---- what a loop variable is ----------------------------------------------------------------------------

@@ -1,0 +1,105 @@
+"""A module class that inherits from another: its constructor calls the base's, and makes only what it adds."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..model.module import AddedParameter, ModuleModel
+from ..model.study import Study
+from ..shapes import classes
+from ..shapes.dims import Dim
+from ..shapes.interpreter import Environment, Interpreter
+from ..shapes.values import Class, as_dim
+from .transport import CannotMove
+
+
+@dataclass(frozen=True)
+class Base:
+    """The rewritten module class that another inherits from.
+
+    `reached` says that a run of the subclass makes the base's layers, so that its constructor must make them too.
+    """
+
+    cls: Class
+    model: ModuleModel
+    reached: bool
+
+
+def base_of(study: Study, models: Mapping[ast.AST, ModuleModel]) -> Base | None:
+    """The module class that a class inherits from; raises CannotMove where that one stays or is used in part."""
+    cls = study.cls
+    bases = [b for b in cls.bases if isinstance(b, Class) and classes.framework(b) is not None]
+    if not bases:
+        return None
+    base = bases[0]
+    model = models.get(base.node)
+    if len(bases) > 1:
+        raise CannotMove(
+            cls.node,
+            f"`{cls.name}` inherits from several modules",
+            "make one of them a submodule",
+        )
+    if model is None:
+        raise CannotMove(
+            cls.node,
+            f"`{cls.name}` inherits from the module `{base.name}`, which is not rewritten",
+            "it has a diagnostic of its own; this class follows once that is solved",
+        )
+    made = {*study.facts.made, *study.facts.variables}
+    reached = model.site_nodes & made
+    if reached and reached != model.site_nodes:
+        raise CannotMove(
+            cls.node,
+            f"`{cls.name}` uses only a part of the layers of `{base.name}`",
+            "give the parts a module of their own",
+        )
+    return Base(base, model, bool(reached) or not model.site_nodes)
+
+
+def size_in(interp: Interpreter, study: Study, base: Base, added: AddedParameter) -> Dim | None:
+    """A size parameter of the base as the subclass calls the base's method."""
+    function = classes.method(base.cls, added.method)
+    if function is None:
+        return None
+    env = Environment(base.cls.module, None)
+    spec = function.node.args
+    given = study.arguments.get(added.method, {})
+    for parameter in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]:
+        value = study.facts.value(parameter) or given.get(parameter.arg)
+        if value is not None:
+            env.names[parameter.arg] = value
+    saved, interp.recording = interp.recording, False
+    try:
+        return as_dim(interp.evaluate(ast.parse(added.source, mode="eval").body, env))
+    finally:
+        interp.recording = saved
+
+
+def super_arguments(base: ModuleModel, sizes: Mapping[str, str]) -> list[str]:
+    """The arguments of the base's constructor: its sizes, then its fields under their own names."""
+    args = [sizes[a.name] for a in base.added if not a.keyword_only]
+    args += [name for name, keyword_only in base.constructor if not keyword_only]
+    args += [f"{a.name}={sizes[a.name]}" for a in base.added if a.keyword_only]
+    args += [f"{name}={name}" for name, keyword_only in base.constructor if keyword_only]
+    return args + (["rngs=rngs"] if base.takes_rngs else [])
+
+
+def attributes_read(cls: Class, base: Class | None) -> set[str]:
+    """The attributes of `self` that the methods of a class's plain ancestors (mixins) read."""
+    inherited = classes.mro(base) if base is not None else []
+    read: set[str] = set()
+    for owner in classes.mro(cls)[1:]:
+        if owner in inherited:
+            continue
+        read |= self_attributes(owner.node)
+    return read
+
+
+def self_attributes(node: ast.AST) -> set[str]:
+    return {
+        n.attr
+        for n in ast.walk(node)
+        if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "self"
+    }
