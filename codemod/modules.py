@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ from .project import Module
 from .rule import Declined
 from .shapes import classes
 from .shapes.interpreter import Interpreter
-from .shapes.values import Class
+from .shapes.values import Class, Object
 
 
 @dataclass
@@ -114,6 +115,9 @@ def rewrite_modules(
     uses: dict[ast.AST, set[ast.AST]] = {cls.node: references(interp, cls, among) for cls in found}
     order = users_first(found, uses)
     studies, failed = _studies(interp, order, contexts)
+    for node, found_study in studies.items():
+        uses[node] |= _made(found_study) & among.keys() - {node}
+    order = users_first(found, uses)
     refusals: dict[ast.AST, Refusal] = {
         cls.node: refusal for cls in found if (refusal := kept(cls)) is not None
     }
@@ -144,6 +148,16 @@ def _studies(
                 "rewrite it by hand, or split it into smaller modules",
             )
     return studies, failed
+
+
+def _made(study: Study) -> set[ast.AST]:
+    """The classes of the modules that a class makes: some come from its fields."""
+    return {
+        made.value.cls.node
+        for all_made in study.facts.made.values()
+        for made in all_made
+        if isinstance(made.value, Object)
+    }
 
 
 def _consequences(
@@ -210,6 +224,20 @@ def _rewrite_class(
         result.refusals[cls.node] = refusal
 
 
+def _check_syntax(cls: Class, edits: Edits) -> None:
+    """Raises Declined where the new text of a class is not Python."""
+    source = cls.module.source
+    start = source.span(cls.node, decorators=True)[0]
+    text = source.line_indent(start) + edits.render((start, source.span(cls.node)[1]))
+    try:
+        ast.parse(textwrap.dedent(text))
+    except SyntaxError as error:
+        raise Declined(
+            f"class `{cls.name}` is written in a way that is not handled ({error.msg})",
+            "please report it with the class; rewrite it by hand meanwhile",
+        ) from error
+
+
 def _rewrite_by_study(
     interp: Interpreter, cls: Class, found: Study, options: Options, result: ModuleRewrite
 ) -> Refusal | None:
@@ -221,6 +249,7 @@ def _rewrite_by_study(
             module, interp.environment_of(module), interp.rules
         )
     names.value_of = found.facts.value
+    names.layers_as_values = True
     known = result.variable_classes.setdefault(module, {})
     trial = edits.fork()
     try:
@@ -235,6 +264,7 @@ def _rewrite_by_study(
             {name: text for name, (text, _) in known.items()},
         )
         emitted = emitter.emit()
+        _check_syntax(cls, trial)
     except Declined as refusal:
         node = refusal.node if isinstance(refusal, CannotMove) else cls.node
         return Refusal(cls, node, "NX101", refusal.message, refusal.help)

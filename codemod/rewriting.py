@@ -263,6 +263,7 @@ def _rename(
     """Renames what rules rename in the text that stays, outside the classes that stay as they are."""
     kept = [refusal.cls.node for refusal in file.kept]
     names.value_of = lambda node: None
+    names.layers_as_values = not found.refusals  # a class that stays may be given the layer
 
     def visit(node: ast.AST) -> None:
         if node in kept:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .shapes.dims import Dim, is_dim
-from .shapes.values import Array, Constant, Items, Shape, Value, as_dim
+from .shapes.values import Array, Constant, Items, Shape, Unknown, Value, as_dim
 
 
 class Declined(Exception):
@@ -41,6 +41,7 @@ class Use:
     given: frozenset[str] = frozenset()
     to_dim: Callable[[Value | None], Dim | None] = as_dim
     unknown: Callable[[str], Dim] = lambda why: 1
+    written: Callable[[str], Dim | None] = lambda text: None  # the size that an expression computes
 
     def input(self, which: int | str = 0) -> Value | None:
         if isinstance(which, str):
@@ -63,6 +64,17 @@ class Use:
             self.to_dim(item) for item in (value.items if isinstance(value, Items) else [value])
         ]
         return None if any(dim is None for dim in dims) else tuple(dims)
+
+    def per_axis(self, name: str, count: int) -> Shape | None:
+        """A constructor argument as `count` sizes, read off one by one where only its text is known."""
+        value = self.arguments.get(name)
+        if isinstance(value, Unknown):
+            parts = [self.written(f"{value.text}[{i}]") for i in range(count)] if value.text else []
+            return tuple(parts) if parts and None not in parts else None
+        if isinstance(value, Constant) and value.value is None:
+            return (1,) * count
+        dims = self.dims(name)
+        return dims * count if dims is not None and len(dims) == 1 else dims
 
     def constant(self, name: str, default: Any = None) -> Any:
         """A constructor argument that is known whole, else `default`."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..codemod.rule import Argument, Declined, Layer, Refuse, ShapeOf, To, Use, axis, dtype_of
 from ..codemod.shapes.dims import Dim
-from ..codemod.shapes.values import Array, Constant, Items, Shape, Value
+from ..codemod.shapes.values import Array, Constant, Items, Shape, Unknown, Value
 from ._linen import KERNEL_AND_BIAS, PROMOTE_DTYPE, only
 
 _UNKNOWN = object()
@@ -46,11 +46,11 @@ def _padded(padding: Any, rank: int) -> Sequence[tuple[int, int]] | None:
 def _convolved(use: Use, lengths: Shape, kernel: Shape) -> Shape | None:
     """The sizes of the spatial axes after a convolution; None where they cannot be told."""
     rank = len(kernel)
-    settings = [plain(use.arguments.get(name), 1) for name in _SPACING]
+    settings = [_spacing(use, name, rank) for name in _SPACING]
     padding = plain(use.arguments.get("padding"), "SAME")
-    if any(s is _UNKNOWN for s in (*settings, padding)):
+    if any(s is None for s in settings) or padding is _UNKNOWN:
         return None
-    strides, spread, dilation = (_per_axis(setting, rank) for setting in settings)
+    strides, spread, dilation = (tuple(setting or ()) for setting in settings)
     explicit = _padded(padding, rank)
     found = []
     for at, length in enumerate(lengths):
@@ -70,6 +70,14 @@ def _convolved(use: Use, lengths: Shape, kernel: Shape) -> Shape | None:
         else:
             return None
     return tuple(found)
+
+
+def _spacing(use: Use, name: str, rank: int) -> Shape | None:
+    """Strides or dilations, one for each spatial axis; 1 where none is given."""
+    if use.arguments.get(name) is None:
+        return (1,) * rank
+    dims = use.per_axis(name, rank)
+    return dims if dims is not None and len(dims) == rank else None
 
 
 _SPACING = ("strides", "input_dilation", "kernel_dilation")
@@ -107,16 +115,21 @@ def convolved(transposed: bool = False) -> ShapeOf:
     """The shape of a convolution's result."""
 
     def output(use: Use) -> Value | None:
-        shape, features, kernel = use.shape(), use.dim("features"), use.dims("kernel_size")
+        shape, features = use.shape(), use.dim("features")
         if shape is None or features is None:
             return None
+        kernel = use.dims("kernel_size")
+        if isinstance(use.arguments.get("kernel_size"), Unknown):
+            kernel = use.per_axis("kernel_size", len(shape) - 2)
         rank = len(kernel) if kernel is not None else len(shape) - 2
         if len(shape) < rank + 1:
             return None
         lengths = shape[len(shape) - rank - 1 : -1]
         sizes = None
-        if kernel is not None and all(isinstance(size, int) for size in kernel):
-            sizes = (_transposed if transposed else _convolved)(use, lengths, kernel)
+        if kernel is not None and not transposed:
+            sizes = _convolved(use, lengths, kernel)
+        elif kernel is not None and all(isinstance(size, int) for size in kernel):
+            sizes = _transposed(use, lengths, kernel)
         if sizes is None:
             sizes = tuple(use.unknown("the extent of a convolution") for _ in range(rank))
         return Array((*shape[: len(shape) - rank - 1], *sizes, features), dtype_of(use.input()))

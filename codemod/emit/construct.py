@@ -16,7 +16,7 @@ from ..shapes.calls import use_of
 from ..shapes.dims import Dim, same
 from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Scanned
-from ..shapes.values import Constant, External, LayerObject, Object, Partial, Value
+from ..shapes.values import Class, Constant, External, LayerObject, Object, Partial, Value
 from .transport import CannotMove, Scope, Transport
 
 FRAMEWORK_ARGUMENTS = frozenset(("name", "parent"))
@@ -272,12 +272,14 @@ class Constructor:
             return [f.name for f in classes.fields(site.value.cls)]
         return []
 
-    def _class_text(self, site: Site) -> str:
+    def _class_text(self, site: Site, scope: Scope) -> str:
         """The class of a module as its site names it; for a lifted class, the one that was lifted."""
         lift = self.interp.lifted.get(site.node)
         if isinstance(lift, Scanned) and lift.node is not None:
             return self.transport.source.segment(lift.node.args[0])
-        return self.transport.source.segment(site.node.func)
+        if isinstance(self.transport.facts.value(site.node.func), Class):
+            return self.transport.source.segment(site.node.func)
+        return self.transport.expression(site.node.func, scope)
 
     def _module(self, site: Site, child: ModuleModel, scope: Scope) -> Constructed:
         args: list[str] = []
@@ -305,7 +307,7 @@ class Constructor:
                 continue
             text = self.transport.expression(keyword.value, scope)
             args.append(f"**{text}" if keyword.arg is None else f"{keyword.arg}={text}")
-        head = self._class_text(site)
+        head = self._class_text(site, scope)
         if child.new_name != child.name:
             head = child.new_name
         return Constructed(head, args, child.takes_rngs)

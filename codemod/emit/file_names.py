@@ -23,6 +23,7 @@ class FileNames:
     value_of: Callable[[ast.AST], Value | None] = lambda node: None
     wanted: set[str] = field(default_factory=set)
     helpers: set[str] = field(default_factory=set)
+    layers_as_values: bool = False  # whether a layer class that is not called is replaced
 
     def __post_init__(self) -> None:
         self.aliases = self._aliases()
@@ -101,10 +102,25 @@ class FileNames:
             if qualified == "flax.linen.Module":
                 return self.target("flax.nnx.Module")
             renamed = self.rules.rename(qualified)
+            if renamed is None and self.layers_as_values and not self._is_called(node):
+                return self._layer_value(qualified)
             return None if renamed is None else self._renamed(renamed)
         if isinstance(node, ast.Call):
             return self._call(node)
         return None
+
+    def _is_called(self, node: ast.AST) -> bool:
+        above = self.module.source.parents.get(node)
+        return isinstance(above, ast.Call) and above.func is node
+
+    def _layer_value(self, qualified: str) -> str | None:
+        """A layer class that is handed on: what takes its place, with the defaults that differ."""
+        rule = self.rules.layer(qualified)
+        if rule is None or rule.inline:
+            return None
+        text = self._renamed(rule.target)
+        stated = [f"{name}={value}" for name, value in rule.stated.items()]
+        return f"{self.target('functools.partial')}({', '.join([text, *stated])})" if stated else text
 
     def _renamed(self, target: str) -> str:
         if "." not in target:

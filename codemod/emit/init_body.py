@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from ..model.built import BuiltList, appended
@@ -41,6 +41,7 @@ class InitBody:
     keep: Callable[[ast.stmt], bool]  # statements of setup or __init__ that stay
     dropped_test: Callable[[ast.expr], bool | None]  # tests on flags that go
     built: Sequence[BuiltList] = ()
+    telling: Set[ast.Call] = frozenset()  # sites whose modules are asked for the size of what they return
     rngs_bound: set[str] = field(default_factory=set)
     moved: set[ast.stmt] = field(default_factory=set)
     lists: dict[int, list[Site]] = field(default_factory=dict)
@@ -532,6 +533,10 @@ class InitBody:
                 length,
                 lambda d, t: self._line(depth + d, t) if t else "",
             )
+        if site.loops and site.node in self.telling:
+            local = singular(site.attribute)
+            made = self._assigned(f"{local} = ", text, "", depth)
+            return [*made, self._line(depth, f"self.{site.attribute}.append({local})")]
         if site.loops:
             return self._assigned(f"self.{site.attribute}.append(", text, ")", depth)
         return self._assigned(f"self.{site.attribute} = ", text, "", depth)

@@ -420,14 +420,15 @@ class MethodEdits:
         if len(sites) != 1 or len({id(x) for x in sites[0].loops}) < 2:
             return False
         current: ast.For = loop
+        targets: set[str] = set()
         while True:
             rest = [s for s in current.body if s not in self.moved]
-            if self._target_names(current) & self._names_read(loop, sites):
-                return False
+            targets |= self._target_names(current)
             if len(rest) == 1 and isinstance(rest[0], ast.For):
                 current = rest[0]
                 continue
-            return sites[0].statement in current.body
+            read = self._names_read(current, sites)
+            return sites[0].statement in current.body and not targets & read
 
     def _flat(self, function: ast.FunctionDef, loop: ast.For, site: Site) -> None:
         innermost = [each for each in site.loops if isinstance(each, ast.For)][-1]

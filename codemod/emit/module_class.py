@@ -13,15 +13,16 @@ from ..model.module import AddedParameter, ModuleModel, VariablePath
 from ..model.sites import Comprehension, Site, find, literal_name
 from ..model.study import Study
 from ..shapes import classes
-from ..shapes.dims import Choice, Dim, Expression, Origin
+from ..shapes.dims import Choice, Dim, Expression, Origin, Output, Running
 from ..shapes.interpreter import Environment, Interpreter
 from ..shapes.lifts import Scanned
-from ..shapes.values import Class, External, Object, Partial, Value, as_dim
+from ..shapes.values import Array, Class, Either, External, Object, Partial, Value, as_dim
 from . import inheritance, layout, names
 from .construct import Constructor
 from .file_names import FileNames
 from .flags import Flags, decide, inherit, inherited_modes
 from .init_body import InitBody
+from .names import singular
 from .method_edits import MethodEdits
 from .sizes import SizeNames
 from .transport import CannotMove, Scope, Transport, scope_of
@@ -77,8 +78,14 @@ class ClassEmitter:
 
     def emit(self) -> Emitted:
         """Records all edits of the class; returns how it looks from outside."""
+        self.telling: set[ast.Call] = set()
         draft = SizeNames(self.interp.symbols, self.study, draft=True)
         self._write_body(draft)  # to see which sizes are needed
+        self.telling = {
+            origin.site
+            for origin in self._with_running(self.transport.needs.symbols)
+            if isinstance(origin, Output)
+        }
         sizes = SizeNames(self.interp.symbols, self.study, needs=self.transport.needs.symbols)
         body = self._write_body(sizes)
         self._refuse_foreign_sizes()
@@ -193,6 +200,39 @@ class ClassEmitter:
                     site.node, "a layer is made in a while loop", "make the layers in a `for` loop"
                 )
 
+    def _with_running(self, needed: Mapping[str, Origin]) -> list[Origin]:
+        """The origins of sizes, and of what running ones start from and become."""
+        found: dict[str, Origin] = {}
+        pending = dict(needed)
+        while pending:
+            name, origin = pending.popitem()
+            if name in found:
+                continue
+            found[name] = origin
+            fact = self.study.facts.running.get(name)
+            for dim in (fact.initial, fact.update) if fact is not None else ():
+                pending.update(self.interp.symbols.origins_of(dim))
+        return list(found.values())
+
+    def _told_output(self) -> tuple[list[str], bool]:
+        """`self.out_features = ...` for a class that is asked for it, and whether that comes last."""
+        if self.cls.node not in self.interp.asked_outputs or "out_features" in self._field_names():
+            return [], False
+        result = self.study.results.get("__call__")
+        if not isinstance(result, Array) or not result.shape:
+            raise CannotMove(
+                self.cls.node,
+                f"the size of what `{self.cls.name}` returns could not be inferred",
+                "tell it by hand, as `self.out_features`",
+            )
+        dim = result.shape[-1]
+        text = self.transport.size(dim, self.cls.node)
+        late = any(
+            isinstance(origin, Running | Output | Choice)
+            for origin in self.interp.symbols.origins_of(dim).values()
+        )
+        return [f"{self._indent(2)}self.out_features = {text}"], late
+
     def _refuse_foreign_sizes(self) -> None:
         """A base class whose sizes come from fields that only a subclass has cannot make its layers itself."""
         foreign = set(self.study.root.arguments) - set(self._field_names())
@@ -272,11 +312,25 @@ class ClassEmitter:
         return any(isinstance(loop, Comprehension) for loop in site.loops)
 
     def _kind_name(self, site: Site) -> str:
+        holder = self._holder(site)
+        if holder is not None:
+            return names.snake(names.made_by(holder))
         if site.rule is not None:
             return site.rule.attribute
         if isinstance(site.value, Object):
             return names.snake(site.value.cls.name)
         return "variable"
+
+    def _holder(self, site: Site) -> str | None:
+        """The field or local that holds the class which a site makes something of."""
+        match site.node.func:
+            case ast.Attribute(value=ast.Name(id="self"), attr=name) if name in self._field_names():
+                return name
+            case ast.Name(id=name) as func if isinstance(
+                self.study.facts.value(func), Partial | Either
+            ) or (name in scope_of(site.function).assignments):
+                return name
+        return None
 
     # ---- the constructor ----------------------------------------------------------------------------------
 
@@ -316,6 +370,7 @@ class ClassEmitter:
             self._keep,
             self._known_test,
             self.built,
+            self.telling,
         )
         self.body.rngs_bound = self._local_partials()
         self.scopes = {function: scope_of(function) for function in self._functions()}
@@ -324,7 +379,8 @@ class ClassEmitter:
         for function in self._constructing():
             whole = function.name in ("setup", "__init__")
             lines += self.body.method(function, self.scopes[function], whole)
-        return lines
+        told, late = self._told_output()
+        return [*lines, *told] if late else [*told, *lines]
 
     def _super_call(self, indent: str) -> list[str]:
         """The call of the base's constructor, with the sizes that its layers have here."""
@@ -401,8 +457,17 @@ class ClassEmitter:
         return {
             site.node.func.id
             for site in self.sites
-            if isinstance(site.node.func, ast.Name) and self._is_partial(site)
+            if isinstance(site.node.func, ast.Name)
+            and self._is_partial(site)
+            and self._only_called(site.node.func.id, site.function)
         }
+
+    def _only_called(self, name: str, function: ast.AST) -> bool:
+        return all(
+            isinstance(above := self.source.parents[node], ast.Call) and above.func is node
+            for node in ast.walk(function)
+            if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+        )
 
     def _is_partial(self, site: Site) -> bool:
         return isinstance(self.study.facts.value(site.node.func), Partial)
@@ -465,7 +530,13 @@ class ClassEmitter:
         return found
 
     def _choice(self, origin: Origin, name: str) -> str | None:
-        """The text of a size that depends on a branch."""
+        """The text of a size that depends on a branch, or on what a module returns."""
+        if isinstance(origin, Output):
+            site = next((s for s in self.sites if s.node is origin.site), None)
+            if site is None:
+                return None
+            local = singular(site.attribute) if site.loops else f"self.{site.attribute}"
+            return f"{local}.out_features"
         if not isinstance(origin, Choice) or name not in self.study.facts.choices:
             return None
         node = origin.node

@@ -32,6 +32,7 @@ COLLECTIONS = {
 _WORD_STARTS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[0-9A-Z])(?=[A-Z][a-z])")
 _HAIKU_WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?!^)(?=[A-Z][a-z])")
 _FUNCTION_SUFFIX = re.compile(r"_(?:fn|func|function)$")
+_CLASS_SUFFIX = re.compile(r"_(?:cls|class|def|ctor|layer|module|type|fn|func|factory|builder)$")
 _VERB = re.compile(r"^(?:make|build|create|get|new|construct)_(?=\w)")
 _EMPTY_WORDS = frozenset(
     [
@@ -93,6 +94,11 @@ def camel(name: str) -> str:
     """A function's name as a class's: `net_fn` -> `Net`, `unroll_net` -> `UnrollNet`, `make_network` -> `Network`."""
     bare = _FUNCTION_SUFFIX.sub("", without_verb(name.strip("_"))).strip("_")
     return "".join(word[:1].upper() + word[1:] for word in bare.split("_"))
+
+
+def made_by(name: str) -> str:
+    """What a variable that holds a class makes: `block_cls` a block."""
+    return _CLASS_SUFFIX.sub("", without_verb(name.strip("_"))).strip("_") or name
 
 
 def without_verb(name: str) -> str:

@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping
 
 from ..model.module import AddedParameter
 from ..model.study import Study
-from ..shapes.dims import Choice, Expression, InputAxis, Origin, Running, Symbols, names
+from ..shapes.dims import (
+    Choice,
+    Expression,
+    InputAxis,
+    Origin,
+    Output,
+    Running,
+    Symbols,
+    names,
+)
 from ..shapes.values import Array, as_dim
 
 _SPATIAL = {3: ("length",), 4: ("height", "width"), 5: ("depth", "height", "width")}
@@ -146,7 +155,7 @@ class SizeNames:
                     return text
                 case Running():
                     return self.running(name)
-                case Choice():
+                case Choice() | Output():
                     return choice(origin, name) or name
             return name
 

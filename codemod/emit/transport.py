@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..rule import Declined
-from ..shapes.dims import Choice, Dim, Origin, Symbols, Unexplained
+from ..shapes.dims import Choice, Dim, Expression, Origin, Symbols, Unexplained
 from ..shapes.facts import Facts
 from ..shapes.values import Array, Constant, External, Items, Value, as_dim
 from ..source import Source
@@ -284,17 +284,47 @@ class Transport:
             and len(left.items) == len(right.items)
         ):
             return None
-        tests = []
+        tests: list[str] = []
+        strides: dict[str, None] = {}
+        negated = isinstance(node.ops[0], ast.NotEq)
+        sign, word = ("!=", " or ") if negated else ("==", " and ")
         for one, two in zip(left.items, right.items, strict=True):
             a, b = as_dim(one), as_dim(two)
             if a is None or b is None:
                 return None
-            if not same(a, b):
-                tests.append((a, b))
-        sign, word = ("!=", " or ") if isinstance(node.ops[0], ast.NotEq) else ("==", " and ")
-        return (
-            word.join(f"{self.size(a, node)} {sign} {self.size(b, node)}" for a, b in tests) or None
-        )
+            if same(a, b):
+                continue
+            stride = self._stride_between(a, b)
+            if stride is not None:
+                strides.setdefault(stride)
+            else:
+                tests.append(f"{self.size(a, node)} {sign} {self.size(b, node)}")
+        tests += self._unit_strides(list(strides), sign)
+        return word.join(tests) or None
+
+    def _stride_between(self, one: Dim, two: Dim) -> str | None:
+        """The stride, as the constructor writes it, by which one of two sizes is the other, rounded up."""
+        from ..shapes.dims import same
+
+        for whole, part in ((one, two), (two, one)):
+            whole, part = self.symbols.resolve(whole), self.symbols.resolve(part)
+            for name, origin in self.symbols.origins_of(part).items():
+                if not isinstance(origin, Expression | Choice):
+                    continue
+                symbol = self.symbols.symbol(name)
+                if same(part, -(-whole // symbol)):
+                    return self.size(symbol, ast.Pass())
+        return None
+
+    @staticmethod
+    def _unit_strides(strides: list[str], sign: str) -> list[str]:
+        """`strides != (1, 1)` for strides of all axes, else a test for each."""
+        stems = {text.rsplit("[", 1)[0] for text in strides if text.endswith("]")}
+        wanted = [f"{stem}[{i}]" for stem in stems for i in range(len(strides))]
+        if len(stems) == 1 and strides == wanted:
+            ones = "(1,)" if len(strides) == 1 else f"({', '.join(['1'] * len(strides))})"
+            return [f"tuple({stems.pop()}) {sign} {ones}"]
+        return [f"{text} {sign} 1" for text in strides]
 
     def _from_value(self, node: ast.expr) -> str:
         """The text of a value that does not depend on the data."""

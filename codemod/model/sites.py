@@ -87,9 +87,23 @@ def find(study: Study, parents: Mapping[ast.AST, ast.AST]) -> list[Site]:
         _describe(site, parents)
         sites.append(site)
     order = {function: place for place, function in enumerate(_ordered(study, owned))}
-    return sorted(
-        sites, key=lambda site: (order[site.function], site.node.lineno, site.node.col_offset)
+    return sorted(sites, key=lambda site: (order[site.function], *_place(site, parents)))
+
+
+def _place(site: Site, parents: Mapping[ast.AST, ast.AST]) -> tuple[int, ...]:
+    """Where a site's turn comes: in a nest of calls, a layer is applied once its argument is there."""
+    node, above = site.node, parents[site.node]
+    applied = above if isinstance(above, ast.Call) and above.func is node else node
+    if site.variable is not None or applied is node:
+        return (node.lineno, node.col_offset)
+    inside = any(
+        isinstance(inner, ast.Call) and isinstance(inner.func, ast.Call)
+        for arg in [*applied.args, *[k.value for k in applied.keywords]]
+        for inner in ast.walk(arg)
     )
+    if not inside:
+        return (node.lineno, node.col_offset)
+    return (applied.end_lineno or node.lineno, applied.end_col_offset or 0)
 
 
 def _functions_of(study: Study) -> list[ast.AST]:

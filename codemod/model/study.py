@@ -24,6 +24,7 @@ from ..shapes.values import (
     Class,
     Constant,
     Function,
+    Items,
     LayerObject,
     Object,
     Unknown,
@@ -105,8 +106,11 @@ class Study:
 
 
 def _is_blind(use: Used) -> bool:
-    """Whether a layer is called on something whose shape is not known."""
+    """Whether a layer is called on something whose shape is not known, or without a batch axis."""
     first = next(iter([*use.args, *use.kwargs.values()]), None)
+    window = use.target.arguments.get("kernel_size")
+    if isinstance(first, Array) and first.shape and isinstance(window, Items):
+        return len(first.shape) < len(window.items) + 2
     return isinstance(first, Unknown) or (isinstance(first, Array) and first.shape is None)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from ..shapes import classes, joins
 from ..shapes.dims import Expression, InputAxis
+from ..shapes.held import Held, is_module
 from ..shapes.interpreter import Environment, Interpreter
 from ..shapes.values import (
     NONE,
@@ -86,6 +87,9 @@ def field_value(
         if isinstance(example, Object) and classes.framework(example.cls) is None:
             return config_object(interp, text, example.cls)
     callables = [v for v in [*examples, *([known] if known is not None else [])] if _is_callable(v)]
+    instances = tuple(v for v in callables if is_module(v))
+    if instances:
+        return Held(text, instances) if len(instances) == len(callables) else UNKNOWN
     if callables:
         return joins.either(*callables)
     if known == NONE and not examples:

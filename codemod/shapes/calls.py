@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..rule import Layer, Use
-from . import builtin, classes, joins, library, loops, operators
-from .dims import Dim
+from . import builtin, classes, held, joins, library, loops, operators
+from .dims import Dim, Expression
 from .facts import Made, Used
 from .values import (
     NONE,
@@ -215,13 +215,9 @@ def call(
         case Partial(function=inner, args=first, kwargs=named):
             return call(interp, inner, [*first, *args], {**named, **kwargs}, node)
         case Either(values=values):
-            results = [
-                call(interp, option, args, kwargs, node) for option in values if option != NONE
-            ]
-            result = results[0] if results else UNKNOWN
-            for other in results[1:]:
-                result = joins.join(interp, node or ast.Pass(), "result", result, other)
-            return result
+            options = [option for option in values if option != NONE]
+            results = [call(interp, option, args, kwargs, node) for option in options]
+            return held.call_either(interp, options, results, args, node)
     return _call_unknown(args, kwargs)
 
 
@@ -352,6 +348,7 @@ def use_of(
         frozenset(arguments),
         lambda value: _size(interp, value),
         interp.symbols.unknown,
+        lambda text: interp.symbols.new(Expression(text), ("text", interp.root, text)),
     )
 
 

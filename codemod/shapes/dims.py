@@ -60,6 +60,13 @@ class Choice(Origin):
 
 
 @dataclass(frozen=True)
+class Output(Origin):
+    """The last axis of what the module made at `site` returns: its class, and so its size, is the caller's choice."""
+
+    site: ast.Call = field(compare=False)
+
+
+@dataclass(frozen=True)
 class Unexplained(Origin):
     """A size that exists but that reading cannot tell."""
 
@@ -90,6 +97,11 @@ class Symbols:
         self.origins[name] = origin
         if key is not None:
             self._by_origin[key] = dim
+        return dim
+
+    def symbol(self, name: str) -> Dim:
+        """The size that is the symbol of this name."""
+        (dim,) = self._export.symbolic_shape(name, scope=self._scope)
         return dim
 
     def unknown(self, why: str) -> Dim:

@@ -112,6 +112,7 @@ class Interpreter:
         self.frames: list[Frame] = []
         self.stack: Stack = ()
         self.recording = True
+        self.asked_outputs: set[ast.AST] = set()  # classes that have to tell what they return
         self.troubles: list[Trouble] = []
         self.handlers: dict[str, Handler] = {}
         self.observers: list[Callable[[Object, str, Sequence[Value], dict[str, Value]], None]] = []

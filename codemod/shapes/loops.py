@@ -169,8 +169,9 @@ def _widened_array(
             Running(node, name, place), ("running", node, name, place, interp.root)
         )
         known = interp.facts.running.get(str(dim))
+        again = known is not None and same(one, dim)  # a later turn of the same run of the loop
         interp.facts.running[str(dim)] = RunningSize(
-            node, name, place, known.initial if known else one, two
+            node, name, place, known.initial if known and again else one, two
         )
         dims.append(dim)
     shape = tuple(dims)

@@ -1,0 +1,199 @@
+"""Modules whose class or instance is the caller's choice: what they return is only known to themselves."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import classes, joins
+from .dims import Dim, Expression, Output, same
+from .values import (
+    UNKNOWN,
+    Array,
+    Behaviour,
+    Bound,
+    Class,
+    Function,
+    LayerObject,
+    Object,
+    Shape,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+# Layers of NNX that tell the size of what they return.
+_TELLING = ("flax.nnx.Linear", "flax.nnx.Conv", "flax.nnx.ConvTranspose", "flax.nnx.Einsum")
+
+
+@dataclass(eq=False)
+class Held(Behaviour):
+    """A module in a constructor field: `text` writes the field, `options` are what the program puts there."""
+
+    text: str
+    options: tuple[Value, ...]
+
+    def call(
+        self,
+        interp: Interpreter,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.Call | None,
+    ) -> Value:
+        return self._merged(interp, args, lambda option: interp.call(option, args, kwargs, node))
+
+    def attribute(self, interp: Interpreter, name: str, node: ast.AST) -> Value:
+        cls = next((o.cls for o in self.options if isinstance(o, Object)), None)
+        if cls is not None and isinstance(classes.member(cls, name), Function):
+            return HeldMethod(self, name)
+        return UNKNOWN
+
+    def method(
+        self,
+        interp: Interpreter,
+        name: str,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.Call | None,
+    ) -> Value:
+        return self._merged(
+            interp,
+            args,
+            lambda option: interp.call(
+                Bound(option, classes.method(option.cls, name), name), args, kwargs, node
+            )
+            if isinstance(option, Object) and classes.method(option.cls, name) is not None
+            else UNKNOWN,
+        )
+
+    def _merged(
+        self, interp: Interpreter, args: Sequence[Value], run: Callable[[Value], Value]
+    ) -> Value:
+        saved, interp.recording = interp.recording, False
+        try:
+            results = [run(option) for option in self.options]
+        finally:
+            interp.recording = saved
+        return merged(
+            interp,
+            results,
+            args,
+            lambda: told(interp, self.options)
+            and interp.symbols.new(
+                Expression(f"{self.text}.out_features"),
+                ("text", interp.root, f"{self.text}.out_features"),
+            ),
+        )
+
+    def join(self, other: Value) -> Value | None:
+        return self if isinstance(other, Held) and other.text == self.text else None
+
+
+@dataclass(eq=False)
+class HeldMethod(Behaviour):
+    """A method of a module in a field."""
+
+    owner: Held
+    name: str
+
+    def call(
+        self,
+        interp: Interpreter,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.Call | None,
+    ) -> Value:
+        return self.owner.method(interp, self.name, args, kwargs, node)
+
+
+def merged(
+    interp: Interpreter,
+    results: Sequence[Value],
+    args: Sequence[Value],
+    last: Callable[[], Dim | None],
+    own: bool = False,
+) -> Value:
+    """One array for what several modules may return: axes of the input stay, the last is what `last` says.
+
+    With `own`, the sizes of the results are in the terms of the class that is studied: where all agree, that is it.
+    """
+    given = next((a for a in args if isinstance(a, Array) and a.shape), None)
+    arrays = [r for r in results if isinstance(r, Array) and r.shape]
+    known = given.shape if given is not None and given.shape is not None else ()
+    if not results or len(arrays) < len(results):
+        return results[0] if len(results) == 1 and not arrays else UNKNOWN
+    shapes = [a.shape for a in arrays if a.shape is not None]
+    if len({len(shape) for shape in shapes}) > 1:
+        return Array(None)
+    dims: list[Dim] = [
+        _kept(interp, [shape[axis] for shape in shapes], known, own)
+        for axis in range(len(shapes[0]) - 1)
+    ]
+    features = [shape[-1] for shape in shapes]
+    wanted = features[0] if own else known[-1] if known else None
+    if wanted is not None and all(same(dim, wanted) for dim in features):
+        dims.append(wanted)
+    else:
+        told_size = last()
+        dims.append(told_size if told_size else interp.symbols.unknown("what a module returns"))
+    return Array(tuple(dims), arrays[0].dtype)
+
+
+def _kept(interp: Interpreter, dims: Sequence[Dim], known: Shape, own: bool) -> Dim:
+    agreed = all(same(dim, dims[0]) for dim in dims)
+    if agreed and (own or any(same(dims[0], k) for k in known)):
+        return dims[0]
+    return interp.symbols.unknown("what a module returns")
+
+
+def told(interp: Interpreter, modules: Sequence[Value]) -> bool:
+    """Whether all of these can tell the size of what they return; the user's own classes are asked to."""
+    telling = all(
+        (isinstance(m, Object) and classes.framework(m.cls) == "linen")
+        or (isinstance(m, LayerObject) and m.rule.target in _TELLING)
+        for m in modules
+    )
+    if telling:
+        interp.asked_outputs |= {m.cls.node for m in modules if isinstance(m, Object)}
+    return telling
+
+
+def call_either(
+    interp: Interpreter,
+    options: Sequence[Value],
+    results: Sequence[Value],
+    args: Sequence[Value],
+    node: ast.Call | None,
+) -> Value:
+    """What one of several callables returns."""
+    sites = {getattr(option, "site", None) for option in options}
+    made = [o for o in options if isinstance(o, Object | LayerObject)]
+    if len(made) == len(options) > 1 and len(sites) == 1 and None not in sites:
+        (site,) = sites
+        assert isinstance(site, ast.Call)
+        return merged(
+            interp,
+            results,
+            args,
+            lambda: told(interp, made)
+            and interp.symbols.new(Output(site), ("output", site, interp.root)),
+            own=True,
+        )
+    result = results[0] if results else UNKNOWN
+    for other in results[1:]:
+        result = joins.join(interp, node or ast.Pass(), "result", result, other)
+    return result
+
+
+def is_module(value: Value) -> bool:
+    """Whether a value is an instance of a module or layer."""
+    return isinstance(value, LayerObject) or (
+        isinstance(value, Object) and classes.framework(value.cls) is not None
+    )
+
+
+def is_class(value: Value) -> bool:
+    return isinstance(value, Class)
