@@ -60,7 +60,7 @@ class Prepared:
         return max(best, 1)
 
 
-def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, int]]) -> Prepared:
+def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]) -> Prepared:
     """Writes classes for the functions of a project, but for those at the places in `leave`."""
     candidates = [m for m in project.modules.values() if m.rewritable and _may_transform(m.source)]
     if not candidates:
@@ -85,7 +85,7 @@ def _prepare_module(
     interp: Interpreter,
     explorer: Explorer,
     module: Module,
-    leave: frozenset[tuple[Path, int]],
+    leave: frozenset[tuple[Path, str]],
     prepared: Prepared,
 ) -> None:
     edits = Edits(module.source)
@@ -100,7 +100,8 @@ def _prepare_module(
             continue
         function = transformed.function
         if (
-            (module.path, node.lineno) in leave
+            (module.path, node.name) in leave
+            or "self" in _Writer(module.source, edits, names, explorer).reads(node)
             or transformed.entries
             or not isinstance(function, Function)
         ):
@@ -189,10 +190,15 @@ class _Writer:
                 }
                 outer |= {n.name for n in scope.body if isinstance(n, ast.FunctionDef)}
             scope = self.source.parents[scope]
-        reads = [
+        reads = self.reads(node)
+        return list(dict.fromkeys(name for name in reads if name in outer and name not in own))
+
+    @staticmethod
+    def reads(node: ast.FunctionDef) -> list[str]:
+        """The names that a function reads; one that reads `self` belongs to a class."""
+        return [
             n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
         ]
-        return list(dict.fromkeys(name for name in reads if name in outer and name not in own))
 
     @staticmethod
     def _handed(node: ast.FunctionDef) -> list[str]:

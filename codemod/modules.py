@@ -84,11 +84,7 @@ def _quiet(interp: Interpreter, node: ast.expr, cls: Class) -> object:
         root = root.value
     if not isinstance(root, ast.Name) or root.id == "self":
         return None
-    saved, interp.recording = interp.recording, False
-    try:
-        return interp.evaluate(node, cls.environment.parent or cls.environment)
-    finally:
-        interp.recording = saved
+    return interp.peek(node, cls.environment.parent or cls.environment)
 
 
 def users_first(found: list[Class], uses: Mapping[ast.AST, set[ast.AST]]) -> list[Class]:
@@ -103,28 +99,42 @@ def users_first(found: list[Class], uses: Mapping[ast.AST, set[ast.AST]]) -> lis
     return order
 
 
+@dataclass
+class Studied:
+    """The module classes of a project, users first, with what reading them showed."""
+
+    order: list[Class]
+    uses: dict[ast.AST, set[ast.AST]]
+    studies: dict[ast.AST, Study]
+    failed: dict[ast.AST, Refusal]
+
+
+def study_modules(interp: Interpreter, contexts: Contexts) -> Studied:
+    """Reads all module classes: each after those that mention it."""
+    found = module_classes(interp)
+    among: dict[ast.AST, Class] = {cls.node: cls for cls in found}
+    uses: dict[ast.AST, set[ast.AST]] = {cls.node: references(interp, cls, among) for cls in found}
+    studies, failed = _studies(interp, users_first(found, uses), contexts)
+    for node, found_study in studies.items():
+        uses[node] |= _made(found_study) & among.keys() - {node}
+    return Studied(users_first(found, uses), uses, studies, failed)
+
+
 def rewrite_modules(
     interp: Interpreter,
-    contexts: Contexts,
+    studied: Studied,
     options: Options,
     kept: Callable[[Class], Refusal | None],
 ) -> ModuleRewrite:
     """Rewrites all classes that can follow; `kept` names those that must stay for reasons from outside."""
-    found = module_classes(interp)
-    among: dict[ast.AST, Class] = {cls.node: cls for cls in found}
-    uses: dict[ast.AST, set[ast.AST]] = {cls.node: references(interp, cls, among) for cls in found}
-    order = users_first(found, uses)
-    studies, failed = _studies(interp, order, contexts)
-    for node, found_study in studies.items():
-        uses[node] |= _made(found_study) & among.keys() - {node}
-    order = users_first(found, uses)
+    among: dict[ast.AST, Class] = {cls.node: cls for cls in studied.order}
     refusals: dict[ast.AST, Refusal] = {
-        cls.node: refusal for cls in found if (refusal := kept(cls)) is not None
+        cls.node: refusal for cls in studied.order if (refusal := kept(cls)) is not None
     }
-    refusals = {**failed, **refusals}
+    refusals = {**studied.failed, **refusals}
     while True:
-        attempt = _attempt(interp, order[::-1], studies, options, refusals)
-        new = _consequences(attempt, among, uses)
+        attempt = _attempt(interp, studied.order[::-1], studied.studies, options, refusals)
+        new = _consequences(attempt, among, studied.uses)
         if not new:
             return attempt
         refusals = {**attempt.refusals, **new}

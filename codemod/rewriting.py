@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import functions as function_modules
+from . import makers
 from .config import Options
 from .edits import EditConflict, Edits
 from .emit import imports
@@ -19,7 +20,7 @@ from .emit.helpers import nnx_layers
 from .findings import Finding
 from .model.module import ModuleModel
 from .model.study import Contexts
-from .modules import ModuleRewrite, Refusal, module_classes, rewrite_modules
+from .modules import ModuleRewrite, Refusal, module_classes, rewrite_modules, study_modules
 from .project import Module, Project
 from .rule import Declined
 from .rulebook import Rulebook
@@ -29,6 +30,7 @@ from .shapes.values import Class
 from .source import Source
 
 HELPER_FILE = "nnx_layers.py"
+MAX_TURNS = 3
 SKIP = "# nnx-codemod: skip"
 
 
@@ -65,29 +67,56 @@ def rewrite_project(
     `fixed` are modules that stay as they are: the classes that they use stay with them. A function whose class cannot
     be rewritten stays a function: the project is then rewritten again without it.
     """
-    leave: dict[tuple[Path, int], Finding] = {}
-    while True:
-        prepared = function_modules.prepare(project, rules, frozenset(leave))
+    leave: dict[tuple[Path, str], Finding] = {}
+    for turn in range(MAX_TURNS):
+        prepared = _prepared(project, rules, frozenset(leave))
         result = _rewrite_prepared(prepared.project, rules, options, fixed, progress)
         refused = _refused_functions(prepared, result)
         if not refused:
             return _restored(prepared, result, leave)
+        if turn == MAX_TURNS - 2:  # what is left hangs together in a way that turns do not sort out
+            refused = {
+                (made.path, made.function): refused.get((made.path, made.function), _stays(made))
+                for made in prepared.made
+            }
         leave.update(refused)
+    raise AssertionError("a project without prepared functions refuses none")
+
+
+def _stays(made: function_modules.MadeClass) -> Finding:
+    place = ast.Pass(lineno=made.line, col_offset=0, end_lineno=made.line, end_col_offset=0)
+    return Finding(
+        place,
+        "NX108",
+        f"`{made.function}` makes layers, and so do functions around it that stay",
+        "give it a module of its own",
+    )
+
+
+def _prepared(
+    project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]
+) -> function_modules.Prepared:
+    """The project with classes in the place of functions that make layers, and of those given to a transform."""
+    first = makers.prepare(project, rules, leave)
+    second = function_modules.prepare(first.project, rules, leave)
+    return function_modules.Prepared(
+        second.project, {**second.originals, **first.originals}, [*first.made, *second.made]
+    )
 
 
 def _refused_functions(
     prepared: function_modules.Prepared, result: ProjectRewrite
-) -> dict[tuple[Path, int], Finding]:
+) -> dict[tuple[Path, str], Finding]:
     """The functions whose classes stay, and why."""
     made = function_modules.classes_of(prepared.made)
-    found: dict[tuple[Path, int], Finding] = {}
+    found: dict[tuple[Path, str], Finding] = {}
     for file in result.files:
         for refusal in file.kept:
             cls = made.get((file.module.path, refusal.cls.name))
             if cls is not None:
                 line = prepared.original_line(cls.path, getattr(refusal.node, "lineno", 1))
                 place = ast.Pass(lineno=line, col_offset=0, end_lineno=line, end_col_offset=0)
-                found[cls.path, cls.line] = Finding(
+                found[cls.path, cls.function] = Finding(
                     place, refusal.code, refusal.message, refusal.help
                 )
     return found
@@ -96,7 +125,7 @@ def _refused_functions(
 def _restored(
     prepared: function_modules.Prepared,
     result: ProjectRewrite,
-    left: dict[tuple[Path, int], Finding],
+    left: dict[tuple[Path, str], Finding],
 ) -> ProjectRewrite:
     """The result in terms of the original files: their sources, their lines, their functions' names."""
     made = function_modules.classes_of(prepared.made)
@@ -139,7 +168,9 @@ def _rewrite_prepared(
     def stays(cls: Class) -> Refusal | None:
         return _skipped(cls) or needed.get(cls.node)
 
-    found = rewrite_modules(interp, contexts, options, stays)
+    studied = study_modules(interp, contexts)
+    found = rewrite_modules(interp, studied, options, stays)
+    stay: dict[ast.AST, Finding] = {}
     while True:
         outcome = programs.rewrite(
             found.models,
@@ -150,9 +181,9 @@ def _rewrite_prepared(
         )
         if not outcome.unfollowed:
             break
-        stay = outcome.unfollowed
+        stay.update(outcome.unfollowed)
         found = rewrite_modules(
-            interp, contexts, options, functools.partial(_stays_or_unfollowed, stays, stay)
+            interp, studied, options, functools.partial(_stays_or_unfollowed, stays, stay)
         )
     return _finish(interp, project, modules, found, outcome.findings, options)
 

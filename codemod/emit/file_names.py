@@ -120,7 +120,9 @@ class FileNames:
             return None
         text = self._renamed(rule.target)
         stated = [f"{name}={value}" for name, value in rule.stated.items()]
-        return f"{self.target('functools.partial')}({', '.join([text, *stated])})" if stated else text
+        return (
+            f"{self.target('functools.partial')}({', '.join([text, *stated])})" if stated else text
+        )
 
     def _renamed(self, target: str) -> str:
         if "." not in target:

@@ -41,7 +41,9 @@ class InitBody:
     keep: Callable[[ast.stmt], bool]  # statements of setup or __init__ that stay
     dropped_test: Callable[[ast.expr], bool | None]  # tests on flags that go
     built: Sequence[BuiltList] = ()
-    telling: Set[ast.Call] = frozenset()  # sites whose modules are asked for the size of what they return
+    telling: Set[ast.Call] = (
+        frozenset()
+    )  # sites whose modules are asked for the size of what they return
     rngs_bound: set[str] = field(default_factory=set)
     moved: set[ast.stmt] = field(default_factory=set)
     lists: dict[int, list[Site]] = field(default_factory=dict)

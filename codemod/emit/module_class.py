@@ -22,8 +22,8 @@ from .construct import Constructor
 from .file_names import FileNames
 from .flags import Flags, decide, inherit, inherited_modes
 from .init_body import InitBody
-from .names import singular
 from .method_edits import MethodEdits
+from .names import singular
 from .sizes import SizeNames
 from .transport import CannotMove, Scope, Transport, scope_of
 from .variables import KNOWN_COLLECTIONS, VariableWriter
@@ -755,9 +755,12 @@ class ClassEmitter:
             if declared.name in self.flags.fields or declared.name in ("name", "parent"):
                 continue
             source = declared.owner.module.source
-            text = f"{declared.name}: {self._rewritten(declared.annotation, source)}"
+            blank = classes.is_blank(declared.annotation)
+            text = declared.name
+            if not blank:
+                text += f": {self._rewritten(declared.annotation, source)}"
             if declared.default is not None:
-                text += f" = {self._default_text(declared)}"
+                text += ("=" if blank else " = ") + self._default_text(declared)
             comment = self._field_comment(declared.statement) if declared.owner is self.cls else ""
             found.append((text, comment, declared.keyword_only))
         return found

@@ -34,7 +34,7 @@ from .module import ModuleModel
 from .symbolic import argument_value, array_of_rank, field_value, is_flag, looks_like_array
 
 RANKS = (2, 3, 4, 1, 5)
-MAX_TRIES = 30
+MAX_TRIES = 12
 
 
 def as_base(heir: Study, cls: Class, models: Mapping[ast.AST, ModuleModel]) -> Study:

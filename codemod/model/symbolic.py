@@ -68,6 +68,8 @@ def field_value(
     examples: Sequence[Value] = (),
 ) -> Value:
     """Any value that a constructor field may have; `text` writes it in the constructor."""
+    if classes.is_blank(annotation):
+        annotation = None
     written = ast.unparse(annotation) if annotation is not None else ""
     known = interp.evaluate(default, env) if default is not None else None
     if is_flag(text.rsplit(".", 1)[-1], annotation, default):

@@ -16,7 +16,7 @@ from ..shapes import classes
 from ..shapes.calls import bind_signature
 from ..shapes.facts import Facts, Made, Used
 from ..shapes.interpreter import Environment, Interpreter
-from ..shapes.values import UNKNOWN, External, LayerObject, Object, as_dim
+from ..shapes.values import UNKNOWN, External, Function, LayerObject, Object, as_dim
 from .kinds import Net
 from .samples import local_names, written_size
 
@@ -54,7 +54,9 @@ class Construction:
         """
         if isinstance(made, LayerObject):
             return self._layer(net, made, maker, key)
-        model = self.models.get(made.cls.node)
+        function = self.interp.facts.value(maker.func)
+        made_by = function.node if isinstance(function, Function) else made.cls.node
+        model = self.models.get(made_by)
         if model is None:
             raise Declined(f"`{made.cls.name}` stays as it is", "it has a diagnostic of its own")
         sizes = [self._size(net, made, added, arguments, text) for added in model.added]

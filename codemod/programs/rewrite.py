@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..edits import Edits
@@ -12,8 +12,10 @@ from ..findings import Finding
 from ..model.module import ModuleModel
 from ..project import Module
 from ..rule import Declined
+from ..shapes import classes
 from ..shapes.interpreter import Interpreter
-from ..shapes.values import Object, Value
+from ..shapes.values import Class, Object, Value
+from . import factories
 from .certainty import check
 from .dangling import dangling
 from .explore import Explorer
@@ -60,6 +62,11 @@ class Programs:
     ) -> ProgramOutcome:
         """Records the edits of every module's programs; on a refusal, which classes must stay with their programs."""
         outcome = ProgramOutcome()
+        modules = list(modules)
+        interp = self.explorer.interp
+        made = factories.find(interp, modules, models, self.explorer.nets.values())
+        factories.write(made.values(), models, edits_of, names_of)
+        models = {**models, **{n: f.model for n, f in made.items() if f.model is not None}}
         for module in modules:
             refusal = self._rewrite_module(
                 module, edits_of(module), names_of(module), models, limit
@@ -71,7 +78,31 @@ class Programs:
                 if not roots:
                     outcome.findings.setdefault(module, []).append(finding)
                 outcome.unfollowed.update(dict.fromkeys(roots, finding))
+        if not outcome.unfollowed:
+            for module in modules:
+                self._check_makers(module, edits_of(module), models, made, outcome)
         return outcome
+
+    def _check_makers(
+        self,
+        module: Module,
+        edits: Edits,
+        models: Mapping[ast.AST, ModuleModel],
+        made: Mapping[ast.AST, factories.Factory],
+        outcome: ProgramOutcome,
+    ) -> None:
+        """A class that is made anywhere in a way that no rewrite has followed stays as it is."""
+        interp = self.explorer.interp
+        modules = [
+            v.node
+            for v in interp.environment_of(module).names.values()
+            if isinstance(v, Class) and classes.framework(v) is not None
+        ]
+        for node, target in factories.unfollowed(interp, module, edits, models, [*modules, *made]):
+            declined = factories.declined(models[target].name)
+            finding = Finding(node, "PR102", declined.message, declined.help)
+            for cls in _made_by(target, made):
+                outcome.unfollowed.setdefault(cls, finding)
 
     def _rewrite_module(
         self,
@@ -110,6 +141,15 @@ class Programs:
             if any(inner is node for inner in ast.walk(module.tree)):
                 found += _class_of(model, models)
         return found
+
+
+def _made_by(target: ast.AST, made: Mapping[ast.AST, factories.Factory]) -> Iterator[ast.AST]:
+    """The classes that a factory makes, itself or through others; a class is made by itself."""
+    if target not in made:
+        yield target
+        return
+    for _, inner in made[target].makers:
+        yield from _made_by(inner, made)
 
 
 def _check_names(module: Module, edits: Edits) -> None:

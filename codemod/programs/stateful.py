@@ -958,7 +958,29 @@ class ProgramRewriter:
                 "make it where its parameters are initialised",
             )
         assert isinstance(site, ast.Call)
-        return site
+        return self._factory_call(net, site) or site
+
+    def _factory_call(self, net: Net, site: ast.Call) -> ast.Call | None:
+        """The call of the factory that makes a net's module, where one does."""
+        makers = [
+            node
+            for node in self.models
+            if isinstance(node, ast.FunctionDef) and any(n is site for n in ast.walk(node))
+        ]
+        for call in self.nodes:
+            if isinstance(call, ast.Call) and any(
+                v is net.module for v in self.facts.values.get(call, [])
+            ):
+                function = self.facts.value(call.func)
+                if isinstance(function, Function) and function.node in self.models:
+                    return call
+        if makers:
+            raise Stay(
+                net.init,
+                "the model is made out of sight",
+                "make it where its parameters are initialised",
+            )
+        return None
 
     def _call_arguments(self, net: Net, surplus: Sequence[ast.expr]) -> dict[str, ast.expr]:
         """The expressions of the inputs that `init` got, by the parameter names of the module's call."""

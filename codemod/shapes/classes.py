@@ -121,6 +121,11 @@ def fields(cls: Class) -> list[Field]:
     return [f for f in ordered if not f.keyword_only] + [f for f in ordered if f.keyword_only]
 
 
+def is_blank(annotation: ast.expr | None) -> bool:
+    """Whether a field was only annotated because dataclasses ask for it."""
+    return isinstance(annotation, ast.Constant) and annotation.value == ""
+
+
 def member(cls: Class, name: str) -> Value | None:
     """An attribute of the class or of the nearest ancestor that has it."""
     for owner in mro(cls):

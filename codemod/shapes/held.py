@@ -59,15 +59,15 @@ class Held(Behaviour):
         kwargs: dict[str, Value],
         node: ast.Call | None,
     ) -> Value:
-        return self._merged(
-            interp,
-            args,
-            lambda option: interp.call(
-                Bound(option, classes.method(option.cls, name), name), args, kwargs, node
-            )
-            if isinstance(option, Object) and classes.method(option.cls, name) is not None
-            else UNKNOWN,
-        )
+        def run(option: Value) -> Value:
+            if not isinstance(option, Object):
+                return UNKNOWN
+            method = classes.method(option.cls, name)
+            if method is None:
+                return UNKNOWN
+            return interp.call(Bound(option, method, name), args, kwargs, node)
+
+        return self._merged(interp, args, run)
 
     def _merged(
         self, interp: Interpreter, args: Sequence[Value], run: Callable[[Value], Value]
@@ -81,10 +81,12 @@ class Held(Behaviour):
             interp,
             results,
             args,
-            lambda: told(interp, self.options)
-            and interp.symbols.new(
-                Expression(f"{self.text}.out_features"),
-                ("text", interp.root, f"{self.text}.out_features"),
+            lambda: (
+                told(interp, self.options)
+                and interp.symbols.new(
+                    Expression(f"{self.text}.out_features"),
+                    ("text", interp.root, f"{self.text}.out_features"),
+                )
             ),
         )
 
@@ -178,8 +180,10 @@ def call_either(
             interp,
             results,
             args,
-            lambda: told(interp, made)
-            and interp.symbols.new(Output(site), ("output", site, interp.root)),
+            lambda: (
+                told(interp, made)
+                and interp.symbols.new(Output(site), ("output", site, interp.root))
+            ),
             own=True,
         )
     result = results[0] if results else UNKNOWN

@@ -100,12 +100,24 @@ class Trouble:
     why: str
 
 
+_DEFINITIONS = (
+    ast.Import,
+    ast.ImportFrom,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Try,
+)
+
+
 class Interpreter:
     """Abstract execution of the modules of a project."""
 
-    def __init__(self, project: Project, rules: Rulebook) -> None:
+    def __init__(self, project: Project, rules: Rulebook, definitions_only: bool = False) -> None:
+        """With `definitions_only`, nothing of a module runs but its imports, functions and classes."""
         self.project = project
         self.rules = rules
+        self.definitions_only = definitions_only
         self.symbols = Symbols()
         self.facts = Facts()
         self.globals: dict[Module, Environment] = {}
@@ -138,12 +150,28 @@ class Interpreter:
             with self.fresh(self.facts if module.rewritable else Facts()):
                 self.frames.append(Frame(module.tree, environment))
                 try:
-                    self.execute(module.tree.body, environment)
+                    self.execute(self._top_level(module), environment)
                 except OutOfBudget:
                     self.trouble(module.tree, "the program takes too many steps to follow")
                 finally:
                     self.frames.pop()
         return self.globals[module]
+
+    def _top_level(self, module: Module) -> list[ast.stmt]:
+        if not self.definitions_only:
+            return module.tree.body
+        return [statement for statement in module.tree.body if isinstance(statement, _DEFINITIONS)]
+
+    def peek(self, node: ast.expr, env: Environment) -> Value:
+        """What an expression means, without recording that it was asked."""
+        saved, self.recording = self.recording, False
+        try:
+            with self.fresh(self.facts):
+                return self.evaluate(node, env)
+        except OutOfBudget:
+            return UNKNOWN
+        finally:
+            self.recording = saved
 
     @contextmanager
     def fresh(self, facts: Facts) -> Iterator[Facts]:

@@ -1,0 +1,628 @@
+"""Functions that make layers, as modules of their own.
+
+Code that is called inside a module or a transform may make layers in plain functions. NNX makes its layers ahead, in a
+constructor: such a function is first written as a class of its framework, in the text, and its calls as the making and
+the calling of that class. What it hands to constructors becomes a field, what it hands to layers stays an argument.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .edits import Edits, move
+from .emit.file_names import FileNames
+from .emit.names import camel, without_verb
+from .functions import MadeClass, Prepared
+from .model.symbolic import is_flag
+from .project import Module, Project
+from .rulebook import Rulebook
+from .shapes import classes, frameworks
+from .shapes.interpreter import Interpreter
+from .shapes.values import Class, External, Function, Value
+from .source import Source
+
+_TRANSFORMS = frozenset(
+    f"haiku.{name}"
+    for name in (
+        "transform",
+        "transform_with_state",
+        "multi_transform",
+        "multi_transform_with_state",
+    )
+)
+# What reads or writes variables of the module around it: a module of its own would keep others.
+_SHARED = frozenset(
+    f"haiku.{name}" for name in ("get_parameter", "get_state", "set_state", "next_rng_key")
+)
+
+
+@dataclass
+class Maker:
+    """A function that makes layers: its calls, and which of its parameters the constructor needs."""
+
+    module: Module
+    node: ast.FunctionDef
+    framework: str
+    calls: list[tuple[Module, ast.Call]] = field(default_factory=list)
+    others: int = 0  # uses that are no calls
+    fields: list[ast.arg] = field(default_factory=list)
+    captured: list[str] = field(default_factory=list)
+    attributes: list[str] = field(default_factory=list)  # of `self` around a nested function
+
+    @property
+    def parameters(self) -> list[ast.arg]:
+        spec = self.node.args
+        return [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
+
+    def default(self, parameter: ast.arg) -> ast.expr | None:
+        spec = self.node.args
+        positional = [*spec.posonlyargs, *spec.args]
+        pairs: dict[ast.arg, ast.expr | None] = dict(
+            zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True)
+        )
+        pairs.update(zip(spec.kwonlyargs, spec.kw_defaults, strict=True))
+        return pairs.get(parameter)
+
+
+def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]) -> Prepared:
+    """Writes classes for the functions of a project that make layers, but for those named in `leave`."""
+    interp = Interpreter(project, rules, definitions_only=True)
+    frameworks.install(interp)
+    modules = [m for m in project.modules.values() if m.rewritable]
+    makers = _Finder(interp, modules, leave).find()
+    prepared = Prepared(Project(dict(project.modules), project.load))
+    if not makers:
+        return prepared
+    edits: dict[Module, Edits] = {}
+    for module in modules:
+        edits[module] = Edits(module.source)
+    writer = _Writer(interp, edits, makers)
+    prepared.made = writer.write()
+    for module in modules:
+        text = edits[module].apply()
+        if text != module.source.text:
+            prepared.originals[module.path] = module.source
+            prepared.project.modules[module.path] = Module(
+                Source(module.path, module.source.encode(text))
+            )
+    return prepared
+
+
+# ---- which functions ------------------------------------------------------------------------------------
+
+
+class _Finder:
+    """Finds the functions that make layers and are only ever called from where layers may be made."""
+
+    def __init__(
+        self, interp: Interpreter, modules: Sequence[Module], leave: frozenset[tuple[Path, str]]
+    ) -> None:
+        self.interp = interp
+        self.modules = modules
+        self.leave = leave
+        self.names = {m: FileNames(m, interp.environment_of(m), interp.rules) for m in modules}
+
+    def find(self) -> dict[ast.AST | None, Maker]:
+        found: dict[ast.AST | None, Maker] = {
+            maker.node: maker for module in self.modules for maker in self._in_module(module)
+        }
+        while True:
+            fresh = list(self._indirect(found))
+            if not fresh:
+                break
+            found.update({m.node: m for m in fresh})
+        self._collect_uses(found)
+        while True:
+            bad = [m for m in found.values() if not self._is_fit(m, found)]
+            if not bad:
+                break
+            for maker in bad:
+                del found[maker.node]
+        for maker in found.values():
+            self._sort_parameters(maker, found)
+        return found
+
+    def _in_module(self, module: Module) -> Iterator[Maker]:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.FunctionDef) and self._is_plain(node, module):
+                kinds = {k for call in _calls(node) if (k := self._kind(call, module))}
+                kinds |= {"linen" for call in _calls(node) if _makes_on_self(call, node)}
+                if len(kinds) == 1:
+                    yield Maker(module, node, kinds.pop())
+
+    def _indirect(self, found: Mapping[ast.AST | None, Maker]) -> Iterator[Maker]:
+        """Functions that call a maker, from outside of any module."""
+        for module in self.modules:
+            for node in ast.walk(module.tree):
+                if (
+                    isinstance(node, ast.FunctionDef)
+                    and node not in found
+                    and self._is_plain(node, module)
+                ):
+                    kinds = {
+                        found[target].framework
+                        for call in _calls(node)
+                        if (target := self._target(call.func, module)) in found
+                    }
+                    if len(kinds) == 1:
+                        yield Maker(module, node, kinds.pop())
+
+    def _is_plain(self, node: ast.FunctionDef, module: Module) -> bool:
+        if (module.path, node.name) in self.leave or node.decorator_list:
+            return False
+        if node.args.vararg or node.args.kwarg:
+            return False
+        above = module.source.parents[node]
+        while isinstance(above, ast.If | ast.With | ast.For):
+            above = module.source.parents[above]
+        if isinstance(above, ast.Module):
+            return True
+        return isinstance(above, ast.FunctionDef) and self._method_around(above, module) is not None
+
+    def _method_around(self, node: ast.AST, module: Module) -> Class | None:
+        """The module class in one of whose methods a node stands."""
+        below: ast.AST = node
+        while below in module.source.parents:
+            above = module.source.parents[below]
+            if isinstance(above, ast.ClassDef) and isinstance(below, ast.FunctionDef):
+                value = self.interp.environment_of(module).names.get(above.name)
+                if isinstance(value, Class) and classes.framework(value):
+                    return value
+                return None
+            below = above
+        return None
+
+    def _kind(self, call: ast.Call, module: Module) -> str | None:
+        """The framework of what a call makes."""
+        value = self._value(call.func, module)
+        match value:
+            case External(name=name) if self.interp.rules.layer(name) is not None:
+                return "haiku" if name.startswith("haiku.") else "linen"
+            case Class():
+                return classes.framework(value)
+        return None
+
+    def _value(self, node: ast.expr, module: Module) -> Value | None:
+        qualified = self.names[module].qualified(node)
+        if qualified is not None:
+            return External(qualified)
+        match node:
+            case ast.Name(id=name) if not self.names[module]._shadowed(node):
+                return self.interp.environment_of(module).names.get(name)
+            case ast.Attribute(value=ast.Name() as owner) if not self.names[module]._shadowed(
+                owner
+            ):
+                return self.interp.peek(node, self.interp.environment_of(module))
+        return None
+
+    def _target(self, node: ast.expr, module: Module) -> ast.AST | None:
+        """The function that an expression names, nested ones included."""
+        if isinstance(node, ast.Name):
+            scope: ast.AST = node
+            while scope in module.source.parents:
+                scope = module.source.parents[scope]
+                if isinstance(scope, ast.FunctionDef):
+                    for inner in ast.walk(scope):
+                        if (
+                            isinstance(inner, ast.FunctionDef)
+                            and inner.name == node.id
+                            and inner is not scope
+                        ):
+                            return inner
+        value = self._value(node, module) if isinstance(node, ast.Name | ast.Attribute) else None
+        return value.node if isinstance(value, Function) else None
+
+    # ---- uses -------------------------------------------------------------------------------------------
+
+    def _collect_uses(self, found: Mapping[ast.AST | None, Maker]) -> None:
+        wanted = {m.node.name for m in found.values()}
+        for module in self.modules:
+            aliases = {
+                alias
+                for alias, value in self.interp.environment_of(module).names.items()
+                if isinstance(value, Function) and value.node in found
+            }
+            for node in ast.walk(module.tree):
+                named = (
+                    node.id
+                    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+                    else node.attr
+                    if isinstance(node, ast.Attribute)
+                    else None
+                )
+                if named is None or named not in wanted | aliases:
+                    continue
+                assert isinstance(node, ast.Name | ast.Attribute)
+                target = self._target(node, module)
+                if target not in found:
+                    continue
+                above = module.source.parents[node]
+                if isinstance(above, ast.Call) and above.func is node:
+                    found[target].calls.append((module, above))
+                else:
+                    found[target].others += 1
+
+    def _is_fit(self, maker: Maker, found: Mapping[ast.AST | None, Maker]) -> bool:
+        if maker.others or not maker.calls or _returns_maker(maker, self):
+            return False
+        names = self.names[maker.module]
+        for node in ast.walk(maker.node):
+            if isinstance(node, ast.Name | ast.Attribute) and names.qualified(node) in _SHARED:
+                return False
+            if isinstance(node, ast.Yield | ast.Nonlocal | ast.Global):
+                return False
+        if any(isinstance(arg, ast.Starred) for _, call in maker.calls for arg in call.args) or any(
+            k.arg is None for _, call in maker.calls for k in call.keywords
+        ):
+            return False
+        return all(self._may_make(call, module, maker, found) for module, call in maker.calls)
+
+    def _may_make(
+        self, call: ast.Call, module: Module, maker: Maker, found: Mapping[ast.AST | None, Maker]
+    ) -> bool:
+        """Whether a call stands in a method of a module, in another maker, or in a transformed function."""
+        scope: ast.AST = call
+        while scope in module.source.parents:
+            scope = module.source.parents[scope]
+            if isinstance(scope, ast.Lambda):
+                return False
+            if isinstance(scope, ast.FunctionDef):
+                if scope in found and scope is not maker.node:
+                    return True
+                if self._method_around(scope, module) is not None or self._is_transformed(
+                    scope, module
+                ):
+                    return True
+        return False
+
+    def _is_transformed(self, function: ast.FunctionDef, module: Module) -> bool:
+        names = self.names[module]
+        for decorator in function.decorator_list:
+            target = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if names.qualified(target) in _TRANSFORMS:
+                return True
+        return any(
+            isinstance(arg, ast.Name) and arg.id == function.name
+            for call in _calls(module.tree)
+            if names.qualified(call.func) in _TRANSFORMS
+            for arg in call.args
+        )
+
+    # ---- parameters ---------------------------------------------------------------------------------------
+
+    def _sort_parameters(self, maker: Maker, found: Mapping[ast.AST | None, Maker]) -> None:
+        """Which parameters the constructor needs: those that reach a constructor, a loop or a test."""
+        static: set[str] = set()
+        for node in ast.walk(maker.node):
+            match node:
+                case ast.Call() if self._kind(node, maker.module) or _makes_on_self(
+                    node, maker.node
+                ):
+                    static |= _read([*node.args, *[k.value for k in node.keywords]])
+                case ast.For(iter=iterable):
+                    static |= _read([iterable])
+                case ast.If(test=test) | ast.IfExp(test=test):
+                    static |= _read([test])
+        data = {p.arg for p in maker.parameters if self._is_data(maker, p)}
+        changed = True
+        while changed:  # a local that a constructor needs needs what it is computed from
+            before = len(static)
+            for node in ast.walk(maker.node):
+                if isinstance(node, ast.Assign) and _written(node) & static:
+                    static |= _read([node.value]) - data
+            changed = len(static) != before
+        maker.fields = [
+            p
+            for p in maker.parameters
+            if p.arg in static and p.arg not in data and p.arg not in ("self", "module")
+        ]
+
+    @staticmethod
+    def _is_data(maker: Maker, parameter: ast.arg) -> bool:
+        """Whether a parameter is certainly no field: a flag, or what a layer is applied to."""
+        if is_flag(parameter.arg, parameter.annotation, maker.default(parameter)):
+            return True
+        if parameter.annotation is not None:
+            text = ast.unparse(parameter.annotation)
+            if any(word in text for word in ("Array", "ndarray", "Tensor")):
+                return True
+        for node in ast.walk(maker.node):
+            match node:
+                case ast.Call(func=ast.Call(), args=args) if any(
+                    isinstance(a, ast.Name) and a.id == parameter.arg for a in args
+                ):
+                    return True
+                case ast.Attribute(value=ast.Name(id=name), attr="shape" | "ndim" | "dtype") if (
+                    name == parameter.arg
+                ):
+                    return True
+        return False
+
+
+def _calls(tree: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def _makes_on_self(call: ast.Call, function: ast.FunctionDef) -> bool:
+    """`self.param(...)` in a function that is handed the module."""
+    first = function.args.args[0].arg if function.args.args else None
+    match call.func:
+        case ast.Attribute(value=ast.Name(id="self"), attr="param" | "variable") if first == "self":
+            return True
+    return False
+
+
+def _returns_maker(maker: Maker, finder: _Finder) -> bool:
+    """Whether a function hands back what it makes, and not what that returns."""
+    made = {
+        name
+        for node in ast.walk(maker.node)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and finder._kind(node.value, maker.module)
+        for name in _written(node)
+    }
+    for node in ast.walk(maker.node):
+        if isinstance(node, ast.Return):
+            if node.value is None:
+                return True
+            if isinstance(node.value, ast.Call) and finder._kind(node.value, maker.module):
+                return True
+            if isinstance(node.value, ast.Name) and node.value.id in made:
+                return True
+            if isinstance(node.value, ast.Lambda):
+                return True
+            if isinstance(node.value, ast.Name) and any(
+                isinstance(f, ast.FunctionDef) and f.name == node.value.id
+                for f in ast.walk(maker.node)
+            ):
+                return True
+    return not any(isinstance(node, ast.Return) for node in ast.walk(maker.node))
+
+
+def _read(nodes: Iterable[ast.AST]) -> set[str]:
+    return {
+        n.id
+        for node in nodes
+        for n in ast.walk(node)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+    }
+
+
+def _written(node: ast.Assign) -> set[str]:
+    return {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+
+
+# ---- what is written ---------------------------------------------------------------------------------------
+
+
+class _Writer:
+    """Writes the classes, and their calls."""
+
+    def __init__(
+        self,
+        interp: Interpreter,
+        edits: Mapping[Module, Edits],
+        makers: Mapping[ast.AST | None, Maker],
+    ) -> None:
+        self.interp = interp
+        self.edits = edits
+        self.makers = makers
+        self.names = {m: FileNames(m, interp.environment_of(m), interp.rules) for m in edits}
+        self.class_names: dict[ast.AST, str] = {}
+
+    def write(self) -> list[MadeClass]:
+        """Records all edits; returns the classes."""
+        for maker in self.makers.values():
+            self.class_names[maker.node] = self._name(maker)
+            maker.captured, maker.attributes = _captures(maker)
+        calls = [(m, call, maker) for maker in self.makers.values() for m, call in maker.calls]
+        for module, call, maker in sorted(calls, key=lambda c: _size(c[1])):
+            self._call(module, call, maker)
+        for maker in sorted(self.makers.values(), key=lambda m: _size(m.node)):
+            self._class(maker)
+        return [
+            MadeClass(m.module.path, self.class_names[m.node], m.node.name, m.node.lineno)
+            for m in self.makers.values()
+        ]
+
+    def _name(self, maker: Maker) -> str:
+        taken = {n.id for n in ast.walk(maker.module.tree) if isinstance(n, ast.Name)}
+        taken |= {n.name for n in ast.walk(maker.module.tree) if isinstance(n, ast.ClassDef)}
+        taken |= set(self.class_names.values())
+        name = camel(without_verb(maker.node.name))
+        while name in taken:
+            name += "Module"
+        return name
+
+    def _call(self, module: Module, call: ast.Call, maker: Maker) -> None:
+        edits = self.edits[module]
+        positional = [*maker.node.args.posonlyargs, *maker.node.args.args]
+        given: dict[str, str] = {
+            p.arg: edits.render(a) for p, a in zip(positional, call.args, strict=False)
+        }
+        given.update({k.arg: edits.render(k.value) for k in call.keywords if k.arg})
+        fields = {p.arg for p in maker.fields}
+        by_place = [p.arg for p in positional[: len(call.args)]]
+        config: list[str] = []
+        data: list[str] = []
+        in_order = True
+        ordered = [p.arg for p in _ordered_fields(maker)]
+        for name, text in given.items():
+            if name in fields:
+                in_order = in_order and name in by_place and ordered[len(config)] == name
+                config.append(text if in_order else f"{name}={text}")
+            elif name not in ("self", "module"):
+                data.append(text if name in by_place else f"{name}={text}")
+        config += [f"{name}={name}" for name in maker.captured]
+        config += [f"{name}=self.{name}" for name in maker.attributes]
+        head = self._head(module, call, maker)
+        edits.replace(call, f"{head}({', '.join(config)})({', '.join(data)})")
+
+    def _head(self, module: Module, call: ast.Call, maker: Maker) -> str:
+        name = self.class_names[maker.node]
+        if module is maker.module:
+            return name
+        if isinstance(call.func, ast.Attribute):
+            return f"{self.edits[module].source.segment(call.func.value)}.{name}"
+        self._import(module, call.func, name, maker)
+        return name
+
+    def _import(self, module: Module, func: ast.expr, name: str, maker: Maker) -> None:
+        """Imports the class where the function was imported."""
+        edits = self.edits[module]
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    if (alias.asname or alias.name) == getattr(func, "id", None):
+                        if edits.render(alias) == edits.source.segment(alias):
+                            edits.replace(alias, name)
+
+    # ---- the class -------------------------------------------------------------------------------------------
+
+    def _class(self, maker: Maker) -> None:
+        edits, source = self.edits[maker.module], maker.module.source
+        for node, text in self._renamed(maker):
+            edits.replace(node, text)
+        unit = source.indent_unit
+        lines = self._head_lines(maker, unit)
+        body = self._body(maker, edits, unit)
+        text = "\n".join([*lines, body])
+        top: ast.AST = maker.node
+        if isinstance(source.parents[maker.node], ast.Module):
+            edits.replace(maker.node, text)
+            return
+        while not isinstance(source.parents[top], ast.Module):
+            top = source.parents[top]
+        assert isinstance(top, ast.stmt)
+        edits.delete_statement(maker.node)
+        edits.insert_before(top, text + "\n\n\n")
+
+    def _renamed(self, maker: Maker) -> Iterator[tuple[ast.Name | ast.Attribute, str]]:
+        """The reads of what became fields."""
+        stored = {
+            n.id
+            for n in ast.walk(maker.node)
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
+        fields = {p.arg for p in maker.fields} | set(maker.captured)
+        for statement in maker.node.body:
+            for node in ast.walk(statement):
+                if (
+                    isinstance(node, ast.Name)
+                    and node.id in fields - stored
+                    and isinstance(node.ctx, ast.Load)
+                    and self.edits[maker.module].render(node) == node.id
+                ):
+                    yield node, f"self.{node.id}"
+
+    def _head_lines(self, maker: Maker, unit: str) -> list[str]:
+        edits = self.edits[maker.module]
+        base = "flax.linen.Module" if maker.framework == "linen" else "haiku.Module"
+        lines = [f"class {self.class_names[maker.node]}({self.names[maker.module].target(base)}):"]
+        if ast.get_docstring(maker.node) is not None:
+            lines += [f"{unit}{edits.source.segment(maker.node.body[0])}", ""]
+        fields = _ordered_fields(maker)
+        if maker.framework == "linen":
+            for parameter in fields:
+                lines.append(f"{unit}{self._declared(maker, parameter, True)}")
+            lines += [f"{unit}{name}: ''" for name in [*maker.captured, *maker.attributes]]
+            lines += ["", f"{unit}@{self.names[maker.module].target('flax.linen.compact')}"]
+            return lines
+        written = [self._declared(maker, p, False) for p in fields]
+        extra = [*maker.captured, *maker.attributes]
+        required = [w for w in written if "=" not in w]
+        optional = [w for w in written if "=" in w]
+        lines += [
+            f"{unit}def __init__({', '.join(['self', *required, *extra, *optional, 'name=None'])}):",
+            f"{unit * 2}super().__init__(name=name)",
+        ]
+        lines += [f"{unit * 2}self.{name} = {name}" for name in [*[p.arg for p in fields], *extra]]
+        return [*lines, ""]
+
+    def _declared(self, maker: Maker, parameter: ast.arg, annotated: bool) -> str:
+        source = maker.module.source
+        text = parameter.arg
+        if parameter.annotation is not None:
+            text += f": {source.segment(parameter.annotation)}"
+        elif annotated:
+            text += ": ''"
+        default = maker.default(parameter)
+        return text if default is None else f"{text} = {source.segment(default)}"
+
+    def _body(self, maker: Maker, edits: Edits, unit: str) -> str:
+        source = maker.module.source
+        fields = {p.arg for p in maker.fields}
+        arguments = []
+        for p in maker.parameters:
+            if p.arg in fields or p.arg in ("self", "module"):
+                continue
+            text = source.segment(p)
+            default = maker.default(p)
+            if default is not None:
+                text += (" = " if p.annotation is not None else "=") + source.segment(default)
+            arguments.append(text)
+        returns = f" -> {source.segment(maker.node.returns)}" if maker.node.returns else ""
+        header = f"{unit}def __call__({', '.join(['self', *arguments])}){returns}:"
+        body = maker.node.body[1:] if ast.get_docstring(maker.node) else maker.node.body
+        start, end = source.span(body[0])[0], source.span(body[-1])[1]
+        text = move(edits.render((start, end)), source.line_indent(start), unit * 2)
+        stored = {
+            n.id
+            for n in ast.walk(maker.node)
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
+        again = [f"{unit * 2}{name} = self.{name}" for name in sorted(fields & stored)]
+        return "\n".join([header, *again, unit * 2 + text.lstrip(" \t")])
+
+
+def _ordered_fields(maker: Maker) -> list[ast.arg]:
+    """Those without a default first."""
+    required = [p for p in maker.fields if maker.default(p) is None]
+    return [*required, *[p for p in maker.fields if maker.default(p) is not None]]
+
+
+def _size(node: ast.AST) -> int:
+    return sum(1 for _ in ast.walk(node))
+
+
+def _captures(maker: Maker) -> tuple[list[str], list[str]]:
+    """What a nested function reads of the functions around it, and which attributes of their `self`."""
+    parents = maker.module.source.parents
+    outer: set[str] = set()
+    scope = parents[maker.node]
+    while not isinstance(scope, ast.Module):
+        if isinstance(scope, ast.FunctionDef):
+            outer |= {a.arg for a in ast.walk(scope.args) if isinstance(a, ast.arg)}
+            outer |= {
+                n.id
+                for n in ast.walk(scope)
+                if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            }
+        scope = parents[scope]
+    own = {a.arg for a in ast.walk(maker.node) if isinstance(a, ast.arg)}
+    own |= {
+        n.id
+        for n in ast.walk(maker.node)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
+    reads = [
+        n.id
+        for n in ast.walk(maker.node)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and n.id in outer - own
+    ]
+    attributes = [
+        n.attr
+        for n in ast.walk(maker.node)
+        if isinstance(n, ast.Attribute)
+        and isinstance(n.value, ast.Name)
+        and n.value.id == "self"
+        and "self" in outer - own
+    ]
+    return (
+        list(dict.fromkeys(name for name in reads if name != "self")),
+        list(dict.fromkeys(attributes)),
+    )

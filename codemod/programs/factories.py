@@ -1,0 +1,229 @@
+"""Functions outside of modules that make a model and hand it back.
+
+Such a factory gets the sizes that the model's constructor needs, and `rngs`, as parameters of its own. A program that
+calls it hands them over where it hands them to a class otherwise.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ..edits import Edits
+from ..emit.file_names import FileNames
+from ..model.module import AddedParameter, ModuleModel
+from ..project import Module
+from ..rule import Declined
+from ..shapes.interpreter import Interpreter
+from ..shapes.values import Class, Function
+from .kinds import Net
+
+
+@dataclass
+class Factory:
+    """A function that makes models: its calls of constructors, and what it needs for them."""
+
+    module: Module
+    node: ast.FunctionDef
+    makers: list[tuple[ast.Call, ast.AST]] = field(default_factory=list)  # call, class or factory
+    model: ModuleModel | None = None
+
+
+def find(
+    interp: Interpreter,
+    modules: Iterable[Module],
+    models: Mapping[ast.AST, ModuleModel],
+    nets: Iterable[Net],
+) -> dict[ast.AST, Factory]:
+    """The factories of a project, those that call others after those."""
+    known: dict[ast.AST, ModuleModel] = dict(models)
+    found: dict[ast.AST, Factory] = {}
+    busy = {net.init for net in nets}
+    pending = [
+        Factory(module, node)
+        for module in modules
+        for node in module.tree.body
+        if isinstance(node, ast.FunctionDef) and not any(inner in busy for inner in ast.walk(node))
+    ]
+    changed = True
+    while changed:
+        changed = False
+        for factory in list(pending):
+            factory.makers = list(_makers(interp, factory, known))
+            if factory.makers and _returns_all(factory):
+                model = _model(factory, known)
+                if model is not None:
+                    factory.model = known[factory.node] = model
+                    found[factory.node] = factory
+                    pending.remove(factory)
+                    changed = True
+    return found
+
+
+def _makers(
+    interp: Interpreter, factory: Factory, known: Mapping[ast.AST, ModuleModel]
+) -> Iterator[tuple[ast.Call, ast.AST]]:
+    environment = interp.environment_of(factory.module)
+    for node in ast.walk(factory.node):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            value = interp.peek(node.func, environment)
+            if isinstance(value, Class | Function) and value.node in known:
+                yield node, value.node
+
+
+def _returns_all(factory: Factory) -> bool:
+    """Whether all models that a function makes are what it returns."""
+    parents = factory.module.source.parents
+    returned = {
+        n.value.id
+        for n in ast.walk(factory.node)
+        if isinstance(n, ast.Return) and isinstance(n.value, ast.Name)
+    }
+    for call, _ in factory.makers:
+        above = parents[call]
+        while isinstance(above, ast.IfExp):
+            above = parents[above]
+        match above:
+            case ast.Return():
+                continue
+            case ast.Assign(targets=[ast.Name(id=name)]) if name in returned:
+                continue
+        return False
+    spec = factory.node.args
+    plain = all(isinstance(d, ast.Name | ast.Attribute) for d in factory.node.decorator_list)
+    return spec.vararg is None and plain
+
+
+def _model(factory: Factory, known: Mapping[ast.AST, ModuleModel]) -> ModuleModel | None:
+    """What a factory looks like from outside: as the classes that it makes, with their sizes together."""
+    first = known[factory.makers[0][1]]
+    model = ModuleModel(
+        first.cls, first.framework, factory.node.name, factory.node.name, rewritten=True
+    )
+    added: dict[str, AddedParameter] = {}
+    for _, target in factory.makers:
+        made = known[target]
+        for parameter in made.added:
+            same = added.setdefault(parameter.name, parameter)
+            if same != parameter:
+                return None
+    names = {a.arg for a in [*factory.node.args.args, *factory.node.args.kwonlyargs]}
+    if names & ({*added, "rngs"}):
+        return None
+    model.added = list(added.values())
+    model.takes_rngs = any(known[target].takes_rngs for _, target in factory.makers)
+    return model
+
+
+def write(
+    factories: Iterable[Factory],
+    models: Mapping[ast.AST, ModuleModel],
+    edits_of: Callable[[Module], Edits],
+    names_of: Callable[[Module], FileNames],
+) -> None:
+    """Records the new signatures, and the arguments of the constructors inside."""
+    known = dict(models)
+    listed = list(factories)
+    known.update({f.node: f.model for f in listed if f.model is not None})
+    for factory in listed:
+        edits, names = edits_of(factory.module), names_of(factory.module)
+        assert factory.model is not None
+        _signature(factory, edits, names)
+        for call, target in factory.makers:
+            _arguments(call, known[target], edits)
+
+
+def _signature(factory: Factory, edits: Edits, names: FileNames) -> None:
+    assert factory.model is not None
+    spec = factory.node.args
+    source = factory.module.source
+    start = source.text.index("(", source.span(factory.node)[0]) + 1
+    positional = [f"{a.name}: int" for a in factory.model.added if not a.keyword_only]
+    tail = [f"{a.name}: int | None = None" for a in factory.model.added if a.keyword_only]
+    if factory.model.takes_rngs:
+        tail.append(f"rngs: {names.target('flax.nnx.Rngs')}")
+    if positional:
+        following = ", " if [*spec.posonlyargs, *spec.args, *spec.kwonlyargs] or spec.kwarg else ""
+        edits.insert(start, ", ".join(positional) + following)
+    if not tail:
+        return
+    text = ", ".join(tail)
+    if not spec.kwonlyargs:
+        text = f"*, {text}"
+    everything = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
+    if spec.kwarg is not None:
+        edits.insert(source.span(spec.kwarg)[0] - 2, f"{text}, ")
+        return
+    ends = [source.span(d)[1] for d in [*spec.defaults, *[d for d in spec.kw_defaults if d]]]
+    ends += [source.span(a)[1] for a in everything]
+    if ends:
+        edits.insert(max(ends), f", {text}")
+    else:
+        edits.insert(start, f", {text}" if positional else text)
+
+
+def _arguments(call: ast.Call, model: ModuleModel, edits: Edits) -> None:
+    """The sizes and `rngs`, handed on under the factory's own names."""
+    by_keyword = bool(call.keywords) and not call.args
+    source = edits.source
+    leading = [a.name for a in model.added if not a.keyword_only]
+    trailing = [f"{a.name}={a.name}" for a in model.added if a.keyword_only]
+    if model.takes_rngs:
+        trailing.append("rngs=rngs")
+    if leading:
+        text = ", ".join(f"{n}={n}" if by_keyword and len(leading) > 1 else n for n in leading)
+        start = source.text.index("(", source.span(call.func)[1]) + 1
+        edits.insert(start, text + (", " if call.args or call.keywords else ""))
+    named = next((k for k in call.keywords if k.arg == "name"), None)
+    if named is not None:
+        edits.remove_item(call, named)
+    for item in trailing:
+        edits.add_item(call, item)
+
+
+def unfollowed(
+    interp: Interpreter,
+    module: Module,
+    edits: Edits,
+    known: Mapping[ast.AST, ModuleModel],
+    inside: Iterable[ast.AST],
+) -> Iterator[tuple[ast.AST, ast.AST]]:
+    """The calls of rewritten classes and factories that no rewrite touched, outside of what was rewritten itself.
+
+    `inside` are the classes and factories of the module. Yields the class or function with the place.
+    """
+    own = {inner for node in inside for inner in ast.walk(node)}
+    environment = interp.environment_of(module)
+    names = {
+        name
+        for name, value in environment.names.items()
+        if isinstance(value, Class | Function) and value.node in known
+    }
+    modules = {name for name in environment.names if name not in names}
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Call) or node in own:
+            continue
+        match node.func:
+            case ast.Name(id=name) if name in names:
+                value = environment.names[name]
+            case ast.Attribute(value=ast.Name(id=name)) if name in modules:
+                value = interp.peek(node.func, environment)
+            case _:
+                continue
+        if not isinstance(value, Class | Function) or value.node not in known:
+            continue
+        if edits.render(node) == edits.source.segment(node) and node in module.source.parents:
+            yield node, value.node
+
+
+def needs_nothing(model: ModuleModel) -> bool:
+    """Whether a constructor is called as it was."""
+    return not model.added and not model.takes_rngs
+
+
+def declined(name: str) -> Declined:
+    return Declined(
+        f"`{name}` is made here by code that could not be followed",
+        "make the model where its parameters are initialised, or rewrite this code by hand",
+    )
