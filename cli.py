@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -236,6 +236,55 @@ def _fail(message: str) -> NoReturn:
 
     show.error(message)
     sys.exit(BAD)
+
+
+# ---- verify ------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.argument(
+    "paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "--against", default="HEAD", metavar="REV", help="The git revision of the originals (HEAD)."
+)
+@click.option(
+    "--original",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="A folder with the originals instead, laid out as the folder that the PATHs share.",
+)
+@click.option(
+    "--rewrite-report",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The report of the rewrite; default: the originals are rewritten again, in memory.",
+)
+@click.option("--python", default="", help="The interpreter for the rewrite; default: this one.")
+@click.option("--original-python", default="", help="The interpreter for the originals.")
+@click.option(
+    "--timeout", default=120.0, metavar="SECONDS", help="Time for one side of a module (120)."
+)
+@click.option(
+    "--memory", default=8.0, metavar="GIB", help="Memory for a process, 0 for no limit (8)."
+)
+@click.option(
+    "--device", default="cpu", type=click.Choice(["cpu", "gpu", "tpu", "all"]), help="Where to run."
+)
+@click.option("--devices", default=0, metavar="N", help="Virtual CPU devices, to shard over.")
+@click.option("--seed", default=0, metavar="N", help="Of inputs and weights (0).")
+@click.option("--report", default="", metavar="FILE", help="Write the outcome as JSON.")
+@click.option("--html", default="", metavar="FILE", help="Write the outcome as a page.")
+def verify(paths: tuple[Path, ...], **given: Any) -> None:
+    """Run the originals and their rewrite side by side, and compare their numbers rung by rung.
+
+    This runs the code of both, in processes of their own. Exit status: 0 nothing failed; 1 something did; 2 bad
+    usage, or nothing is rewritten yet.
+    """
+    with _one_line_errors():
+        from .codemod.parity.command import Request, run
+
+        sys.exit(run(Request(paths, **given), __version__))
 
 
 # ---- rules -------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any, Literal
 Names = Literal["pythonic", "original"]
 ModeFlags = Literal["drop", "keep"]
 TABLE = "nnx-codemod"
+SAMPLES = "samples"  # cases for `verify`, which reads them itself
 LINE_LENGTH = 100
 
 
@@ -76,7 +77,7 @@ def read(file: Path) -> Options:
     table = tools.get(TABLE, {})
     if not isinstance(table, dict):
         raise ConfigError(f"{file}: [tool.{TABLE}] is not a table")
-    given = {_known(key, file): value for key, value in table.items()}
+    given = {_known(key, file): value for key, value in table.items() if key != SAMPLES}
     checked = {
         name: _CHECKS[name](value, f"{file}: {_spelling(name)}") for name, value in given.items()
     }

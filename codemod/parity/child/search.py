@@ -1,0 +1,263 @@
+"""A search for a case that the original accepts, guided by names, annotations and defaults."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from . import case
+from .failure import Failure, describe
+from .modes import flags
+
+_RANKS = (2, 3, 4, 1, 5)
+_SIZE = 8
+_BELOW = 4  # integers are smaller: few vocabularies are
+_MOST = 80  # cases that are tried
+_SECONDS = 60.0
+_INTEGERS = (
+    "token",
+    "ids",
+    "idx",
+    "index",
+    "label",
+    "word",
+    "position",
+    "segment",
+    "action_id",
+    "class",
+)
+_MASKS = ("mask", "padding", "valid", "done", "reset")
+_KEYS = ("key", "rng", "prng", "rng_key", "prng_key")
+
+
+def search(
+    job: dict[str, Any],
+    module: Any,
+    thing: Any,
+    maker: Callable[..., Any],
+    refusals: list[str],
+) -> tuple[dict[str, Any], Any]:
+    """A case and its subject; raises Failure where none is found."""
+    begun = time.monotonic()
+    last = ""
+    for method in _methods(thing, job):
+        for tried, given in enumerate(itertools.islice(_cases(thing, method, job), _MOST)):
+            if time.monotonic() - begun > _SECONDS:
+                raise Failure(
+                    "case", f"no case was found in {_SECONDS:.0f} s; the last trial: {last}"
+                )
+            try:
+                values = case.evaluate(given, module, job["seed"], {})
+                subject = maker(thing, values, method, job["class"]["mode_arguments"])
+                _runs(subject)
+            except Exception as error:
+                last = describe(error)
+                continue
+            return {**given, "tried": tried + 1}, subject
+    more = f"; {refusals[0]}" if refusals else ""
+    raise Failure(
+        "case", f"no case was found that the original accepts{more}; the last trial: {last}"
+    )
+
+
+def _runs(subject: Any) -> None:
+    """Raises where a pass fails."""
+    import jax
+
+    jax.eval_shape(
+        lambda p, s, x: subject.apply(p, s, x, "eval"),
+        subject.params,
+        subject.state,
+        subject.arrays,
+    )
+
+
+def _methods(thing: Any, job: dict[str, Any]) -> list[str]:
+    if not isinstance(thing, type) or callable(vars(thing).get("__call__")):
+        return ["__call__"]
+    named = [added["method"] for added in job["class"]["added_parameters"]]
+    public = [
+        name
+        for name, value in vars(thing).items()
+        if inspect.isfunction(value) and not name.startswith("_") and name != "setup"
+    ]
+    whole = inspect.isfunction(getattr(thing, "__call__", None))  # noqa: B004 (of its instances)
+    inherited = ["__call__"] if whole else []
+    return list(dict.fromkeys([*inherited, *named, *public]))[:4]
+
+
+def _cases(thing: Any, method: str, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    function = (
+        getattr(thing, method)
+        if isinstance(thing, type)
+        else inspect.unwrap(getattr(thing, "init", thing))
+    )
+    constructor = thing if isinstance(thing, type) else None
+    known = {flag.name for flag in flags(function, constructor, job["class"]["mode_arguments"])}
+    parameters = _required(function, known | {"self"})
+    if not isinstance(thing, type) and hasattr(thing, "init"):
+        parameters = parameters[1:]
+    shown = [(one["args"], one["kwargs"], "code") for one in job["cases"] if one["inputs"] is None]
+    found: Iterator[tuple[list[Any], dict[str, Any], str]] = (
+        ([], fields, "search") for fields in _fields(constructor, known)
+    )
+    for args, fields, origin in itertools.chain(shown, found):
+        for inputs in _inputs(parameters, function):
+            yield {
+                "origin": "search" if origin == "search" else "code, inputs by search",
+                "args": args,
+                "kwargs": fields,
+                "inputs": [inputs[parameter.name] for parameter in parameters],
+                "call": {},
+                "method": method,
+            }
+
+
+def _required(function: Any, without: set[str]) -> list[inspect.Parameter]:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [
+        parameter
+        for parameter in parameters
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        and parameter.name not in without
+    ]
+
+
+# ---- constructor arguments -----------------------------------------------------------------------------
+
+
+def _fields(constructor: Any, known: set[str]) -> Iterator[dict[str, Any]]:
+    """Constructor arguments for what has no default, small sizes first."""
+    required = _required(constructor, known | {"self"}) if constructor is not None else []
+    choices = [_field(parameter) for parameter in required]
+    longest = max(map(len, choices), default=1)
+    for number in range(longest):
+        yield {
+            parameter.name: options[min(number, len(options) - 1)]
+            for parameter, options in zip(required, choices, strict=True)
+        }
+
+
+def _field(parameter: inspect.Parameter) -> list[Any]:
+    """Values for one constructor argument, the likeliest first."""
+    name = parameter.name.lower()
+    annotation = _annotation(parameter)
+    if any(
+        word in annotation for word in ("Sequence", "Iterable", "tuple", "Tuple", "list", "List")
+    ):
+        window = any(word in name for word in ("kernel", "stride", "window", "pool", "shape"))
+        return [[3, 3], [3]] if window else [[_SIZE, _SIZE], [1, 1], [2, 2]]
+    if annotation == "bool" or name.startswith(("use_", "with_", "is_")):
+        return [False, True]
+    if annotation == "float" or any(
+        word in name for word in ("rate", "prob", "eps", "scale", "decay", "momentum")
+    ):
+        return [0.1, 1.0]
+    if annotation == "str":
+        return ["same"]
+    if "dtype" in name.lower() or "Dtype" in annotation:
+        return ["py:jnp.float32"]
+    if "Callable" in annotation or name in ("act", "activation", "act_fn", "nonlinearity"):
+        return ["py:jax.nn.relu"]
+    if "Module" in annotation or name in ("norm", "conv", "block_cls", "norm_layer"):
+        return ["py:nn.LayerNorm"]
+    return _integers(name)
+
+
+def _integers(name: str) -> list[Any]:
+    if any(
+        word in name for word in ("head", "layer", "depth", "block", "num_stage", "repeat", "group")
+    ):
+        return [2, 1]
+    if any(word in name for word in ("vocab", "embeddings", "tokens", "max", "len", "classes")):
+        return [16, _SIZE]
+    if "kernel" in name or "window" in name:
+        return [3, [3, 3]]
+    if "stride" in name:
+        return [1, [1, 1], 2]
+    return [_SIZE, 4, [_SIZE, _SIZE], 2]
+
+
+def _annotation(parameter: inspect.Parameter) -> str:
+    annotation = parameter.annotation
+    if annotation is parameter.empty:
+        return ""
+    if isinstance(annotation, str):
+        return annotation
+    return (
+        annotation.__name__
+        if isinstance(annotation, type) and annotation.__module__ == "builtins"
+        else str(annotation)
+    )
+
+
+# ---- inputs --------------------------------------------------------------------------------------------
+
+
+def _inputs(parameters: list[inspect.Parameter], function: Any) -> Iterator[dict[str, Any]]:
+    """Inputs for each rank, all of one rank but those that hints tell otherwise; all axes have one size, the first two."""
+    ranks = _hinted_ranks(function)
+    for rank in _RANKS:
+        for integers in (False, True):
+            found = {p.name: _input(p, ranks.get(p.name, rank), integers) for p in parameters}
+            yield found
+            if not parameters:
+                return
+    for rank, other in itertools.permutations((2, 3, 4), 2):
+        if len(parameters) > 1:
+            first, *rest = parameters
+            yield {
+                first.name: _input(first, ranks.get(first.name, rank), False),
+                **{p.name: _input(p, ranks.get(p.name, other), False) for p in rest},
+            }
+
+
+def _input(parameter: inspect.Parameter, rank: int, integers: bool) -> Any:
+    name, annotation = parameter.name.lower(), _annotation(parameter)
+    if name in _KEYS:
+        return "key[]"
+    if annotation == "bool":
+        return False
+    if annotation == "int":
+        return 2
+    if annotation == "float":
+        return 0.5
+    sizes = ",".join(str(size) for size in (2, *[_SIZE] * (rank - 1))) if rank else ""
+    if any(word in name for word in _MASKS):
+        return f"bool[{sizes}]"
+    if name in ("t", "timestep", "timesteps", "time"):
+        return "f32[2]"
+    if any(word in name for word in _INTEGERS):
+        return f"i32[{sizes}]<{_BELOW}" if integers else f"i32[2,{_SIZE}]<{_BELOW}"
+    return f"i32[{sizes}]<{_BELOW}" if integers else f"f32[{sizes}]"
+
+
+def _hinted_ranks(function: Any) -> dict[str, int]:
+    """Ranks that a method tells by unpacking shapes: `b, t, c = x.shape`; and by jaxtyping annotations."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return {}
+    found: dict[str, int] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(
+                targets=[ast.Tuple(elts=names)],
+                value=ast.Attribute(value=ast.Name(id=name), attr="shape"),
+            ) if not any(isinstance(one, ast.Starred) for one in names):
+                found.setdefault(name, len(names))
+            case ast.arg(
+                arg=name,
+                annotation=ast.Subscript(slice=ast.Tuple(elts=[_, ast.Constant(value=str(axes))])),
+            ) if "..." not in axes:
+                found.setdefault(name, len(axes.split()))
+    return found

@@ -1,0 +1,113 @@
+"""The command `verify`: from what was asked to an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import show
+from ..config import ConfigError, load
+from . import document, subjects, table, trees, verify
+from .process import Settings
+from .rungs import Climb
+
+HOLDS, FAILS, UNUSABLE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line says; sizes are in GiB and seconds, an empty string is an option that was not given."""
+
+    paths: tuple[Path, ...]
+    against: str = "HEAD"
+    original: Path | None = None
+    rewrite_report: Path | None = None
+    python: str = ""
+    original_python: str = ""
+    timeout: float = 120.0
+    memory: float = 8.0
+    device: str = "cpu"
+    devices: int = 0
+    seed: int = 0
+    report: str = ""
+    html: str = ""
+
+
+def run(request: Request, version: str) -> int:
+    """Verifies, shows what came of it and writes the reports; returns the exit status."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="nnx-codemod-verify-") as scratch:
+            return _run(request, version, Path(scratch))
+    except (trees.Unusable, ConfigError) as error:
+        show.error(str(error))
+    except verify.NothingRewritten:
+        show.error("nothing is rewritten: the working tree is as the originals are")
+    return UNUSABLE
+
+
+def _run(request: Request, version: str, scratch: Path) -> int:
+    missing = [path for path in request.paths if not path.exists()]
+    if missing:
+        raise trees.Unusable(f"{missing[0]}: no such file or directory")
+    both = _trees(request, scratch)
+    options = load(Path(os.path.commonpath([path.absolute() for path in request.paths])))
+    if request.rewrite_report is not None:
+        rewrite = subjects.read_report(request.rewrite_report)
+    else:
+        rewrite = subjects.reported(both, options)
+    verdict = verify.verify(both, rewrite, options, _wishes(request), progress=_told)
+    table.show(verdict, _console())
+    _write(request, document.document(verdict, version), both)
+    return FAILS if verdict.failed else HOLDS
+
+
+def _trees(request: Request, scratch: Path) -> trees.Trees:
+    if request.original is not None:
+        return trees.from_folder(request.paths, request.original, scratch)
+    return trees.from_git(request.paths, request.against, scratch)
+
+
+def _wishes(request: Request) -> verify.Wishes:
+    def settings(python: str) -> Settings:
+        return Settings(
+            python or sys.executable,
+            request.timeout,
+            int(request.memory * 2**30) or None,
+            {"all": "", "gpu": "cuda,rocm"}.get(request.device, request.device),
+            request.devices,
+        )
+
+    newer = settings(request.python)
+    return verify.Wishes(settings(request.original_python or newer.python), newer, request.seed)
+
+
+def _told(climb: Climb) -> None:
+    """A line for each module that is done, on the standard error stream."""
+    if sys.stderr.isatty():
+        show.note(f"{climb.name}: {climb.status}")
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False, no_color=not show.coloured(sys.stdout))
+
+
+def _write(request: Request, data: Mapping[str, Any], both: trees.Trees) -> None:
+    """The reports that were asked for; raises Unusable."""
+    if request.report == "-":
+        show.out(document.dumps(data).encode())
+    elif request.report:
+        _put(request.report, document.dumps(data))
+
+
+def _put(place: str, text: str) -> None:
+    try:
+        Path(place).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise trees.Unusable(f"{place}: cannot be written: {error.strerror}") from None

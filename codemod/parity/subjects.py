@@ -1,0 +1,121 @@
+"""What there is to verify: the classes that a rewrite of the originals reports, and where each is imported from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..config import Options
+from .trees import Trees, Unusable
+
+
+@dataclass(frozen=True)
+class Place:
+    """How a file is imported: the module's name and the folders for sys.path, relative to the tree."""
+
+    module: str
+    folders: tuple[str, ...]
+
+
+@dataclass
+class Subject:
+    """A class or function of the report: its file relative to the tree and its entry."""
+
+    file: Path
+    entry: dict[str, Any]
+    place: Place
+    cases: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return str(self.entry["name"])
+
+    @property
+    def label(self) -> str:
+        return f"{self.file.as_posix()}:{self.name}"
+
+
+def reported(trees: Trees, options: Options) -> dict[str, Any]:
+    """The report of a rewrite of the originals, made in memory; its paths are relative to the tree."""
+    from ..report import document
+    from ..run import examine
+
+    present = [path for path in trees.paths if (trees.original / path).exists()]
+    with chdir(trees.original):
+        examined = examine(present, options)
+    return document([outcome.report for outcome in examined.outcomes], "")
+
+
+def read_report(file: Path) -> dict[str, Any]:
+    """A report from a file; raises Unusable."""
+    try:
+        data = json.loads(file.read_text())
+        files = data["files"]
+        assert isinstance(files, list)
+    except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
+        raise Unusable(f"{file}: no report of a rewrite: {error}") from None
+    return dict(data)
+
+
+def subjects(report: Mapping[str, Any], trees: Trees) -> list[Subject]:
+    """The rewritten and bridged classes of a report, in the order of files and lines."""
+    found = []
+    for file in report["files"]:
+        path = _located(Path(file["path"]), trees)
+        if path is None:
+            continue
+        for entry in file["classes"]:
+            found.append(Subject(path, dict(entry), place_of(path, trees.original)))
+    return found
+
+
+def _located(path: Path, trees: Trees) -> Path | None:
+    """A path of a report, relative to the tree; None for one outside."""
+    root = trees.rewritten.resolve()
+    for candidate in (trees.original / path, Path.cwd() / path, trees.rewritten / path):
+        for base in (trees.original.resolve(), root):
+            resolved = candidate.resolve()
+            if resolved.is_relative_to(base) and (base / resolved.relative_to(base)).is_file():
+                return resolved.relative_to(base)
+    return None
+
+
+def place_of(file: Path, tree: Path) -> Place:
+    """How a file is imported: as part of the packages that it is in, else as a module of its folder."""
+    parts = [file.stem] if file.stem != "__init__" else []
+    folder = file.parent
+    while folder != Path() and (tree / folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    folders = list(dict.fromkeys([folder.as_posix(), *_sources(tree), file.parent.as_posix()]))
+    if folder == file.parent and folder != Path() and _relative_imports(tree / file):
+        return Place(".".join(file.with_suffix("").parts), (".", *folders))
+    inner = file.parent.as_posix() if folder != file.parent else ""
+    return Place(".".join(parts) or folder.name, tuple(f for f in folders if f != inner))
+
+
+def _sources(tree: Path) -> Iterator[str]:
+    """Folders that hold what a repository installs."""
+    if (tree / "src").is_dir():
+        yield "src"
+    yield "."
+
+
+def _relative_imports(file: Path) -> bool:
+    try:
+        return "from ." in file.read_text(errors="replace")
+    except OSError:
+        return False
+
+
+def unchanged(trees: Trees, files: Sequence[Path]) -> bool:
+    """Whether all these files are the same in both trees."""
+    return all(
+        (trees.rewritten / file).is_file()
+        and (trees.rewritten / file).read_bytes() == (trees.original / file).read_bytes()
+        for file in files
+    )

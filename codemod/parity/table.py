@@ -1,0 +1,81 @@
+"""The verdict on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from .rungs import HEADS, TITLES, Climb
+from .verify import Verdict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_MARKS: Mapping[str, str] = {"pass": "[green]✓[/]", "fail": "[red]✗[/]", "not run": "[dim]·[/]"}
+
+
+def show(verdict: Verdict, console: Console) -> None:
+    """A row for each module, a column for each rung; below it what failed and what did not run, and why."""
+    from rich.table import Table
+
+    shown = [
+        name
+        for name in TITLES
+        if any(_status(climb, name) != "not run" for climb in verdict.climbs)
+    ]
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("module", no_wrap=True)
+    for name in shown:
+        table.add_column(HEADS[name], justify="center", no_wrap=True)
+    table.add_column("case", no_wrap=True)
+    for climb in verdict.climbs:
+        marks = (_MARKS[_status(climb, name)] for name in shown)
+        table.add_row(_escaped(climb.name), *marks, _origin(climb))
+    console.print(table)
+    for climb in verdict.climbs:
+        _remarks(climb, console)
+    for side, facts in verdict.platforms.items():
+        console.print(f"{side}: {_platform(facts)}", markup=False)
+    console.print(summary(verdict), markup=False)
+
+
+def _status(climb: Climb, name: str) -> str:
+    return next((rung.status for rung in climb.rungs if rung.name == name), "not run")
+
+
+def _origin(climb: Climb) -> str:
+    origin = climb.case["origin"] if climb.case else "none"
+    return {"configuration": "config", "code, inputs by search": "code+search"}.get(origin, origin)
+
+
+def _remarks(climb: Climb, console: Console) -> None:
+    """The failures of a module, or why it was not run at all."""
+    where = f"{climb.file}:{climb.name}"
+    if climb.status == "not run":
+        console.print(f"{where}: not run: {climb.rungs[0].why}", markup=False)
+    for rung in climb.rungs:
+        if rung.status == "fail":
+            figure = f"{rung.figure}: " if rung.figure else ""
+            console.print(f"{where}: {TITLES[rung.name]}: {figure}{rung.why}", markup=False)
+
+
+def _platform(facts: Mapping[str, object]) -> str:
+    if facts.get("status") != "ok":
+        return str(facts.get("error", ""))
+    libraries = [f"{n} {facts[n]}" for n in ("jax", "flax", "haiku") if facts.get(n)]
+    return f"{facts['platform']} ({facts['devices']}), python {facts['python']}, {', '.join(libraries)}"
+
+
+def summary(verdict: Verdict) -> str:
+    """The verdict in a line."""
+    counts = dict.fromkeys(("pass", "fail", "not run"), 0)
+    for climb in verdict.climbs:
+        counts[climb.status] += 1
+    passed = f"{counts['pass']} of {len(verdict.climbs)} modules hold"
+    return f"{passed}, {counts['fail']} failed, {counts['not run']} not run (seed {verdict.seed})"
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

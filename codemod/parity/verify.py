@@ -1,0 +1,306 @@
+"""The order of it all: trees, subjects, cases, two processes for each side, rungs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..config import Options
+from . import ladder, samples, sites, subjects
+from .process import Child, Settings
+from .rungs import Climb, Rung
+from .subjects import Subject
+from .trees import Trees
+
+_STEPS = 3  # training passes after which the state is compared; the trajectory is a little longer
+_DRAWS = 2_000_000  # initial numbers that are drawn to compare distributions
+_STAGES = ("imports", "builds", "eval")
+_AT_ONCE = 2  # modules
+
+
+class NothingRewritten(Exception):
+    """The working tree is as the originals are."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user asked for: the processes of each side and the seed of inputs and weights."""
+
+    original: Settings = field(default_factory=Settings)
+    rewritten: Settings = field(default_factory=Settings)
+    seed: int = 0
+
+
+@dataclass
+class Verdict:
+    """What a run came to: a climb for each module, and what each side runs on."""
+
+    climbs: list[Climb]
+    seed: int
+    platforms: dict[str, dict[str, Any]] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)  # classes that the rewrite left as they were
+
+    @property
+    def failed(self) -> bool:
+        return any(climb.status == "fail" for climb in self.climbs)
+
+
+def verify(
+    trees: Trees,
+    report: Mapping[str, Any],
+    options: Options,
+    wishes: Wishes,
+    *,
+    progress: Callable[[Climb], None] = lambda climb: None,
+) -> Verdict:
+    """Climbs the ladder with each rewritten class of a report.
+
+    Raises NothingRewritten, and ConfigError for samples that cannot be read.
+    """
+    found = subjects.subjects(report, trees)
+    changed = [Path(file["path"]) for file in report["files"] if file["status"] != "unchanged"]
+    if subjects.unchanged(trees, [p for p in changed if (trees.original / p).is_file()]):
+        raise NothingRewritten
+    chosen = [one for one in found if one.entry["status"] == "rewritten"]
+    _with_cases(chosen, trees, options)
+    kept = [one.label for one in found if one.entry["status"] == "kept"]
+    with tempfile.TemporaryDirectory(prefix="nnx-codemod-parity-") as scratch:
+        sides = _Sides.start(trees, wishes, scratch)
+        try:
+            climbs = _climbs(chosen, trees, wishes, sides, Path(scratch), progress)
+            return Verdict(climbs, wishes.seed, sides.platforms() if chosen else {}, kept)
+        finally:
+            sides.close()
+
+
+def _with_cases(chosen: Sequence[Subject], trees: Trees, options: Options) -> None:
+    """Gives each subject its configured cases, or those that the originals' code shows."""
+    from ..discover import discover
+
+    for sample in samples.samples(trees.rewritten):
+        for subject in chosen:
+            if _samples(sample, subject):
+                place = subjects.Place(sample.module, (sample.path, *subject.place.folders))
+                subject.place = place
+                subject.cases.append(sample.case)
+    missing = [subject for subject in chosen if not subject.cases]
+    files = discover([trees.original], replace(options, root=None)).files
+    relative = {path.relative_to(trees.original): data for path, data in files.items()}
+    sites.add_cases(missing, relative, trees.original)
+
+
+def _samples(sample: samples.Sample, subject: Subject) -> bool:
+    """Whether a sample is of a subject: same name, and a module of the same file."""
+    if sample.name != subject.name:
+        return False
+    path = (Path(sample.path) / Path(*sample.module.split("."))).as_posix()
+    file = subject.file.with_suffix("").as_posix().removesuffix("/__init__")
+    return file == path or file.endswith(f"/{path}")
+
+
+# ---- processes -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Sides:
+    """The processes: both sides in float32, and in float64."""
+
+    children: dict[tuple[str, bool], Child]
+
+    @classmethod
+    def start(cls, trees: Trees, wishes: Wishes, scratch: str) -> _Sides:
+        cache = str(Path(scratch) / "compiled")
+        return cls(
+            {
+                (side, x64): Child(replace(settings, x64=x64, cache=cache), folder)
+                for side, settings, folder in (
+                    ("original", wishes.original, trees.original),
+                    ("rewritten", wishes.rewritten, trees.rewritten),
+                )
+                for x64 in (False, True)
+            }
+        )
+
+    def ask(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a job; one whose process died carries the stage that it had reached."""
+        answer = self.children[job["side"], bool(job.get("x64"))].ask(job)
+        if answer.get("stage") == "process":
+            stage = Path(job["folder"]) / "stage"
+            answer["stage"] = stage.read_text() if stage.exists() else "imports"
+            answer["died"] = True
+        return answer
+
+    def platforms(self) -> dict[str, dict[str, Any]]:
+        """Versions and devices of both sides."""
+        return {
+            side: self.children[side, False].ask({"side": "versions"})
+            for side in ("original", "rewritten")
+        }
+
+    def close(self) -> None:
+        for child in self.children.values():
+            child.close()
+
+
+# ---- one module ----------------------------------------------------------------------------------------
+
+
+def _climbs(
+    chosen: Sequence[Subject],
+    trees: Trees,
+    wishes: Wishes,
+    sides: _Sides,
+    scratch: Path,
+    progress: Callable[[Climb], None],
+) -> list[Climb]:
+    def climbed(numbered: tuple[int, Subject]) -> Climb:
+        number, subject = numbered
+        folder = scratch / str(number)
+        folder.mkdir()
+        climb = _climb(subject, trees, wishes, sides, folder)
+        progress(climb)
+        return climb
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(climbed, enumerate(chosen)))
+
+
+def _climb(subject: Subject, trees: Trees, wishes: Wishes, sides: _Sides, folder: Path) -> Climb:
+    """The ladder for one module."""
+    climb = Climb(subject.file.as_posix(), subject.name, subject.entry["source"])
+    first = _job("original", subject, trees, wishes, folder)
+    original = sides.ask(first)
+    if original["status"] != "ok":
+        climb.rest(_why_not(original))
+        return climb
+    climb.case = original["case"]
+    rewritten = sides.ask(_second(first, original, subject, trees))
+    if rewritten["status"] == "unmapped":
+        original, rewritten = _again(first, original, rewritten, subject, trees, sides)
+        if original["status"] != "ok":
+            climb.rest(_why_not(original))
+            return climb
+    if rewritten["status"] != "ok":
+        _stopped(climb, original, rewritten)
+        return climb
+    climb.add(Rung("imports", "pass"))
+    climb.add(Rung("builds", "pass"))
+    climb.add(ladder.parameters(original, rewritten))
+    single = ladder.Measured.read(original, rewritten, folder, "")
+    double = None
+    if not ladder.beyond_rounding(single):
+        double = _in_double(first, original, subject, trees, sides, folder)
+    ladder.climb_all(climb, single, double)
+    climb.note = _NOTES.get(original["weights"], "")
+    climb.rest("not asked for")
+    return climb
+
+
+_NOTES = {
+    "initial": "weights as initialised: the original makes NaN of random ones",
+    "by size": "no weights carried over: both sides start from equal random draws by shape",
+}
+
+
+def _job(side: str, subject: Subject, trees: Trees, wishes: Wishes, folder: Path) -> dict[str, Any]:
+    return {
+        "side": side,
+        "class": subject.entry,
+        "cases": subject.cases,
+        "seed": wishes.seed,
+        "folder": str(folder),
+        "steps": _STEPS,
+        "draws": _DRAWS,
+        "full": True,
+        "x64": False,
+        "weights": "",
+        "plain_state": False,
+        "name": subject.name,
+        **_where(subject, trees.original),
+    }
+
+
+def _where(subject: Subject, tree: Path) -> dict[str, Any]:
+    return {
+        "module": subject.place.module,
+        "paths": [str((tree / folder).resolve()) for folder in subject.place.folders],
+        "tree": str(tree),
+    }
+
+
+def _second(
+    first: Mapping[str, Any], original: Mapping[str, Any], subject: Subject, trees: Trees
+) -> dict[str, Any]:
+    """The rewrite's job, once the original is measured."""
+    return {
+        **first,
+        **_where(subject, trees.rewritten),
+        "side": "rewritten",
+        "name": subject.entry["new_name"],
+        **{name: original[name] for name in ("case", "facts", "weights", "shapes")},
+    }
+
+
+def _again(
+    first: dict[str, Any],
+    original: Mapping[str, Any],
+    rewritten: Mapping[str, Any],
+    subject: Subject,
+    trees: Trees,
+    sides: _Sides,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both sides once more, without what the map does not cover."""
+    lost_parameters, lost_state = (bool(problem) for problem in rewritten["problems"])
+    first["cases"] = [original["case"]]
+    first["weights"] = "by size" if lost_parameters else ""
+    first["plain_state"] = lost_state
+    if not lost_parameters:
+        (Path(first["folder"]) / "weights.npz").unlink(missing_ok=True)
+    second = sides.ask(first)
+    if second["status"] != "ok":
+        return second, {}
+    return second, sides.ask(_second(first, second, subject, trees))
+
+
+def _in_double(
+    first: Mapping[str, Any],
+    original: Mapping[str, Any],
+    subject: Subject,
+    trees: Trees,
+    sides: _Sides,
+    folder: Path,
+) -> ladder.Measured | None:
+    """Forward and gradients in float64; None where a side cannot."""
+    job = {**first, "cases": [original["case"]], "weights": original["weights"], "full": False}
+    job["x64"] = True
+    one = sides.ask(job)
+    if one["status"] != "ok":
+        return None
+    two = sides.ask(_second(job, one, subject, trees))
+    return ladder.Measured.read(one, two, folder, "-64") if two["status"] == "ok" else None
+
+
+# ---- sides that stop ---------------------------------------------------------------------------------
+
+
+def _why_not(original: Mapping[str, Any]) -> str:
+    error = str(original["error"])
+    return {
+        "imports": f"the original does not import: {error}",
+        "case": f"no case: {error}" if original.get("died") else error,
+    }.get(original["stage"], f"the original fails: {error}")
+
+
+def _stopped(climb: Climb, original: Mapping[str, Any], rewritten: Mapping[str, Any]) -> None:
+    """The rungs of a rewrite that fails on its way."""
+    stage = rewritten["stage"] if rewritten["stage"] in _STAGES else "builds"
+    for name in _STAGES[: _STAGES.index(stage)]:
+        climb.add(Rung(name, "pass"))
+    if "shapes" in rewritten and "problems" in rewritten:
+        climb.add(ladder.parameters(original, rewritten))
+    climb.add(Rung(stage, "fail", "fails", rewritten["error"]))
+    climb.rest(f"the rewrite fails: {rewritten['error']}")
