@@ -55,7 +55,11 @@ def _outcome(file: FileRewrite) -> Outcome:
     )
     report.classes = [_rewritten(model) for model in file.models]
     report.classes += [
-        ClassReport(refusal.cls.name, _source_kind(refusal.framework), "kept")
+        ClassReport(
+            refusal.cls.name,
+            _source_kind(refusal.framework),
+            "bridged" if refusal.bridged else "kept",
+        )
         for refusal in file.kept
     ]
     if file.new_text is None:

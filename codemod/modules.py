@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import ast
+import builtins
+import dataclasses
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .config import Options
 from .edits import Edits
+from .emit.aliases import Alias, find_alias, write_alias
+from .emit.bridges import Bridge, Bridges, component
 from .emit.file_names import FileNames
-from .emit.module_class import ClassEmitter
+from .emit.module_class import ClassEmitter, Emitted
 from .emit.transport import CannotMove
 from .model.module import ModuleModel
 from .model.study import Contexts, Study, as_base, study
 from .project import Module
 from .rule import Declined
 from .shapes import classes
-from .shapes.interpreter import Interpreter
+from .shapes.interpreter import Environment, Interpreter
 from .shapes.values import Class, Object
 
 
@@ -30,6 +34,7 @@ class Refusal:
     code: str
     message: str
     help: str
+    bridged: bool = False  # it runs rewritten modules through a bridge
 
     @property
     def framework(self) -> str:
@@ -46,6 +51,8 @@ class ModuleRewrite:
     refusals: dict[ast.AST, Refusal] = field(default_factory=dict)
     variable_classes: dict[Module, dict[str, tuple[str, Class]]] = field(default_factory=dict)
     helpers: dict[Module, set[str]] = field(default_factory=dict)
+    wanted: dict[Module, set[str]] = field(default_factory=dict)  # imports
+    aliases: set[ast.AST] = field(default_factory=set)  # classes that have a Linen name as well
 
 
 def module_classes(interp: Interpreter) -> list[Class]:
@@ -125,19 +132,33 @@ def rewrite_modules(
     studied: Studied,
     options: Options,
     kept: Callable[[Class], Refusal | None],
+    bridged: Collection[ast.AST] = (),
 ) -> ModuleRewrite:
-    """Rewrites all classes that can follow; `kept` names those that must stay for reasons from outside."""
+    """Rewrites all classes that can follow; `kept` names those that must stay for reasons from outside.
+
+    Programs run those of `bridged` with their flags.
+    """
     among: dict[ast.AST, Class] = {cls.node: cls for cls in studied.order}
     refusals: dict[ast.AST, Refusal] = {
         cls.node: refusal for cls in studied.order if (refusal := kept(cls)) is not None
     }
     refusals = {**studied.failed, **refusals}
+    flagged: set[ast.AST] = set()
     while True:
-        attempt = _attempt(interp, studied.order[::-1], studied.studies, options, refusals)
-        new = _consequences(attempt, among, studied.uses)
-        if not new:
-            return attempt
-        refusals = {**attempt.refusals, **new}
+        attempt = _attempt(interp, studied, options, refusals, flagged)
+        new, bridges = _consequences(interp, attempt, among, studied, options.line_length)
+        if new:
+            refusals = {**attempt.refusals, **new}
+            continue
+        reached: set[ast.AST] = {cls.node for _, cls, _ in bridges}
+        reached |= attempt.models.keys() & set(bridged)
+        wanted = component(reached, studied.uses, set(attempt.models))
+        if not wanted <= flagged and any(attempt.models[node].modes for node in wanted):
+            flagged |= wanted  # Linen code calls them with their flags
+            continue
+        for user, _, found in bridges:
+            _write_bridges(user, found, attempt)
+        return attempt
 
 
 def _studies(
@@ -170,32 +191,105 @@ def _made(study: Study) -> set[ast.AST]:
     }
 
 
+Bridged = tuple[Class, Class, list[Bridge] | Alias]
+
+
 def _consequences(
-    attempt: ModuleRewrite, among: Mapping[ast.AST, Class], uses: Mapping[ast.AST, set[ast.AST]]
-) -> dict[ast.AST, Refusal]:
-    """Classes that must stay because a class that uses them stays."""
+    interp: Interpreter,
+    attempt: ModuleRewrite,
+    among: Mapping[ast.AST, Class],
+    studied: Studied,
+    limit: int,
+) -> tuple[dict[ast.AST, Refusal], list[Bridged]]:
+    """Classes that must stay because a class that uses them stays, and the bridges by which others go on."""
     new: dict[ast.AST, Refusal] = {}
+    bridges: list[Bridged] = []
     for node, refusal in attempt.refusals.items():
-        for used in uses[node]:
-            if used in attempt.models and used not in attempt.refusals:
-                new[used] = Refusal(
-                    among[used],
-                    used,
-                    "NX102",
-                    f"class `{among[used].name}` is used by `{refusal.cls.name}`, which stays as it is",
-                    f"nothing here; it follows once `{refusal.cls.name}` can be rewritten",
-                )
-    return new
+        for used in sorted(studied.uses[node], key=lambda n: getattr(n, "lineno", 0)):
+            if used not in attempt.models or used in attempt.refusals:
+                continue
+            found = _bridges(interp, refusal, among[used], attempt, studied, limit)
+            if found:
+                bridges.append((refusal.cls, among[used], found))
+                continue
+            new[used] = Refusal(
+                among[used],
+                used,
+                "NX102",
+                f"class `{among[used].name}` is used by `{refusal.cls.name}`, which stays as it is",
+                f"nothing here; it follows once `{refusal.cls.name}` can be rewritten",
+            )
+    return new, [b for b in bridges if b[1].node not in new]
+
+
+def _bridges(
+    interp: Interpreter,
+    user: Refusal,
+    used: Class,
+    attempt: ModuleRewrite,
+    studied: Studied,
+    limit: int,
+) -> list[Bridge] | Alias | None:
+    """How a class that stays can run a rewritten one, None where it cannot."""
+    cls = user.cls
+    if user.code == "NX100" or user.framework != "linen":
+        return None
+    facts = studied.studies[cls.node].facts if cls.node in studied.studies else None
+    source, model = cls.module.source, attempt.models[used.node]
+    bridges = Bridges(
+        source,
+        cls.node,
+        lambda node: _quiet(interp, node, cls),
+        facts.value if facts is not None else lambda node: None,
+        attempt.edits.setdefault(cls.module, Edits(source)),
+    )
+    made = {
+        node
+        for node, all_made in (facts.made.items() if facts is not None else ())
+        if any(isinstance(m.value, Object) and m.value.cls is used for m in all_made)
+    }
+    calls = bridges.find(used, model)
+    if calls and made <= {bridge.call for bridge in calls}:
+        return calls
+    if not made <= set(ast.walk(cls.node)):
+        return None  # a module that is handed in, made by code elsewhere
+    return find_alias(interp, {cls.module: bridges}, used, model, limit)
+
+
+def _write_bridges(user: Class, found: list[Bridge] | Alias, attempt: ModuleRewrite) -> None:
+    refusal = attempt.refusals[user.node]
+    attempt.refusals[user.node] = dataclasses.replace(refusal, bridged=True)
+    if isinstance(found, Alias):
+        node = found.cls.node
+        write_alias(found, _edits_of(attempt), _want(attempt), defined=node in attempt.aliases)
+        attempt.aliases.add(node)
+        if found.helper is not None:
+            attempt.helpers.setdefault(found.home, set()).add(found.helper)
+        return
+    for bridge in found:
+        attempt.edits[user.module].replace(bridge.call, bridge.text)
+        if bridge.helper is not None:
+            attempt.helpers.setdefault(user.module, set()).add(bridge.helper)
+
+
+def _edits_of(attempt: ModuleRewrite) -> Callable[[Module], Edits]:
+    return lambda module: attempt.edits.setdefault(module, Edits(module.source))
+
+
+def _want(attempt: ModuleRewrite) -> Callable[[Module, str], None]:
+    return lambda module, line: attempt.wanted.setdefault(module, set()).add(line)
 
 
 def _attempt(
     interp: Interpreter,
-    children_first: list[Class],
-    studies: Mapping[ast.AST, Study],
+    studied: Studied,
     options: Options,
     refusals: Mapping[ast.AST, Refusal],
+    flagged: set[ast.AST],
 ) -> ModuleRewrite:
+    """Rewrites each class that nothing speaks against; those of `flagged` keep their flags as call arguments."""
     result = ModuleRewrite(refusals=dict(refusals))
+    children_first, studies = studied.order[::-1], studied.studies
     for cls in children_first:
         if cls.node not in result.refusals:
             heirs = [
@@ -203,7 +297,9 @@ def _attempt(
                 for other in children_first
                 if other is not cls and cls in classes.mro(other) and other.node in studies
             ]
-            _rewrite_class(interp, cls, [studies[cls.node], *heirs], options, result)
+            keep = options.mode_flags == "keep" or cls.node in flagged
+            each = dataclasses.replace(options, mode_flags="keep" if keep else "drop")
+            _rewrite_class(interp, cls, [studies[cls.node], *heirs], each, result)
     return result
 
 
@@ -234,18 +330,58 @@ def _rewrite_class(
         result.refusals[cls.node] = refusal
 
 
-def _check_syntax(cls: Class, edits: Edits) -> None:
-    """Raises Declined where the new text of a class is not Python."""
+def _check_text(cls: Class, edits: Edits, known: Collection[str]) -> None:
+    """Raises Declined where the new text of a class is not Python, or reads a name that nothing defines."""
     source = cls.module.source
     start = source.span(cls.node, decorators=True)[0]
     text = source.line_indent(start) + edits.render((start, source.span(cls.node)[1]))
     try:
-        ast.parse(textwrap.dedent(text))
+        tree = ast.parse(textwrap.dedent(text))
     except SyntaxError as error:
         raise Declined(
             f"class `{cls.name}` is written in a way that is not handled ({error.msg})",
             "please report it with the class; rewrite it by hand meanwhile",
         ) from error
+    before = {node.id for node in ast.walk(cls.node) if isinstance(node, ast.Name)}
+    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    stored = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    }
+    stored |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    missing = read - stored - before - cls.environment.names.keys() - set(known)
+    missing -= _visible(cls) | set(dir(builtins))
+    if missing:
+        raise Declined(
+            f"the new text of `{cls.name}` would read `{min(missing)}`, which nothing defines",
+            "please report it with the class; rewrite it by hand meanwhile",
+        )
+
+
+def _visible(cls: Class) -> set[str]:
+    """The names that the scopes around a class define."""
+    found: set[str] = set()
+    scope: Environment | None = cls.environment
+    while scope is not None:
+        found |= scope.names.keys()
+        scope = scope.parent
+    return found
+
+
+def _new_names(names: FileNames, emitted: Emitted, result: ModuleRewrite) -> set[str]:
+    """What the text of a rewritten class may read that its file gets with it: imports, helpers, Variable classes."""
+    imported = {
+        (alias.asname or alias.name).split(".")[0]
+        for line in names.wanted
+        for statement in ast.parse(line).body
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+        for alias in statement.names
+    }
+    variables = {text for known in result.variable_classes.values() for text, _ in known.values()}
+    new = {model.new_name for model in result.models.values()} | {emitted.model.new_name}
+    helpers = names.helpers | emitted.helpers
+    return {"nnx", *imported, *helpers, *emitted.variable_classes.values(), *variables, *new}
 
 
 def _rewrite_by_study(
@@ -274,7 +410,7 @@ def _rewrite_by_study(
             {name: text for name, (text, _) in known.items()},
         )
         emitted = emitter.emit()
-        _check_syntax(cls, trial)
+        _check_text(cls, trial, _new_names(names, emitted, result))
     except Declined as refusal:
         node = refusal.node if isinstance(refusal, CannotMove) else cls.node
         return Refusal(cls, node, "NX101", refusal.message, refusal.help)

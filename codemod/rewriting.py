@@ -6,7 +6,7 @@ import ast
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,12 +15,14 @@ from . import makers
 from .config import Options
 from .edits import EditConflict, Edits
 from .emit import imports
+from .emit.bridges import is_bridge
 from .emit.file_names import FileNames
 from .emit.helpers import nnx_layers
 from .findings import Finding
 from .model.module import ModuleModel
 from .model.study import Contexts
 from .modules import ModuleRewrite, Refusal, module_classes, rewrite_modules, study_modules
+from .programs import bridging
 from .project import Module, Project
 from .rule import Declined
 from .rulebook import Rulebook
@@ -169,23 +171,91 @@ def _rewrite_prepared(
         return _skipped(cls) or needed.get(cls.node)
 
     studied = study_modules(interp, contexts)
-    found = rewrite_modules(interp, studied, options, stays)
     stay: dict[ast.AST, Finding] = {}
+    bridged: dict[ast.AST, Finding] = {}
+    limit = options.line_length
     while True:
+        found = rewrite_modules(
+            interp,
+            studied,
+            options,
+            functools.partial(_stays_or_unfollowed, stays, stay),
+            bridged.keys(),
+        )
         outcome = programs.rewrite(
-            found.models,
+            {node: model for node, model in found.models.items() if node not in bridged},
             functools.partial(_edits, found),
             functools.partial(_names, interp, found),
             modules,
             options.line_length,
         )
-        if not outcome.unfollowed:
+        if outcome.unfollowed:
+            bridgeable = {
+                node: finding
+                for node, finding in outcome.unfollowed.items()
+                if _program_bridges(interp, modules, found, node, limit)
+            }
+            bridged.update(bridgeable)
+            stay.update({n: f for n, f in outcome.unfollowed.items() if n not in bridgeable})
+            continue
+        blocked = _write_program_bridges(interp, modules, found, bridged, outcome.findings, limit)
+        if not blocked:
             break
-        stay.update(outcome.unfollowed)
-        found = rewrite_modules(
-            interp, studied, options, functools.partial(_stays_or_unfollowed, stays, stay)
-        )
+        for node in blocked:
+            stay[node] = bridged.pop(node)
     return _finish(interp, project, modules, found, outcome.findings, options)
+
+
+def _program_bridges(
+    interp: Interpreter, modules: Sequence[Module], found: ModuleRewrite, node: ast.AST, limit: int
+) -> bridging.ProgramBridges | None:
+    """How the programs of the project can run a rewritten class without being rewritten."""
+    if node not in found.models:
+        return None
+    own = {cls.node for cls in module_classes(interp)}
+    return bridging.bridges(
+        interp, modules, found.models[node], own, functools.partial(_edits, found), limit
+    )
+
+
+def _write_program_bridges(
+    interp: Interpreter,
+    modules: Sequence[Module],
+    found: ModuleRewrite,
+    bridged: dict[ast.AST, Finding],
+    findings: dict[Module, list[Finding]],
+    limit: int,
+) -> list[ast.AST]:
+    """Records the bridges of programs that stay; the classes that some edit was in the way of."""
+    blocked = []
+    for node, finding in bridged.items():
+        if node not in found.models:
+            continue  # it stays for a reason of its own
+        bridges = _program_bridges(interp, modules, found, node, limit)
+        edits_of = functools.partial(_edits, found)
+        if bridges is None or not bridging.write(
+            bridges,
+            edits_of,
+            lambda module, line: found.wanted.setdefault(module, set()).add(line),
+            defined=node in found.aliases,
+        ):
+            blocked.append(node)
+            continue
+        stays = f"`{found.models[node].name}` stays as it is"
+        for module, place, helper in bridges.places():
+            findings[module] = [f for f in findings.get(module, []) if f.message != stays]
+            if helper is not None:
+                found.helpers.setdefault(module, set()).add(helper)
+            if place is not node:
+                findings.setdefault(module, []).append(
+                    Finding(
+                        place,
+                        "PR103",
+                        f"`{found.models[node].name}` runs through a bridge here: {finding.message}",
+                        "rewrite this code by hand, and the bridge goes",
+                    )
+                )
+    return blocked
 
 
 def _skipped(cls: Class) -> Refusal | None:
@@ -200,6 +270,15 @@ def _skipped(cls: Class) -> Refusal | None:
             "NX100",
             f"class `{cls.name}` is marked to be skipped",
             "remove the comment",
+        )
+    if any(is_bridge(node) for node in ast.walk(cls.node)):
+        return Refusal(
+            cls,
+            cls.node,
+            "NX109",
+            f"class `{cls.name}` runs NNX modules through a bridge",
+            "write the class for NNX by hand; the bridges go then",
+            bridged=True,
         )
     return None
 
@@ -373,7 +452,7 @@ def _text(
     text = edits.apply()
     if text == module.source.text:
         return None
-    wanted = set(names.wanted)
+    wanted = set(names.wanted) | found.wanted.get(module, set())
     if file.helpers:
         wanted.add(f"from {_helper_module(module)} import {', '.join(sorted(file.helpers))}")
     if "nnx." in text:

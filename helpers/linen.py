@@ -5,12 +5,14 @@ jax alone, and reads as if written for the program.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax import linen as nn
 from flax import nnx
+from flax.core import FrozenDict
 
 # ---- half precision ----------------------------------------------------------------------
 
@@ -452,3 +454,43 @@ class SpectralNorm(nnx.Module):
             return weight
 
         return call_with_weights(self.layer_instance, change, *args, **kwargs)
+
+
+# ---- bridges -----------------------------------------------------------------------------
+
+
+class LinenModule(nn.Module):
+    """A module of NNX as one of Linen; `sizes` tells its leading arguments from those of the call.
+
+    As in Linen, a random stream that `init` is not given, such as dropout's, comes from the one of the parameters.
+    """
+
+    module: Callable[..., nnx.Module]
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = FrozenDict()
+    sizes: Callable[..., Sequence[int]] | None = None
+
+    @nn.compact
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        sizes = self.sizes(*args, **kwargs) if self.sizes is not None else ()
+
+        def make(rngs: nnx.Rngs) -> nnx.Module:
+            if "default" not in rngs:
+                streams = {stream: rngs[stream].key[...] for stream in rngs}
+                rngs = nnx.Rngs(default=rngs.params(), **streams)
+            return self.module(*sizes, *self.args, **self.kwargs, rngs=rngs)
+
+        bridge = nnx.bridge.ToLinen(make)
+        nn.share_scope(self, bridge)
+        return bridge(*args, **kwargs)
+
+
+def linen_module(
+    module: Callable[..., nnx.Module],
+    *args: Any,
+    sizes: Callable[..., Sequence[int]] | None = None,
+    name: str | None = None,
+    **kwargs: Any,
+) -> LinenModule:
+    """`nnx.bridge.to_linen` for a module that draws random numbers, or whose sizes only a call tells."""
+    return LinenModule(module, args, FrozenDict(kwargs), sizes, name=name)

@@ -16,7 +16,7 @@ from ..shapes.calls import use_of
 from ..shapes.dims import Dim, same
 from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Scanned
-from ..shapes.values import Class, Constant, External, LayerObject, Object, Partial, Value
+from ..shapes.values import NONE, Class, Constant, External, LayerObject, Object, Partial, Value
 from .transport import CannotMove, Scope, Transport
 
 FRAMEWORK_ARGUMENTS = frozenset(("name", "parent"))
@@ -32,6 +32,14 @@ class Constructed:
     helper: str | None = None
 
 
+@dataclass(frozen=True)
+class CallMode:
+    """A flag that the source gives to a layer's constructor and that only the call knows."""
+
+    mode: Mode
+    value: ast.expr
+
+
 @dataclass
 class Constructor:
     """Writes constructor calls for the sites of one class."""
@@ -44,6 +52,7 @@ class Constructor:
     flags: Callable[[ast.expr], bool]  # whether an expression only says a mode that is dropped
     rngs: str = "rngs"
     helpers: set[str] = field(default_factory=set)
+    at_call: dict[ast.Call, list[CallMode]] = field(default_factory=dict)
 
     def write(self, site: Site, scope: Scope, child: ModuleModel | None) -> Constructed:
         """The call for a site; raises Declined where it cannot be written."""
@@ -68,7 +77,7 @@ class Constructor:
         for name, node in given.items():
             if name in used or name in FRAMEWORK_ARGUMENTS or (name in rule.inputs and rule.inline):
                 continue
-            written = self._argument(rule, name, node, use, scope)
+            written = self._argument(site.node, rule, name, node, use, scope)
             if written is None:
                 continue
             target, text = written
@@ -122,7 +131,7 @@ class Constructor:
         args = [rule.target if rule.helper else self.target(rule.target)]
         given = {k.arg: k.value for k in node.keywords if k.arg is not None}
         for name, expression in given.items():
-            written = self._argument(rule, name, expression, use, scope)
+            written = self._argument(node, rule, name, expression, use, scope)
             if written is not None:
                 args.append(f"{written[0]}={written[1]}")
         args += [
@@ -169,7 +178,7 @@ class Constructor:
             return self.transport.size(self._size(site, rule, name), site.node)
         for source, node in given.items():
             if self._target_name(rule, source) == name:
-                written = self._argument(rule, source, node, use, scope)
+                written = self._argument(site.node, rule, source, node, use, scope)
                 return None if written is None else written[1]
         for source, argument in rule.arguments.items():
             if isinstance(argument, To) and argument.name == name and source in rule.defaults:
@@ -215,7 +224,7 @@ class Constructor:
         return found
 
     def _argument(
-        self, rule: Layer, name: str, node: ast.expr, use: Use, scope: Scope
+        self, call: ast.Call, rule: Layer, name: str, node: ast.expr, use: Use, scope: Scope
     ) -> tuple[str, str] | None:
         """The target's name and text of an argument, None where it goes."""
         argument = rule.arguments.get(name, To(name))
@@ -226,7 +235,7 @@ class Constructor:
                     raise Declined(message or f"`{name}` has no counterpart", help)
                 return None
             case Mode():
-                return self._mode(argument, name, node, scope)
+                return self._mode(call, argument, node, scope)
             case Refuse(message=message, help=help):
                 if value is not None and _is_one_of(value, (rule.defaults.get(name),)):
                     return None
@@ -249,10 +258,15 @@ class Constructor:
             if text == name or text.startswith(name + "("):
                 self.helpers.add(name)
 
-    def _mode(self, mode: Mode, name: str, node: ast.expr, scope: Scope) -> tuple[str, str] | None:
+    def _mode(
+        self, call: ast.Call, mode: Mode, node: ast.expr, scope: Scope
+    ) -> tuple[str, str] | None:
         if self.flags(node) or mode.target is None:
             return None
         if isinstance(node, ast.Constant) and node.value is None:
+            return None
+        if not self.transport.is_static(node, scope):
+            self.at_call.setdefault(call, []).append(CallMode(mode, node))
             return None
         text = self.transport.expression(node, scope)
         return mode.target, f"not {text}" if mode.negated else text
@@ -283,9 +297,12 @@ class Constructor:
 
     def _module(self, site: Site, child: ModuleModel, scope: Scope) -> Constructed:
         args: list[str] = []
+        named: list[str] = []
         keywords_only = bool(site.node.keywords) and not site.node.args
         for added in child.added:
             dim = self.sizes_of(site, added)
+            if dim is None and added.optional and _leaves_out(site, added):
+                continue
             if dim is None:
                 raise CannotMove(
                     site.node,
@@ -293,13 +310,17 @@ class Constructor:
                     "pass it by hand",
                 )
             text = self.transport.size(dim, site.node)
-            by_keyword = added.keyword_only or (keywords_only and len(child.added) > 1)
-            args.append(f"{added.name}={text}" if by_keyword else text)
+            if added.keyword_only:
+                named.append(f"{added.name}={text}")
+            else:
+                by_keyword = keywords_only and len(child.added) > 1
+                args.append(f"{added.name}={text}" if by_keyword else text)
         fields = self._field_names(site)
         for place, arg in enumerate(site.node.args):
             if place < len(fields) and fields[place] in child.field_modes and self.flags(arg):
                 continue
             args.append(self.transport.expression(arg, scope))
+        args += named
         for keyword in site.node.keywords:
             if keyword.arg in FRAMEWORK_ARGUMENTS:
                 continue
@@ -311,6 +332,23 @@ class Constructor:
         if child.new_name != child.name:
             head = child.new_name
         return Constructed(head, args, child.takes_rngs)
+
+
+def _leaves_out(site: Site, added: AddedParameter) -> bool:
+    """Whether no call of a module gives it the optional input whose size a parameter is."""
+    name = added.source.split(".")[0].split("[")[0]
+    for use in site.uses:
+        if use.method != added.method or not isinstance(use.target, Object):
+            continue
+        method = classes.method(use.target.cls, use.method)
+        names = [a.arg for a in method.node.args.args[1:]] if method is not None else []
+        if name not in names:
+            return False
+        place = names.index(name)
+        given = use.args[place] if place < len(use.args) else use.kwargs.get(name, NONE)
+        if given != NONE:
+            return False
+    return True
 
 
 def source_arguments(call: ast.Call, signature: tuple[str, ...]) -> dict[str, ast.expr]:

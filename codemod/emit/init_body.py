@@ -38,6 +38,7 @@ class InitBody:
     limit: int
     indent: str
     running_names: Callable[[str], str]
+    overwrite: Callable[[str], None]  # told the name of each running size whose loop begins
     keep: Callable[[ast.stmt], bool]  # statements of setup or __init__ that stay
     dropped_test: Callable[[ast.expr], bool | None]  # tests on flags that go
     built: Sequence[BuiltList] = ()
@@ -199,6 +200,9 @@ class InitBody:
         known = self.dropped_test(statement.test)
         if known is not None:
             return self.block(statement.body if known else statement.orelse, scope, depth, whole)
+        if self._only_draws(statement) and not self.transport.is_static(statement.test, scope):
+            both = self.block(statement.body, scope, depth, whole)
+            return both + self.block(statement.orelse, scope, depth, whole)
         then = self.block(statement.body, scope, depth + 1, whole)
         orelse = self._orelse(statement, scope, depth, whole)
         if not then and not orelse:
@@ -209,6 +213,17 @@ class InitBody:
         if not orelse and statement.orelse and _only_raises(statement.orelse):
             orelse = self._raising_else(statement, scope, depth)
         return lines + orelse
+
+    def _only_draws(self, statement: ast.If) -> bool:
+        """Whether what a branch makes has no parameters: then it may as well be made in any case."""
+        inside = set(ast.walk(statement))
+        made = [site for site in self.sites if site.statement in inside]
+        return bool(made) and all(
+            site.variable.kind == "rng"
+            if site.variable is not None
+            else site.rule is not None and not site.rule.variables
+            for site in made
+        )
 
     def _orelse(self, statement: ast.If, scope: Scope, depth: int, whole: bool) -> list[str]:
         match statement.orelse:
@@ -254,6 +269,7 @@ class InitBody:
         return [self._line(depth, "pass")]
 
     def _for(self, statement: ast.For, scope: Scope, depth: int, whole: bool) -> list[str]:
+        before, after = self._running(statement, scope, depth)
         inner = self.block(statement.body, scope, depth + 1, whole)
         if not inner:
             return []
@@ -269,7 +285,6 @@ class InitBody:
             self._line(depth, f"self.{name} = nnx.List()")
             for name in dict.fromkeys(s.attribute for s in lists)
         ]
-        before, after = self._running(statement, scope, depth)
         compact = self._as_comprehension(statement, lists, inner, [*before, *after], scope, depth)
         if compact is not None:
             return compact
@@ -348,11 +363,17 @@ class InitBody:
         """The lines that start and update the running sizes of a loop."""
         before: list[str] = []
         after: list[str] = []
-        for symbol, fact in self._needed_running(loop):
+        needed = self._needed_running(loop)
+        for symbol, fact in needed:
             name = self.running_names(symbol)
             initial = self.transport.size(fact.initial, loop)
             if initial != name:
                 before.append(self._line(depth, f"{name} = {initial}"))
+        for symbol, fact in needed:
+            if str(fact.update) != symbol:
+                self.overwrite(self.running_names(symbol))
+        for symbol, fact in needed:
+            name = self.running_names(symbol)
             update = self.transport.size(fact.update, loop)
             if update != name:
                 after.append(self._line(depth + 1, f"{name} = {update}"))
@@ -508,6 +529,7 @@ class InitBody:
             )
             if initial != name:
                 lines.append(self._line(depth, f"{name} = {initial}"))
+            self.overwrite(name)
             after.append(self._line(depth + 1, f"{name} = {update}"))
         body = "\n".join([self.transport.substitutes[site.node], *after])
         target, iterable = self._turns(generator.target, generator.iter, scope, body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..edits import Edits
@@ -16,7 +16,8 @@ from ..shapes.calls import use_of
 from ..shapes.facts import Facts, Used
 from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Scanned
-from ..shapes.values import External, LayerObject, Object
+from ..shapes.values import Either, External, LayerObject, Object, Partial
+from .construct import CallMode
 from .flags import Flags
 from .guards import simplify
 from .names import singular
@@ -42,6 +43,7 @@ class MethodEdits:
     limit: int = 100
     built: Sequence[BuiltList] = ()
     inherited: Callable[[ast.Call], tuple[list[str], dict[str, str]] | None] = lambda call: None
+    at_call: Mapping[ast.Call, Sequence[CallMode]] = field(default_factory=dict)
     gone: set[ast.AST] = field(default_factory=set)
 
     def run(self, function: ast.FunctionDef) -> None:
@@ -144,14 +146,28 @@ class MethodEdits:
             with_comments=site.statement in self.moved and not self._comment_stays(site),
         )
         self.gone.add(site.statement)
+        others = [s for s in self.sites if s is not site and s.alias == site.alias]
         for name in ast.walk(function):
             if (
                 isinstance(name, ast.Name)
                 and name.id == site.alias
                 and isinstance(name.ctx, ast.Load)
             ) and not self._is_gone(name):
+                if others and not self._reads(name, site):
+                    continue
                 if not self._scan_call(site, name, text):
                     self.edits.replace(name, text)
+
+    def _reads(self, name: ast.Name, site: Site) -> bool:
+        """Whether what a site makes is what a name stands for at some place."""
+        values = self.facts.values.get(name, [])
+        made = [each.value for each in site.made]
+        return any(
+            option is value
+            for each in values
+            for option in (each.values if isinstance(each, Either) else (each,))
+            for value in made
+        )
 
     def _scans(self) -> ScanWriter:
         return ScanWriter(self.edits, self.limit)
@@ -547,6 +563,41 @@ class MethodEdits:
         for keyword in node.keywords:
             if keyword.arg is not None:
                 self._call_argument(node, keyword, keyword.value, keyword.arg, rule.call, seen)
+        given = {keyword.arg for keyword in node.keywords}
+        for each in self._modes_of(node, layer):
+            target = each.mode.target or ""
+            if target not in given:
+                text = self.edits.render(each.value)
+                text = _negation(each.value, text) if each.mode.negated else text
+                self._append_argument(node, f"{target}={text}")
+
+    def _modes_of(self, call: ast.Call, layer: LayerObject) -> Iterator[CallMode]:
+        """The flags that the source gave to a layer's constructor, for one of its calls."""
+        for site in self.sites:
+            if not any(made.value is layer for made in site.made):
+                continue
+            held = self.facts.value(site.node.func)
+            for maker, found in self.at_call.items():
+                if maker is not site.node and not (
+                    isinstance(held, Partial) and self.facts.value(maker) is held
+                ):
+                    continue
+                if self._function(maker) is not self._function(call):
+                    raise CannotMove(
+                        maker, "a flag is given in one method, and used in another", ""
+                    )
+                yield from found
+
+    def _function(self, node: ast.AST) -> ast.AST:
+        while not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
+            node = self.parents[node]
+        return node
+
+    def _append_argument(self, call: ast.Call, text: str) -> None:
+        source = self.edits.source
+        end = len(source.text[: source.span(call)[1] - 1].rstrip())
+        last = source.text[end - 1]
+        self.edits.insert(end, {"(": text, ",": f" {text}"}.get(last, f", {text}"))
 
     def _call_argument(
         self,
@@ -693,11 +744,7 @@ class MethodEdits:
     def _emptied(self, node: ast.If) -> bool:
         """Whether all that an `if` did has moved to the constructor."""
         statements = [*node.body, *node.orelse]
-        return (
-            bool(statements)
-            and all(s in self.gone for s in statements)
-            and any(s in self.moved for s in statements)
-        )
+        return bool(statements) and all(s in self.gone for s in statements)
 
     def _pure(self, node: ast.stmt) -> bool:
         """Whether a statement does nothing but bind names."""

@@ -88,6 +88,10 @@ class ClassEmitter:
         }
         sizes = SizeNames(self.interp.symbols, self.study, needs=self.transport.needs.symbols)
         body = self._write_body(sizes)
+        if sizes.clashes:
+            needs = self.transport.needs.symbols
+            sizes = SizeNames(self.interp.symbols, self.study, needs=needs, apart=sizes.clashes)
+            body = self._write_body(sizes)
         self._refuse_foreign_sizes()
         model = self._model(sizes)
         moved = self.body.moved
@@ -258,13 +262,35 @@ class ClassEmitter:
         fixed_names = {base for _, base, fixed in chosen if fixed}
         fields = set(self._field_names()) - fixed_names
         for site, base, fixed in chosen:
-            if fixed:
-                site.attribute = base
-            else:
+            if not fixed:
                 groups.setdefault(base, []).append(site)
+        for base in sorted(fixed_names):
+            same = [site for site, name, fixed in chosen if fixed and name == base]
+            self._name_alike(base, same, (taken | fixed_names | fields) - {base})
+        taken |= {site.attribute for site in self.sites}
         for base, sites in groups.items():
             numbered = names.numbered([base] * len(sites), taken | fixed_names | fields)
             for site, name in zip(sites, numbered, strict=True):
+                site.attribute = name
+
+    def _name_alike(self, base: str, sites: Sequence[Site], taken: set[str]) -> None:
+        """Sites that the source names alike: one attribute if they are one thing made in different ways."""
+        things: list[list[Site]] = []
+        for site in sites:
+            for thing in things:
+                if any(_is_same_thing(site, other) for other in thing):
+                    thing.append(site)
+                    break
+            else:
+                things.append([site])
+        looped = [thing for thing in things if thing[0].loops]
+        bases = [
+            base if len(looped) in (0, len(things)) or thing in looped else singular(base)
+            for thing in things
+        ]
+        chosen = names.numbered(bases, taken) if len(things) > 1 else bases
+        for thing, name in zip(things, chosen, strict=True):
+            for site in thing:
                 site.attribute = name
 
     def _name_lists(self, taken: set[str]) -> None:
@@ -339,6 +365,14 @@ class ClassEmitter:
         self.transport = self.transport_factory(sizes.text(self._choice))
         if previous is not None:
             self.transport.needs.statements.update(previous.needs.statements)
+            # What stands behind a loop may be the first to ask for a size that the loop has to carry along.
+            self.transport.needs.symbols.update(
+                {
+                    name: origin
+                    for name, origin in previous.needs.symbols.items()
+                    if isinstance(origin, Running)
+                }
+            )
         self.transport.substitutes.update(
             {read: each.text for each in self.built for read in each.reads}
         )
@@ -367,6 +401,7 @@ class ClassEmitter:
             self.limit,
             indent,
             sizes.running,
+            sizes.overwritten.add,
             self._keep,
             self._known_test,
             self.built,
@@ -540,7 +575,11 @@ class ClassEmitter:
         if not isinstance(origin, Choice) or name not in self.study.facts.choices:
             return None
         node = origin.node
-        if not isinstance(node, ast.If | ast.IfExp):
+        if not isinstance(node, ast.If | ast.IfExp | ast.BoolOp):
+            return None
+        if isinstance(node, ast.BoolOp) and (
+            not isinstance(node.op, ast.Or) or len(node.values) != 2
+        ):
             return None
         function = next(
             (f for f in self._functions() if any(inner is node for inner in ast.walk(f))), None
@@ -549,8 +588,11 @@ class ClassEmitter:
             return None
         self._choosing.add(name)  # the test may ask for the very size that it decides
         try:
-            test = self.transport.expression(node.test, scope_of(function))
             left, right = self.study.facts.choices[name]
+            if isinstance(node, ast.BoolOp):
+                first = self.transport.expression(node.values[0], scope_of(function))
+                return f"({first} or {self.transport.size(right, node)})"
+            test = self.transport.expression(node.test, scope_of(function))
             one, other = self.transport.size(left, node), self.transport.size(right, node)
         finally:
             self._choosing.discard(name)
@@ -574,6 +616,7 @@ class ClassEmitter:
             self.limit,
             self.built,
             lambda call: inherited_modes(call, self.cls, self.models),
+            self.constructor.at_call,
         )
 
     def _variable_text(self, site: Site) -> str:
@@ -1001,6 +1044,18 @@ def _default_of(function: ast.FunctionDef, name: str) -> bool | None:
         ):
             return default.value
     return None
+
+
+def _is_same_thing(one: Site, other: Site) -> bool:
+    """Whether two sites of one name make what the same calls use: in two branches, say."""
+    if one.own_attribute is not None or one.variable is not None or one.built is not None:
+        return True
+    if list(map(id, one.loops[:1])) != list(map(id, other.loops[:1])):
+        return False
+    if one.explicit is not None and other.explicit is not None:
+        return True  # Linen would not have two of one name
+    calls = {use.call for use in one.uses}
+    return not calls or any(use.call in calls for use in other.uses)
 
 
 def argument_size(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from ..model.module import AddedParameter
 from ..model.study import Study
@@ -31,12 +31,18 @@ class SizeNames:
         study: Study,
         needs: Mapping[str, Origin] | None = None,
         draft: bool = False,
+        apart: Collection[str] = (),
     ) -> None:
+        """`apart` are names of input sizes that no running size may take over."""
         self.symbols = symbols
         self.study = study
         self.draft = draft
         self.needed: dict[str, InputAxis] = {}
         self._running: dict[str, str] = {}
+        self._reached: set[str] = set()
+        self.apart = apart
+        self.overwritten: set[str] = set()  # names that a loop has begun to change
+        self.clashes: set[str] = set()  # of these, those of input sizes that were asked for later
         if needs is not None:
             self._collect(needs)
             self._named = self._name_inputs()
@@ -46,7 +52,7 @@ class SizeNames:
 
     def _collect(self, needs: Mapping[str, Origin]) -> None:
         pending = dict(needs)
-        seen: set[str] = set()
+        seen = self._reached
         while pending:
             name, origin = pending.popitem()
             if name in seen:
@@ -120,14 +126,28 @@ class SizeNames:
     def _name_running(self, needs: Mapping[str, Origin]) -> None:
         """A running size takes over the name of the input size that it starts from, where that is free by then."""
         facts = self.study.facts
+        taken: dict[ast.AST, set[str]] = {}
         for symbol, fact in facts.running.items():
             origin = self.symbols.origins.get(symbol)
             if not isinstance(origin, Running):
                 continue
             base = {-1: "in_features"}.get(fact.axis) or f"{_word(fact.name)}_size"
-            if fact.axis == -1 and self._base_is_input(fact.initial):
-                base = self._base_text(fact.initial) or base
+            if self._base_is_input(fact.initial):
+                text = self._base_text(fact.initial) or base
+                base = text if text not in self.apart else self._apart_name(text)
+            if symbol in self._reached:
+                while base in taken.setdefault(fact.loop, set()):
+                    base += "2"
+                taken[fact.loop].add(base)
             self._running[symbol] = base
+
+    def _apart_name(self, text: str) -> str:
+        name = text.removeprefix("in_")
+        words = {n.id for n in ast.walk(self.study.root.cls.node) if isinstance(n, ast.Name)}
+        taken = {*self._field_names(), *self._named.values(), *words}
+        while name in taken:
+            name = f"running_{name}"
+        return name
 
     def _base_is_input(self, dim: object) -> bool:
         return isinstance(self.symbols.origin(dim), InputAxis)
@@ -150,7 +170,10 @@ class SizeNames:
         def write(name: str, origin: Origin) -> str:
             match origin:
                 case InputAxis():
-                    return name if self.draft else self._named.get(name, name)
+                    text = name if self.draft else self._named.get(name, name)
+                    if text in self.overwritten:
+                        self.clashes.add(text)
+                    return text
                 case Expression(text=text):
                     return text
                 case Running():

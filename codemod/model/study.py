@@ -318,7 +318,9 @@ def _example(
     arrays = [e for e in examples if isinstance(e, Array)]
     if arrays:
         array = next((a for a in arrays if a.shape is not None), arrays[0])
-        optional = any(g is None or g == NONE for g in given) or any(a.optional for a in arrays)
+        optional = any(g == NONE or (g is None and default is not None) for g in given) or any(
+            a.optional for a in arrays
+        )
         if parameter.arg in choice:
             return array_of_rank(choice[parameter.arg], array.dtype or "float32", optional)
         return Array(array.shape, array.dtype, optional)

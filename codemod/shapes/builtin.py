@@ -233,14 +233,16 @@ def _instance_of(value: Value, cls: Value) -> bool | None:
             "dict",
         ):
             return type(known).__name__ == name
-        case Size():
-            return True if name == "int" else (False if name is not None else None)
+        case Size() if name is not None:
+            return name == "int"
         case Items(kind=kind) if name is not None:
             return name in (kind, "sequence", "iterable")
         case Table():
             return name in ("dict", "mapping") if name is not None else None
         case Array() if name is not None:
             return name in ("array", "ndarray", "jaxarray")
+        case Array() | Size() | Items(names=()) if isinstance(cls, Class):
+            return False
         case Object() if isinstance(cls, Class):
             return cls in classes.mro(value.cls)
         case Function() | Class() | LayerObject() | Partial() if name in (

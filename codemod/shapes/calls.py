@@ -65,6 +65,8 @@ def attribute(interp: Interpreter, owner: Value, name: str, node: ast.AST) -> Va
             return _layer_attribute(owner, name)
         case Class():
             found = classes.member(owner, name)
+            if isinstance(found, Function) and classes.has_decorator(found.node, "classmethod"):
+                return Bound(owner, found, name)
             if found is not None:
                 return found
             inherited = classes.external_bases(owner)

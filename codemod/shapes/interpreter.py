@@ -23,6 +23,7 @@ from .values import (
     Bound,
     Class,
     Constant,
+    Either,
     External,
     Function,
     Items,
@@ -663,8 +664,10 @@ class Interpreter:
             truth = self.truth(value)
             if truth is deciding:
                 return value if not values else joins.join(self, node, "", values[-1], value)
-            if truth is None or operand is node.values[-1]:
+            if operand is node.values[-1]:
                 values.append(value)
+            elif truth is None:
+                values.append(_truthy(value) if deciding else value)
         result = values[0] if values else Constant(not deciding)
         for value in values[1:]:
             result = joins.join(self, node, "", result, value) or UNKNOWN
@@ -808,6 +811,16 @@ class ModuleValue(Value):
 
     module: Module | None
     dotted: str = ""
+
+
+def _truthy(value: Value) -> Value:
+    """A value that `or` went by with: None and its like are not among its alternatives."""
+    if not isinstance(value, Either):
+        return value
+    options = [
+        option for option in value.values if not isinstance(option, Constant) or bool(option.value)
+    ]
+    return joins.either(*options) if options else value
 
 
 def _as_load(target: ast.expr) -> ast.expr:

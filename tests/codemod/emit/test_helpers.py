@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ from nnx_codemod.codemod.emit.helpers import DOCSTRING, helper_names, nnx_layers
 
 
 def _run(text: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"__name__": "nnx_layers"}
-    exec(compile(text, "nnx_layers.py", "exec"), names)
-    return names
+    module = types.ModuleType("nnx_layers")
+    sys.modules["nnx_layers"] = module  # dataclasses look their module up
+    try:
+        exec(compile(text, "nnx_layers.py", "exec"), vars(module))
+    finally:
+        del sys.modules["nnx_layers"]
+    return vars(module)
 
 
 def test_a_helper_comes_with_its_imports() -> None:

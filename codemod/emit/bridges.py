@@ -1,0 +1,426 @@
+"""Runs rewritten modules inside Linen code that stays as it is, through `nnx.bridge.to_linen`.
+
+`Block(features)(x)` in a Linen module becomes `nnx.bridge.to_linen(Block, x.shape[-1], features)(x)`: what the module is
+called with, right there or under a name, tells the sizes that its constructor now takes. Only a direct call of the class
+can be bridged, and only where each size can be written down; all other uses keep the class as it is.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..edits import Edits
+from ..model.module import AddedParameter, ModuleModel
+from ..shapes import classes
+from ..shapes.values import Array, Class, External, LayerObject, Object, Unknown, Value
+from ..source import Source
+
+TO_LINEN = "nnx.bridge.to_linen"
+HELPER = "linen_module"  # for modules that draw from random streams that `init` may not be given
+_KNOWN_STATE = frozenset(("BatchStat", "RngState"))
+
+
+def is_bridge(node: ast.AST) -> bool:
+    """Whether a node is the head of a bridge, as an earlier run may have written it."""
+    if isinstance(node, ast.Name):
+        return node.id == HELPER
+    return isinstance(node, ast.Attribute) and ast.unparse(node).endswith(TO_LINEN)
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """One constructor call in code that stays, and its new text."""
+
+    call: ast.Call
+    text: str
+    helper: str | None = None
+
+
+def bound_class(cls: Class, model: ModuleModel) -> tuple[str, str | None] | None:
+    """What makes a rewritten module in Linen code, given the original's arguments; with the helper that it needs."""
+    if not _may_cross(model):
+        return None
+    if not model.added and "RngState" not in model.holds:
+        rest = "" if model.takes_rngs else ", skip_rng=True"
+        return f"functools.partial({TO_LINEN}, {model.new_name}{rest})", None
+    if any(a.optional or a.method != "__call__" for a in model.added) or not model.takes_rngs:
+        return None
+    sizes = _sizes_of_call(cls, model.added) if model.added else ""
+    if sizes is None:
+        return None
+    more = f", {sizes}" if sizes else ""
+    return f"functools.partial({HELPER}, {model.new_name}{more})", HELPER
+
+
+def _may_cross(model: ModuleModel) -> bool:
+    """Whether a bridge carries all the state of a module."""
+    return model.framework == "linen" and model.holds <= _KNOWN_STATE and not model.sows
+
+
+@dataclass
+class Uses:
+    """The calls of a module, the methods among them, and whether it is handed on to where nobody looks."""
+
+    calls: list[ast.Call] = field(default_factory=list)
+    methods: set[str] = field(default_factory=set)
+    escapes: bool = False
+
+
+class Bridges:
+    """Bridges from one piece of Linen code, a class or a whole file, to rewritten modules."""
+
+    def __init__(
+        self,
+        source: Source,
+        root: ast.AST,
+        resolve: Callable[[ast.expr], object],
+        value_of: Callable[[ast.AST], Value | None],
+        edits: Edits,
+        elsewhere: Collection[ast.AST] = (),
+    ) -> None:
+        self.source = source
+        self.root = root
+        self.resolve = resolve
+        self.value_of = value_of
+        self.edits = edits
+        self.elsewhere = elsewhere
+
+    def find(self, cls: Class, model: ModuleModel) -> list[Bridge] | None:
+        """The bridges for all uses of `cls` in the code, None where some use cannot be bridged."""
+        if not _may_cross(model):
+            return None
+        found = []
+        for node in self.mentions(cls):
+            above = self.source.parents.get(node)
+            if not isinstance(above, ast.Call) or above.func is not node:
+                return None
+            bridge = self._bridge(above, cls, model)
+            if bridge is None:
+                return None
+            found.append(bridge)
+        return found
+
+    def mentions(self, cls: Class) -> Iterator[ast.expr]:
+        """The names by which the code speaks of a class."""
+        pending = [self.root]
+        while pending:
+            node = pending.pop()
+            if node in self.elsewhere:
+                continue
+            pending += ast.iter_child_nodes(node)
+            if isinstance(node, ast.Name | ast.Attribute):
+                value = self.resolve(node)
+                if isinstance(value, Class) and value.node is cls.node and not self._local(node):
+                    yield node
+
+    def _local(self, node: ast.expr) -> bool:
+        """Whether a function around a name gives it a meaning of its own."""
+        above: ast.AST | None = node
+        while above is not None:
+            if isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and any(
+                (isinstance(n, ast.arg) and n.arg == _first(node))
+                or (
+                    isinstance(n, ast.Name)
+                    and n.id == _first(node)
+                    and isinstance(n.ctx, ast.Store)
+                )
+                for n in ast.walk(above)
+            ):
+                return True
+            above = self.source.parents.get(above)
+        return False
+
+    def may_stand_in(self, node: ast.expr) -> bool:
+        """Whether something callable may come in the place of a class where it is mentioned."""
+        above = self.source.parents.get(node)
+        if isinstance(above, ast.Attribute | ast.ClassDef):
+            return False
+        if not isinstance(above, ast.Call):
+            return True
+        if isinstance(above.func, ast.Name) and above.func.id in ("isinstance", "issubclass"):
+            return False
+        return not any(self._is_module(a) for a in _given(above) if a is not node)
+
+    def _bridge(self, call: ast.Call, cls: Class, model: ModuleModel) -> Bridge | None:
+        if any(k.arg in (None, "parent") for k in call.keywords) or any(
+            isinstance(a, ast.Starred) for a in call.args
+        ):
+            return None
+        if any(self._is_module(a) for a in _given(call)):
+            return None  # a module given to a module: of which framework it must be is not known
+        uses = self._uses(call)
+        if uses is None or (uses.escapes and _other_methods(cls)):
+            return None
+        sizes = [(added, self._size(added, cls, call, uses.calls)) for added in model.added]
+        told = all(text is not None or added.optional for added, text in sizes)
+        if told and "RngState" not in model.holds:
+            return Bridge(call, self._direct(call, model, sizes))
+        if uses.methods or any(a.optional or a.method != "__call__" for a in model.added):
+            return None  # the helper has the one method
+        if told and not uses.escapes:
+            return Bridge(call, self._with_helper(call, [t for _, t in sizes if t], []), HELPER)
+        lambdas = _sizes_of_call(cls, model.added)
+        if lambdas is None or not model.takes_rngs:
+            return None
+        return Bridge(call, self._with_helper(call, [], [lambdas]), HELPER)
+
+    def _is_module(self, argument: ast.expr) -> bool:
+        if isinstance(self.value_of(argument), Class | Object | LayerObject):
+            return True
+        for node in ast.walk(argument):
+            if isinstance(node, ast.Name | ast.Attribute):
+                value = self.resolve(node)
+                if isinstance(value, Class) and classes.framework(value) is not None:
+                    return True
+                if isinstance(value, External) and _LAYER.fullmatch(value.name):
+                    return True
+        return False
+
+    def _direct(
+        self,
+        call: ast.Call,
+        model: ModuleModel,
+        told: Sequence[tuple[AddedParameter, str | None]],
+    ) -> str:
+        sizes = [(added, text) for added, text in told if text is not None]
+        by_keyword = bool(call.keywords) and not call.args and len(sizes) > 1
+        args = [f"{a.name}={t}" if by_keyword else t for a, t in sizes if not a.keyword_only]
+        args += [self.edits.render(arg) for arg in call.args]
+        args += [f"{a.name}={t}" for a, t in sizes if a.keyword_only]
+        args += [f"{k.arg}={self.edits.render(k.value)}" for k in call.keywords]
+        if not model.takes_rngs:
+            args.append("skip_rng=True")
+        return f"{TO_LINEN}({', '.join([self.edits.render(call.func), *args])})"
+
+    def _with_helper(self, call: ast.Call, leading: list[str], trailing: list[str]) -> str:
+        args = [self.edits.render(call.func), *leading]
+        args += [self.edits.render(arg) for arg in call.args]
+        args += [f"{k.arg}={self.edits.render(k.value)}" for k in call.keywords]
+        return f"{HELPER}({', '.join([*args, *trailing])})"
+
+    # ---- uses -------------------------------------------------------------------------------------------
+
+    def _uses(self, call: ast.Call) -> Uses | None:
+        """How what `call` makes is used; None where something else than a call is asked of it."""
+        above = self.source.parents.get(call)
+        if isinstance(above, ast.Call) and above.func is call:
+            return Uses([above])
+        if isinstance(above, ast.Attribute):
+            outer = self.source.parents.get(above)
+            is_call = isinstance(outer, ast.Call) and outer.func is above
+            return _called(above, outer) if is_call else None
+        if not isinstance(above, ast.Assign) or len(above.targets) != 1:
+            return Uses(escapes=True)
+        match above.targets[0]:
+            case ast.Name(id=name):
+                return self._uses_of(call, lambda n: isinstance(n, ast.Name) and n.id == name)
+            case ast.Attribute(value=ast.Name(id="self"), attr=attr):
+                return self._uses_of(call, lambda n: _is_own(n, attr))
+        return Uses(escapes=True)
+
+    def _uses_of(self, made: ast.Call, is_it: Callable[[ast.AST], bool]) -> Uses | None:
+        found = Uses()
+        for node in ast.walk(self.root if self._on_self(made) else self._scope(made)):
+            if not is_it(node) or isinstance(getattr(node, "ctx", None), ast.Store):
+                continue
+            above = self.source.parents.get(node)
+            if isinstance(above, ast.Call) and above.func is node:
+                found.calls.append(above)
+            elif isinstance(above, ast.Attribute):
+                outer = self.source.parents.get(above)
+                if not isinstance(outer, ast.Call) or outer.func is not above:
+                    return None
+                more = _called(above, outer)
+                found.calls += more.calls
+                found.methods |= more.methods
+                found.escapes |= more.escapes
+            else:
+                found.escapes = True
+        return found
+
+    def _scope(self, node: ast.AST) -> ast.AST:
+        while not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Module):
+            node = self.source.parents[node]
+        return node
+
+    def _on_self(self, made: ast.Call) -> bool:
+        above = self.source.parents.get(made)
+        return isinstance(above, ast.Assign) and isinstance(above.targets[0], ast.Attribute)
+
+    # ---- sizes ------------------------------------------------------------------------------------------
+
+    def _size(
+        self, added: AddedParameter, cls: Class, made: ast.Call, uses: Sequence[ast.Call]
+    ) -> str | None:
+        """The text of a size, from the first call that tells it."""
+        root = _root(added)
+        for use in uses:
+            method = use.func.attr if isinstance(use.func, ast.Attribute) else "__call__"
+            if method != added.method:
+                continue
+            given = _argument(cls, method, root, use)
+            if given is None or not self._is_array(given, cls, method, root):
+                continue
+            if self._same_there(given, made, use):
+                text = self.edits.render(given)
+                return text + added.source.removeprefix(root)
+        return None
+
+    def _is_array(self, given: ast.expr, cls: Class, method: str, parameter: str) -> bool:
+        value = self.value_of(given)
+        if isinstance(value, Array):
+            return not value.optional
+        if value is not None and not isinstance(value, Unknown):
+            return False
+        return not _is_told_apart(cls, method, parameter)
+
+    def _same_there(self, given: ast.expr, made: ast.Call, use: ast.Call) -> bool:
+        """Whether an expression is plain, and means where the module is made what it means where it is called."""
+        if use.func is made:
+            return all(isinstance(n, _PLAIN) for n in ast.walk(given))
+        if not isinstance(given, ast.Name) or self._scope(made) is not self._scope(use):
+            return False
+        stored = [
+            node
+            for node in ast.walk(self._scope(made))
+            if isinstance(node, ast.Name)
+            and node.id == given.id
+            and isinstance(node.ctx, ast.Store)
+        ]
+        return all(
+            node.lineno < made.lineno or node.lineno >= use.lineno for node in stored
+        ) and not self._in_loop(made, use)
+
+    def _in_loop(self, made: ast.Call, use: ast.Call) -> bool:
+        node: ast.AST = use
+        while node is not self._scope(use):
+            node = self.source.parents[node]
+            if isinstance(node, ast.For | ast.While | ast.Lambda) and not any(
+                inner is made for inner in ast.walk(node)
+            ):
+                return True
+        return False
+
+
+def _called(attribute: ast.Attribute, call: ast.AST | None) -> Uses:
+    """`model.method(...)`: of Linen's own methods, those that hand its variables in are calls."""
+    if attribute.attr in _OF_LINEN:
+        return Uses(escapes=True)
+    return Uses([call] if isinstance(call, ast.Call) else [], {attribute.attr})
+
+
+def _other_methods(cls: Class) -> set[str]:
+    """The methods of a class besides the one that a call runs."""
+    return {
+        node.name
+        for each in classes.mro(cls)
+        for node in each.node.body
+        if isinstance(node, ast.FunctionDef)
+        and node.name not in ("__call__", "setup", "__post_init__")
+    }
+
+
+def _sizes_of_call(cls: Class, added: Sequence[AddedParameter]) -> str | None:
+    """`sizes=lambda x, **_: (x.shape[-1],)`: the sizes in terms of what the module is called with."""
+    function = _method(cls, "__call__")
+    if function is None or any("self." in a.source for a in added):
+        return None
+    if not added:
+        return "sizes=lambda *_, **__: ()"
+    names = [a.arg for a in function.args.args[1:]]
+    roots = [_root(a) for a in added]
+    if not set(roots) <= set(names) or any(_is_told_apart(cls, "__call__", r) for r in roots):
+        return None
+    last = max(names.index(root) for root in roots)
+    values = ", ".join(a.source for a in added) + ("," if len(added) == 1 else "")
+    return f"sizes=lambda {', '.join(names[: last + 1])}, *_, **__: ({values})"
+
+
+def _root(added: AddedParameter) -> str:
+    tree = ast.parse(added.source, mode="eval")
+    return next(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
+
+
+_LAYER = re.compile(r"flax\.linen\.(\w+\.)*[A-Z]\w*")
+_OF_LINEN = frozenset(("init", "apply", "init_with_output", "lazy_init", "tabulate"))
+_PLAIN = (
+    ast.Name,
+    ast.Attribute,
+    ast.Subscript,
+    ast.Constant,
+    ast.Slice,
+    ast.UnaryOp,
+    ast.USub,
+    ast.Tuple,
+    ast.expr_context,
+)
+
+
+def _first(node: ast.expr) -> str:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _given(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(k.value for k in call.keywords)]
+
+
+def _is_own(node: ast.AST, attribute: str) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr == attribute
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    )
+
+
+def _argument(cls: Class, method: str, parameter: str, use: ast.Call) -> ast.expr | None:
+    function = _method(cls, method)
+    names = [a.arg for a in function.args.args[1:]] if function is not None else []
+    if parameter not in names or any(isinstance(a, ast.Starred) for a in use.args):
+        return None
+    place = names.index(parameter)
+    if place < len(use.args):
+        return use.args[place]
+    return next((k.value for k in use.keywords if k.arg == parameter), None)
+
+
+def _method(cls: Class, name: str) -> ast.FunctionDef | None:
+    found = classes.method(cls, name)
+    return found.node if found is not None and isinstance(found.node, ast.FunctionDef) else None
+
+
+def _is_told_apart(cls: Class, method: str, parameter: str) -> bool:
+    """Whether a method asks what kind of thing a parameter is."""
+    function = _method(cls, method)
+    return function is None or any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("isinstance", "hasattr")
+        and node.args
+        and isinstance(node.args[0], ast.Name)
+        and node.args[0].id == parameter
+        for node in ast.walk(function)
+    )
+
+
+def component(
+    start: set[ast.AST], uses: Mapping[ast.AST, set[ast.AST]], among: set[ast.AST]
+) -> set[ast.AST]:
+    """The classes of `among` that hang together with `start` by use, in either direction."""
+    found = set(start)
+    while True:
+        more = {
+            other
+            for node in among
+            for used in uses[node] & among
+            for one, other in ((node, used), (used, node))
+            if one in found and other not in found
+        }
+        if not more:
+            return found
+        found |= more

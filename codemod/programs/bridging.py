@@ -1,0 +1,169 @@
+"""Programs that stay as they are and run rewritten Linen modules through a bridge.
+
+The third rung of the ladder: where neither the stateful nor the functional form of a program is certain, the program
+keeps its `init` and `apply`, and makes `nnx.bridge.to_linen(Model, ...)` in the place of `Model(...)`.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+
+from ..edits import EditConflict, Edits
+from ..emit.aliases import Alias, find_alias, write_alias
+from ..emit.bridges import Bridge, Bridges
+from ..model.module import ModuleModel
+from ..project import Module
+from ..shapes import classes
+from ..shapes.interpreter import Interpreter
+from ..shapes.values import Class
+
+_AUTOMATIC = re.compile(r"[A-Za-z]\w*_\d+")
+
+
+@dataclass
+class ProgramBridges:
+    """How the programs of a project run one rewritten class: call by call, or all through one Linen name for it."""
+
+    calls: dict[Module, list[Bridge]] = field(default_factory=dict)
+    alias: Alias | None = None
+
+    def places(self) -> Iterator[tuple[Module, ast.AST, str | None]]:
+        """Each place that is bridged, with the helper that it needs."""
+        for module, here in self.calls.items():
+            for bridge in here:
+                yield module, bridge.call, bridge.helper
+        if self.alias is not None:
+            for module, node in self.alias.mentions:
+                yield module, node, None
+            yield self.alias.home, self.alias.cls.node, self.alias.helper
+
+
+def bridges(
+    interp: Interpreter,
+    modules: Collection[Module],
+    model: ModuleModel,
+    module_nodes: Collection[ast.AST],
+    edits_of: Callable[[Module], Edits],
+    limit: int,
+) -> ProgramBridges | None:
+    """The bridges to a class in all code outside of module classes, None where some use cannot be bridged.
+
+    `module_nodes` are the module classes of the project: what they make is not the programs'.
+    """
+    cls = model.cls
+    if not isinstance(cls, Class) or any(_imports_inside(m, cls) for m in modules):
+        return None
+    found: dict[Module, Bridges] = {}
+    for module in modules:
+        here = Bridges(
+            module.source,
+            module.tree,
+            functools.partial(_resolve, interp, module),
+            lambda node: None,
+            edits_of(module),
+            module_nodes,
+        )
+        if any(True for _ in here.mentions(cls)):
+            found[module] = here
+    if (
+        not found
+        or any(_asks_for_more(m, cls, module_nodes, m in found) for m in modules)
+        or any(_reads_paths(m, model) for m in found)
+    ):
+        return None
+    calls = {module: here.find(cls, model) for module, here in found.items()}
+    if all(calls.values()):
+        return ProgramBridges({m: b for m, b in calls.items() if b})
+    alias = find_alias(interp, found, cls, model, limit)
+    return None if alias is None else ProgramBridges(alias=alias)
+
+
+def write(
+    found: ProgramBridges,
+    edits_of: Callable[[Module], Edits],
+    want: Callable[[Module, str], None],
+    defined: bool,
+) -> bool:
+    """Records the bridges; False, and nothing recorded, where other edits are in the way.
+
+    `defined` says that the class has its Linen name.
+    """
+    touched = {module for module, _, _ in found.places()}
+    trials = {module: edits_of(module).fork() for module in touched}
+    try:
+        for module, here in found.calls.items():
+            for bridge in here:
+                trials[module].replace(bridge.call, bridge.text)
+        if found.alias is not None:
+            write_alias(found.alias, trials.__getitem__, want, defined)
+    except EditConflict:
+        return False
+    for module, trial in trials.items():
+        edits_of(module).adopt(trial)
+    return True
+
+
+def _resolve(interp: Interpreter, module: Module, node: ast.expr) -> object:
+    root = node
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    return interp.peek(node, interp.environment_of(module)) if isinstance(root, ast.Name) else None
+
+
+def _outside(module: Module, module_nodes: Collection[ast.AST]) -> Iterator[ast.AST]:
+    pending: list[ast.AST] = [module.tree]
+    while pending:
+        node = pending.pop()
+        if node not in module_nodes:
+            yield node
+            pending += ast.iter_child_nodes(node)
+
+
+def _imports_inside(module: Module, cls: Class) -> bool:
+    """Whether a function imports a class of this name: what it does there is not followed."""
+    return any(
+        isinstance(node, ast.alias) and node.name == cls.name
+        for function in ast.walk(module.tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    )
+
+
+def _asks_for_more(
+    module: Module, cls: Class, module_nodes: Collection[ast.AST], mentioned: bool
+) -> bool:
+    """Whether a program runs other methods of the class than the one that a call runs."""
+    own = {
+        node.name
+        for each in classes.mro(cls)
+        for node in each.node.body
+        if isinstance(node, ast.FunctionDef) and node.name not in ("__call__", "setup")
+    }
+    if not own and not mentioned:
+        return False
+    for node in _outside(module, module_nodes):
+        if isinstance(node, ast.Attribute):
+            if node.attr in own or (mentioned and node.attr == "bind"):
+                return True
+        elif isinstance(node, ast.keyword) and node.arg == "method":
+            if isinstance(node.value, ast.Constant) and node.value.value in own:
+                return True
+    return False
+
+
+def _reads_paths(module: Module, model: ModuleModel) -> bool:
+    """Whether a program reads the variables of the original by their names, which the bridge's differ from."""
+    names = {path.source[0] for path in model.variables if path.source}
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            above = module.source.parents.get(node)
+            key = isinstance(above, ast.Subscript) and node.value in names
+            if key or any(
+                _AUTOMATIC.fullmatch(part) and part in names for part in node.value.split("/")
+            ):
+                return True
+    return False
