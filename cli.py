@@ -242,9 +242,7 @@ def _fail(message: str) -> NoReturn:
 
 
 @cli.command()
-@click.argument(
-    "paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path)
-)
+@click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path(path_type=Path))
 @click.option(
     "--against", default="HEAD", metavar="REV", help="The git revision of the originals (HEAD)."
 )
@@ -275,12 +273,21 @@ def _fail(message: str) -> NoReturn:
 @click.option("--seed", default=0, metavar="N", help="Of inputs and weights (0).")
 @click.option("--report", default="", metavar="FILE", help="Write the outcome as JSON.")
 @click.option("--html", default="", metavar="FILE", help="Write the outcome as a page.")
+@click.option(
+    "--program",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Run this script before and after, too, and compare the numbers that it prints.",
+)
 def verify(paths: tuple[Path, ...], **given: Any) -> None:
     """Run the originals and their rewrite side by side, and compare their numbers rung by rung.
 
     This runs the code of both, in processes of their own. Exit status: 0 nothing failed; 1 something did; 2 bad
     usage, or nothing is rewritten yet.
     """
+    if not paths and not given["program"]:
+        raise click.UsageError("a PATH or a --program is needed")
     with _one_line_errors():
         from .codemod.parity.command import Request, run
 

@@ -6,17 +6,19 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .. import show
 from ..config import ConfigError, load
-from . import document, subjects, table, trees, verify
+from ..diff import unified
+from . import document, page, programs, subjects, table, trees, verify
 from .process import Settings
 from .rungs import Climb
 
 HOLDS, FAILS, UNUSABLE = 0, 1, 2
+_WIDTH = 160  # of what is not written to a terminal
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Request:
     seed: int = 0
     report: str = ""
     html: str = ""
+    program: tuple[Path, ...] = ()
 
 
 def run(request: Request, version: str) -> int:
@@ -51,25 +54,37 @@ def run(request: Request, version: str) -> int:
 
 
 def _run(request: Request, version: str, scratch: Path) -> int:
-    missing = [path for path in request.paths if not path.exists()]
+    named = [*request.paths, *request.program]
+    missing = [path for path in named if not path.exists()]
     if missing:
         raise trees.Unusable(f"{missing[0]}: no such file or directory")
-    both = _trees(request, scratch)
+    both = _trees(request, named, scratch)
+    verdict = verify.Verdict([], request.seed)
+    if request.paths:
+        verdict = _modules(request, both)
+    wishes = _wishes(request)
+    for program in request.program:
+        place = trees.relative([program], both.rewritten)[0]
+        verdict.programs.append(programs.compare(place, both, wishes.original, wishes.rewritten))
+    table.show(verdict, _console())
+    _write(request, document.document(verdict, version), table.summary(verdict), both)
+    return FAILS if verdict.failed else HOLDS
+
+
+def _modules(request: Request, both: trees.Trees) -> verify.Verdict:
+    both = replace(both, paths=trees.relative(request.paths, both.rewritten))
     options = load(Path(os.path.commonpath([path.absolute() for path in request.paths])))
     if request.rewrite_report is not None:
         rewrite = subjects.read_report(request.rewrite_report)
     else:
         rewrite = subjects.reported(both, options)
-    verdict = verify.verify(both, rewrite, options, _wishes(request), progress=_told)
-    table.show(verdict, _console())
-    _write(request, document.document(verdict, version), both)
-    return FAILS if verdict.failed else HOLDS
+    return verify.verify(both, rewrite, options, _wishes(request), progress=_told)
 
 
-def _trees(request: Request, scratch: Path) -> trees.Trees:
+def _trees(request: Request, named: list[Path], scratch: Path) -> trees.Trees:
     if request.original is not None:
-        return trees.from_folder(request.paths, request.original, scratch)
-    return trees.from_git(request.paths, request.against, scratch)
+        return trees.from_folder(named, request.original, scratch)
+    return trees.from_git(named, request.against, scratch)
 
 
 def _wishes(request: Request) -> verify.Wishes:
@@ -95,11 +110,28 @@ def _told(climb: Climb) -> None:
 def _console() -> Any:
     from rich.console import Console
 
-    return Console(highlight=False, no_color=not show.coloured(sys.stdout))
+    width = None if sys.stdout.isatty() else _WIDTH
+    return Console(
+        highlight=False, no_color=not show.coloured(sys.stdout), width=width, emoji=False
+    )
 
 
-def _write(request: Request, data: Mapping[str, Any], both: trees.Trees) -> None:
+def _diffs(data: Mapping[str, Any], both: trees.Trees) -> dict[str, str]:
+    """What changed in each file that a module is in."""
+    found = {}
+    for file in sorted({module["file"] for module in data["modules"]}):
+        texts = [
+            (tree / file).read_text(errors="replace") if (tree / file).is_file() else ""
+            for tree in (both.original, both.rewritten)
+        ]
+        found[file] = unified(file, *texts)
+    return found
+
+
+def _write(request: Request, data: Mapping[str, Any], summary: str, both: trees.Trees) -> None:
     """The reports that were asked for; raises Unusable."""
+    if request.html:
+        _put(request.html, page.page(data, summary, _diffs(data, both)))
     if request.report == "-":
         show.out(document.dumps(data).encode())
     elif request.report:

@@ -21,6 +21,7 @@ def document(verdict: Verdict, tool: str) -> dict[str, Any]:
         "seed": verdict.seed,
         "platforms": verdict.platforms,
         "modules": [climb.to_json() for climb in verdict.climbs],
+        "programs": [program.to_json() for program in verdict.programs],
         "kept": verdict.kept,
     }
     plain: dict[str, Any] = _plain(data)

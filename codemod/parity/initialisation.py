@@ -130,9 +130,13 @@ def _unlike(one: Array, two: Array, level: float) -> str:
 
 
 def _moments(one: Array, two: Array) -> str:
-    """Whether mean or variance differ by more than chance explains, "" if not."""
-    for name, power in (("mean", 1), ("variance", 2)):
-        samples = [(side - (side.mean() if power == 2 else 0)) ** power for side in (one, two)]
+    """Whether mean, variance or kurtosis differ by more than chance explains, "" if not."""
+    spread = float(one.std())
+    for name, power in (("mean", 1), ("variance", 2), ("kurtosis", 4)):
+        samples = [
+            side if power == 1 else ((side - side.mean()) / (spread if power == 4 else 1)) ** power
+            for side in (one, two)
+        ]
         gap = abs(float(samples[0].mean() - samples[1].mean()))
         doubt = float(np.sqrt(sum(sample.var() / sample.size for sample in samples)))
         if gap > _DEVIATIONS * doubt:

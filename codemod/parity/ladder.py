@@ -12,7 +12,7 @@ import numpy as np
 from . import initialisation
 from .child import carry, store
 from .errors import CHAOS, TIGHT, TOLERANCE, Array, Distance, distance
-from .rungs import Climb, Rung, Status
+from .rungs import FAILS, Climb, Rung, Status
 
 _FLOPS, _BYTES = 1.05, 1.25  # of the original's that the rewrite may cost
 _SLACK = 4096.0  # FLOPs or bytes that do not count
@@ -264,13 +264,30 @@ def step_time(single: Measured) -> Rung:
     return Rung("time", "pass", figure, numbers={"before": old, "after": new})
 
 
+def sharding(single: Measured) -> Rung:
+    """The forward pass over several devices, where variables name the axes of a mesh, and the axes that they name."""
+    before, after = single.original["partitioning"], single.rewritten["partitioning"]
+    if not before and not after:
+        return Rung("sharding", "not run", why="no variable names the axes of a mesh")
+    for one in single.pairs[0] if single.mapped else ():
+        old, new = before.get(one.sources[0]), after.get(one.target)
+        if old != new and not one.layout:
+            return Rung("sharding", "fail", "other axes", f"{one.target} is over {new}, not {old}")
+    if single.original["devices"] < 2:
+        return Rung("sharding", "not run", why="there is one device; --devices makes more")
+    failed = _failed_measure("sharding", "sharding", single)
+    if failed is not None:
+        return failed
+    return numeric("sharding", distance(*single.outputs("sharded")), None)
+
+
 def _failed_measure(rung: str, measure: str, single: Measured) -> Rung | None:
     """The rung of what one side could not measure: not run if the original could not, else failed."""
     old = single.original["errors"].get(measure)
     if old:
         return Rung(rung, "not run", why=f"the original fails: {old}")
     new = single.rewritten["errors"].get(measure)
-    return Rung(rung, "fail", "fails", new) if new else None
+    return Rung(rung, "fail", FAILS, new) if new else None
 
 
 def climb_all(climb: Climb, single: Measured, double: Measured | None) -> None:
@@ -288,3 +305,4 @@ def climb_all(climb: Climb, single: Measured, double: Measured | None) -> None:
     climb.add(trajectory(single))
     climb.add(cost(single))
     climb.add(step_time(single))
+    climb.add(sharding(single))

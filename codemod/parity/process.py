@@ -61,9 +61,9 @@ class Settings:
     cache: str = ""  # a folder for compiled functions, which processes share
 
 
-def environment(settings: Settings, home: str, given: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a child process: of the given ones only those that say where things are, no secrets."""
-    kept = {name: value for name, value in given.items() if name in _ALLOWED}
+def environment(settings: Settings, home: str) -> dict[str, str]:
+    """The variables of a child process: of our own only those that say where things are, no secrets."""
+    kept = {name: value for name, value in os.environ.items() if name in _ALLOWED}
     kept |= {
         "HOME": home,
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -91,6 +91,7 @@ class Child:
 
     settings: Settings
     folder: Path  # where jobs run
+    home: str = tempfile.gettempdir()  # where what user code keeps for its user goes
     _process: subprocess.Popen[str] | None = None
     _answers: queue.Queue[str | None] = field(default_factory=queue.Queue)
     _errors: IO[bytes] | None = None
@@ -100,7 +101,10 @@ class Child:
     def ask(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a job. A process that dies or does not end in time is an answer, with status "failed"."""
         with self._lock:
-            process = self._running()
+            try:
+                process = self._running()
+            except OSError as error:
+                return _failed(f"{self.settings.python} cannot be run: {error.strerror}")
             assert process.stdin is not None
             try:
                 process.stdin.write(json.dumps(job) + "\n")
@@ -137,7 +141,7 @@ class Child:
             stderr=self._errors,
             text=True,
             cwd=self.folder,
-            env=environment(self.settings, tempfile.gettempdir(), os.environ),
+            env=environment(self.settings, self.home),
             start_new_session=True,
         )
         self.starts += 1
@@ -169,7 +173,7 @@ class Child:
         process, self._process = self._process, None
         if process is not None:
             if process.poll() is None:
-                _kill(process)
+                kill(process)
             for stream in (process.stdin, process.stdout):
                 if stream is not None:
                     try:
@@ -181,7 +185,7 @@ class Child:
             self._errors = None
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
+def kill(process: subprocess.Popen[str]) -> None:
     """Ends a process and what it started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)

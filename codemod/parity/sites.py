@@ -82,13 +82,15 @@ def _cases(file: _File, subject: Subject) -> Iterator[dict[str, Any]]:
     for blocks, body in _blocks(file):
         scope = Scope(blocks, file.imports, lambda name: _local(file, subject, name))
         for call in _calls(body):
-            if not _is(call.func, subject.name):
-                continue
-            yield from _case(call, call, body, scope, subject)
+            if _is(call.func, subject.name):
+                yield from _case(call, call, body, scope)
+            elif _partial(call) and _is(call.args[0], subject.name):
+                rest = ast.Call(call.args[0], call.args[1:], call.keywords)
+                yield from _case(call, rest, body, scope)
         if subject.entry["source"] == "haiku-function":
             for call in _calls(body):
                 if _transforms(call, subject.name):
-                    yield from _case(call, None, body, scope, subject)
+                    yield from _case(call, None, body, scope)
 
 
 def _blocks(
@@ -129,6 +131,10 @@ def _transforms(call: ast.Call, name: str) -> bool:
     return called in _TRANSFORMS and bool(call.args) and _is(call.args[0], name)
 
 
+def _partial(call: ast.Call) -> bool:
+    return bool(call.args) and ast.unparse(call.func) in ("partial", "functools.partial")
+
+
 def _local(file: _File, subject: Subject, name: str) -> str | None:
     """How a class or function of the file is written in a case."""
     if name not in file.defined:
@@ -137,11 +143,7 @@ def _local(file: _File, subject: Subject, name: str) -> str | None:
 
 
 def _case(
-    made: ast.Call,
-    constructed: ast.Call | None,
-    body: Sequence[ast.stmt],
-    scope: Scope,
-    subject: Subject,
+    made: ast.Call, constructed: ast.Call | None, body: Sequence[ast.stmt], scope: Scope
 ) -> Iterator[dict[str, Any]]:
     try:
         args, kwargs = _arguments(constructed, scope, 0) if constructed else ([], {})

@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from .programs import Compared
 from .rungs import HEADS, TITLES, Climb
 from .verify import Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+_LINES = 10  # of a program, that differ
 _MARKS: Mapping[str, str] = {"pass": "[green]✓[/]", "fail": "[red]✗[/]", "not run": "[dim]·[/]"}
 
 
 def show(verdict: Verdict, console: Console) -> None:
     """A row for each module, a column for each rung; below it what failed and what did not run, and why."""
+    if verdict.climbs:
+        _modules(verdict, console)
+    for program in verdict.programs:
+        _program(program, console)
+    for side, facts in verdict.platforms.items():
+        console.print(f"{side}: {_platform(facts)}", markup=False)
+    console.print(summary(verdict), markup=False)
+
+
+def _modules(verdict: Verdict, console: Console) -> None:
     from rich.table import Table
 
     shown = [
@@ -34,9 +46,21 @@ def show(verdict: Verdict, console: Console) -> None:
     console.print(table)
     for climb in verdict.climbs:
         _remarks(climb, console)
-    for side, facts in verdict.platforms.items():
-        console.print(f"{side}: {_platform(facts)}", markup=False)
-    console.print(summary(verdict), markup=False)
+
+
+def _program(program: Compared, console: Console) -> None:
+    """The lines of a program that differ, or how many are equal."""
+    different = [line for line in program.lines if not line.equal]
+    console.print(
+        f"{program.program}: {program.status}, {len(program.lines) - len(different)} of"
+        f" {len(program.lines)} lines with numbers are equal",
+        markup=False,
+    )
+    for side, why in (("original", program.before), ("rewrite", program.after)):
+        if why:
+            console.print(f"  the {side} fails: {why}", markup=False)
+    for line in different[:_LINES]:
+        console.print(f"  - {line.before}\n  + {line.after}", markup=False)
 
 
 def _status(climb: Climb, name: str) -> str:
@@ -71,8 +95,16 @@ def summary(verdict: Verdict) -> str:
     counts = dict.fromkeys(("pass", "fail", "not run"), 0)
     for climb in verdict.climbs:
         counts[climb.status] += 1
-    passed = f"{counts['pass']} of {len(verdict.climbs)} modules hold"
-    return f"{passed}, {counts['fail']} failed, {counts['not run']} not run (seed {verdict.seed})"
+    told = []
+    if verdict.climbs or not verdict.programs:
+        told.append(
+            f"{counts['pass']} of {len(verdict.climbs)} modules hold, {counts['fail']} failed,"
+            f" {counts['not run']} not run"
+        )
+    if verdict.programs:
+        held = sum(program.status == "pass" for program in verdict.programs)
+        told.append(f"{held} of {len(verdict.programs)} programs print equal numbers")
+    return f"{'; '.join(told)} (seed {verdict.seed})"
 
 
 def _escaped(text: str) -> str:

@@ -50,7 +50,7 @@ def from_git(paths: Sequence[Path], revision: str, scratch: Path) -> Trees:
         tar.extractall(folder, filter="data")
     archive.unlink()
     _as_work_tree(folder)
-    return Trees(folder, root, _relative(paths, root))
+    return Trees(folder, root, relative(paths, root))
 
 
 def from_folder(paths: Sequence[Path], original: Path, scratch: Path) -> Trees:
@@ -63,7 +63,7 @@ def from_folder(paths: Sequence[Path], original: Path, scratch: Path) -> Trees:
     ignored = shutil.ignore_patterns(".git", "__pycache__", ".venv")
     shutil.copytree(original.resolve(), folder, ignore=ignored, symlinks=True)
     _as_work_tree(folder)
-    return Trees(folder, base, _relative(paths, base))
+    return Trees(folder, base, relative(paths, base))
 
 
 def _as_work_tree(folder: Path) -> None:
@@ -71,5 +71,6 @@ def _as_work_tree(folder: Path) -> None:
     subprocess.run(["git", "init", "--quiet", str(folder)], capture_output=True, check=False)
 
 
-def _relative(paths: Sequence[Path], root: Path) -> tuple[Path, ...]:
+def relative(paths: Sequence[Path], root: Path) -> tuple[Path, ...]:
+    """Paths as seen from a folder that holds them."""
     return tuple(path.resolve().relative_to(root.resolve()) for path in paths)

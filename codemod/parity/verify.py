@@ -12,13 +12,15 @@ from typing import Any
 from ..config import Options
 from . import ladder, samples, sites, subjects
 from .process import Child, Settings
-from .rungs import Climb, Rung
+from .programs import Compared
+from .rungs import FAILS, Climb, Rung
 from .subjects import Subject
 from .trees import Trees
 
 _STEPS = 3  # training passes after which the state is compared; the trajectory is a little longer
 _DRAWS = 2_000_000  # initial numbers that are drawn to compare distributions
 _STAGES = ("imports", "builds", "eval")
+_ATTEMPTS = 4  # cases of the search
 _AT_ONCE = 2  # modules
 
 
@@ -43,10 +45,13 @@ class Verdict:
     seed: int
     platforms: dict[str, dict[str, Any]] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)  # classes that the rewrite left as they were
+    programs: list[Compared] = field(default_factory=list)
 
     @property
     def failed(self) -> bool:
-        return any(climb.status == "fail" for climb in self.climbs)
+        """Whether anything failed; what did not run has not."""
+        statuses = [climb.status for climb in self.climbs]
+        return "fail" in (*statuses, *(program.status for program in self.programs))
 
 
 def verify(
@@ -116,7 +121,7 @@ class _Sides:
         cache = str(Path(scratch) / "compiled")
         return cls(
             {
-                (side, x64): Child(replace(settings, x64=x64, cache=cache), folder)
+                (side, x64): Child(replace(settings, x64=x64, cache=cache), folder, scratch)
                 for side, settings, folder in (
                     ("original", wishes.original, trees.original),
                     ("rewritten", wishes.rewritten, trees.rewritten),
@@ -159,9 +164,7 @@ def _climbs(
 ) -> list[Climb]:
     def climbed(numbered: tuple[int, Subject]) -> Climb:
         number, subject = numbered
-        folder = scratch / str(number)
-        folder.mkdir()
-        climb = _climb(subject, trees, wishes, sides, folder)
+        climb = _climb(subject, trees, wishes, sides, scratch / str(number))
         progress(climb)
         return climb
 
@@ -170,9 +173,45 @@ def _climbs(
 
 
 def _climb(subject: Subject, trees: Trees, wishes: Wishes, sides: _Sides, folder: Path) -> Climb:
-    """The ladder for one module."""
+    """The ladder for one module.
+
+    A case that the search found may be none that the module is for: where the rewrite does not fit it, the next ones
+    are tried. If none fits, the first one stands.
+    """
+    first = _attempt(subject, trees, wishes, sides, folder / "0", 0)
+    if not _unfit(first):
+        return first
+    for number in range(1, _ATTEMPTS):
+        other = _attempt(subject, trees, wishes, sides, folder / str(number), number)
+        if other.case is None:
+            break
+        if not _unfit(other):
+            other.note = f"{other.note}; " if other.note else ""
+            other.note += f"the rewrite does not take {_inputs(first)}, which the original does"
+            return other
+    return first
+
+
+def _unfit(climb: Climb) -> bool:
+    """Whether the rewrite does not run on a case that was searched, or has other parameters there."""
+    searched = climb.case is not None and "search" in climb.case["origin"]
+    return searched and any(
+        rung.status == "fail" and (rung.name == "parameters" or rung.figure == FAILS)
+        for rung in climb.rungs
+    )
+
+
+def _inputs(climb: Climb) -> str:
+    return ", ".join(map(str, (climb.case or {}).get("inputs", [])))
+
+
+def _attempt(
+    subject: Subject, trees: Trees, wishes: Wishes, sides: _Sides, folder: Path, skip: int
+) -> Climb:
+    """The ladder for one module with the case that comes after `skip` others."""
+    folder.mkdir(parents=True)
     climb = Climb(subject.file.as_posix(), subject.name, subject.entry["source"])
-    first = _job("original", subject, trees, wishes, folder)
+    first = {**_job("original", subject, trees, wishes, folder), "skip": skip}
     original = sides.ask(first)
     if original["status"] != "ok":
         climb.rest(_why_not(original))
@@ -241,7 +280,7 @@ def _second(
         **_where(subject, trees.rewritten),
         "side": "rewritten",
         "name": subject.entry["new_name"],
-        **{name: original[name] for name in ("case", "facts", "weights", "shapes")},
+        **{name: original[name] for name in ("case", "facts", "weights", "shapes", "partitioning")},
     }
 
 
@@ -255,7 +294,7 @@ def _again(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Both sides once more, without what the map does not cover."""
     lost_parameters, lost_state = (bool(problem) for problem in rewritten["problems"])
-    first["cases"] = [original["case"]]
+    first |= {"cases": [original["case"]], "skip": 0}
     first["weights"] = "by size" if lost_parameters else ""
     first["plain_state"] = lost_state
     if not lost_parameters:
@@ -276,7 +315,7 @@ def _in_double(
 ) -> ladder.Measured | None:
     """Forward and gradients in float64; None where a side cannot."""
     job = {**first, "cases": [original["case"]], "weights": original["weights"], "full": False}
-    job["x64"] = True
+    job |= {"x64": True, "skip": 0}
     one = sides.ask(job)
     if one["status"] != "ok":
         return None
@@ -302,5 +341,5 @@ def _stopped(climb: Climb, original: Mapping[str, Any], rewritten: Mapping[str, 
         climb.add(Rung(name, "pass"))
     if "shapes" in rewritten and "problems" in rewritten:
         climb.add(ladder.parameters(original, rewritten))
-    climb.add(Rung(stage, "fail", "fails", rewritten["error"]))
+    climb.add(Rung(stage, "fail", FAILS, rewritten["error"]))
     climb.rest(f"the rewrite fails: {rewritten['error']}")

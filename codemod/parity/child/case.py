@@ -177,5 +177,6 @@ def attribute(module: ModuleType, name: str) -> Any:
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise Failure("imports", f"{module.__name__} has no {name}") from None
+            where = f"{name} is not to be had from {module.__name__}: it is made inside a function"
+            raise Failure("imports", where) from None
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from . import carry, case, draws, measure, originals, rewritten, search, store, weights
+from . import carry, case, draws, measure, originals, rewritten, search, sharded, store, weights
 from .failure import Failure, describe
 from .subject import Subject
 
@@ -57,7 +57,8 @@ def _original(job: dict[str, Any]) -> dict[str, Any]:
         used, subject = _cased(job, module, thing, maker)
         _reach(job, "eval")
         settled = weights.settle(subject, job, _file(job, "weights"))
-        found = measure.measure(subject, settled, job["steps"], job["full"])
+        with sharded.mesh(sharded.names(subject.partitioning)) as over:
+            found = measure.measure(subject, settled, job["steps"], job["full"], over)
     if job["full"]:
         found.arrays.update(measure.drawn(subject, job["draws"]))
     store.save(_file(job, "original"), found.arrays)
@@ -80,7 +81,7 @@ def _cased(
     reported = job["class"]["mode_arguments"]
     refusals: list[str] = []
     for given in job["cases"]:
-        if given["inputs"] is None:
+        if given["inputs"] is None or job["skip"]:
             continue
         try:
             values = case.evaluate(given, module, job["seed"], _linen_names())
@@ -91,7 +92,7 @@ def _cased(
                 break
     if refusals and job["cases"][0]["origin"] == "configuration":
         raise Failure("case", f"the original does not accept the configured case: {refusals[0]}")
-    return search.search(job, module, thing, maker, refusals)
+    return search.search(job, module, thing, maker, refusals, _linen_names())
 
 
 def _linen_names() -> dict[str, Any]:
@@ -113,6 +114,11 @@ def _rewritten(job: dict[str, Any]) -> dict[str, Any]:
     module = case.load(job["module"], job["paths"], job["tree"])
     _reach(job, "builds")
     cls = case.attribute(module, job["name"])
+    with sharded.mesh(sharded.names(job["partitioning"])) as over:
+        return _of_class(cls, module, job, over)
+
+
+def _of_class(cls: Any, module: Any, job: dict[str, Any], over: Any) -> dict[str, Any]:
     with draws.equal():
         values = case.evaluate(job["case"], module, job["seed"], _nnx_names())
         subject = rewritten.build(cls, values, job, job["facts"])
@@ -129,7 +135,7 @@ def _rewritten(job: dict[str, Any]) -> dict[str, Any]:
         _reach(job, "eval")
         settled = weights.carry_over(subject, job, pairings)
         try:
-            found = measure.measure(subject, settled, job["steps"], job["full"])
+            found = measure.measure(subject, settled, job["steps"], job["full"], over)
         except Failure as failure:
             failed = {"status": "failed", "stage": failure.stage, "error": failure.message}
             return {**failed, **answer, "pairs": _json(pairings)}

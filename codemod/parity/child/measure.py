@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import sharded
 from .failure import Failure, describe
 from .subject import Flat, Subject
 from .weights import Settled
@@ -25,8 +26,10 @@ class Found:
     facts: dict[str, Any] = field(default_factory=lambda: {"errors": {}})
 
 
-def measure(subject: Subject, settled: Settled, steps: int, full: bool) -> Found:
+def measure(subject: Subject, settled: Settled, steps: int, full: bool, over: Any = None) -> Found:
     """Climbs the ladder on one side; `full` for all rungs, else forward and gradients alone.
+
+    `over` is the mesh for variables that name its axes, None where none does.
 
     Raises Failure where not even the forward pass runs.
     """
@@ -38,7 +41,7 @@ def measure(subject: Subject, settled: Settled, steps: int, full: bool) -> Found
     except Exception as error:
         raise Failure("eval", describe(error)) from error
     _keep(found, "eval", outputs)
-    _train(subject, settled, found)
+    found.facts["devices"] = _devices()
     step = _Compiled(_loss_and_gradient(subject), effort=1 if full else 0)
     inexact = {k: v for k, v in settled.params.items() if _floating(v)}
     fixed = {k: v for k, v in settled.params.items() if k not in inexact}
@@ -58,6 +61,8 @@ def measure(subject: Subject, settled: Settled, steps: int, full: bool) -> Found
             ("cost", lambda: _cost(forward, step, found)),
             ("time", lambda: _time(step, (inexact, fixed, settled.state, subject.arrays), found)),
         ]
+        if over is not None:
+            rungs.append(("sharding", lambda: _sharding(subject, settled, over, found)))
     for name, climb in rungs:
         try:
             climb()
@@ -118,9 +123,10 @@ def _floating(value: Any) -> bool:
 # ---- rungs ---------------------------------------------------------------------------------------------
 
 
-def _train(subject: Subject, settled: Settled, found: Found) -> None:
-    """Whether the training pass can run is seen with the gradients; without modes it is the same pass."""
-    found.facts["stateful"] = bool(subject.state)
+def _devices() -> int:
+    import jax
+
+    return len(jax.devices())
 
 
 def _loss_and_gradient(subject: Subject) -> Callable[..., Any]:
@@ -169,6 +175,11 @@ def _state(
     found.arrays.update({f"before:{path}": value for path, value in settled.state.items()})
     outputs, _ = forward(settled.params, state, subject.arrays)
     _keep(found, "late", outputs)
+
+
+def _sharding(subject: Subject, settled: Settled, over: Any, found: Found) -> None:
+    """The forward pass with parameters spread over devices."""
+    _keep(found, "sharded", sharded.forward(subject, settled.params, settled.state, over))
 
 
 def _scaled(value: Any, factor: float) -> Any:

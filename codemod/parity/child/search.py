@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import itertools
 import textwrap
@@ -41,22 +42,27 @@ def search(
     thing: Any,
     maker: Callable[..., Any],
     refusals: list[str],
+    names: dict[str, Any],
 ) -> tuple[dict[str, Any], Any]:
-    """A case and its subject; raises Failure where none is found."""
+    """A case and its subject; `names` are in the scope of expressions.
+    `job["skip"]` cases that it accepts are passed over. Raises Failure where no case is found."""
     begun = time.monotonic()
-    last = ""
+    last, left = "", job["skip"]
     for method in _methods(thing, job):
-        for tried, given in enumerate(itertools.islice(_cases(thing, method, job), _MOST)):
+        for tried, given in enumerate(itertools.islice(_cases(thing, method, job, module), _MOST)):
             if time.monotonic() - begun > _SECONDS:
                 raise Failure(
                     "case", f"no case was found in {_SECONDS:.0f} s; the last trial: {last}"
                 )
             try:
-                values = case.evaluate(given, module, job["seed"], {})
+                values = case.evaluate(given, module, job["seed"], names)
                 subject = maker(thing, values, method, job["class"]["mode_arguments"])
                 _runs(subject)
             except Exception as error:
                 last = describe(error)
+                continue
+            if left:
+                left -= 1
                 continue
             return {**given, "tried": tried + 1}, subject
     more = f"; {refusals[0]}" if refusals else ""
@@ -91,7 +97,7 @@ def _methods(thing: Any, job: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys([*inherited, *named, *public]))[:4]
 
 
-def _cases(thing: Any, method: str, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _cases(thing: Any, method: str, job: dict[str, Any], module: Any) -> Iterator[dict[str, Any]]:
     function = (
         getattr(thing, method)
         if isinstance(thing, type)
@@ -102,9 +108,14 @@ def _cases(thing: Any, method: str, job: dict[str, Any]) -> Iterator[dict[str, A
     parameters = _required(function, known | {"self"})
     if not isinstance(thing, type) and hasattr(thing, "init"):
         parameters = parameters[1:]
-    shown = [(one["args"], one["kwargs"], "code") for one in job["cases"] if one["inputs"] is None]
+    shown = (
+        (one["args"], {**fields, **one["kwargs"]}, "code")
+        for one in job["cases"]
+        if one["inputs"] is None
+        for fields in _fields(constructor, known | _said(constructor, one), module)
+    )
     found: Iterator[tuple[list[Any], dict[str, Any], str]] = (
-        ([], fields, "search") for fields in _fields(constructor, known)
+        ([], fields, "search") for fields in _fields(constructor, known, module)
     )
     for args, fields, origin in itertools.chain(shown, found):
         for inputs in _inputs(parameters, function):
@@ -135,10 +146,10 @@ def _required(function: Any, without: set[str]) -> list[inspect.Parameter]:
 # ---- constructor arguments -----------------------------------------------------------------------------
 
 
-def _fields(constructor: Any, known: set[str]) -> Iterator[dict[str, Any]]:
+def _fields(constructor: Any, known: set[str], module: Any) -> Iterator[dict[str, Any]]:
     """Constructor arguments for what has no default, small sizes first."""
     required = _required(constructor, known | {"self"}) if constructor is not None else []
-    choices = [_field(parameter) for parameter in required]
+    choices = [_field(parameter, module) for parameter in required]
     longest = max(map(len, choices), default=1)
     for number in range(longest):
         yield {
@@ -147,10 +158,19 @@ def _fields(constructor: Any, known: set[str]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _field(parameter: inspect.Parameter) -> list[Any]:
+def _said(constructor: Any, shown: dict[str, Any]) -> set[str]:
+    """The constructor's parameters that a case from the code gives."""
+    names = [parameter.name for parameter in inspect.signature(constructor).parameters.values()]
+    return {*names[: len(shown["args"])], *shown["kwargs"]}
+
+
+def _field(parameter: inspect.Parameter, module: Any) -> list[Any]:
     """Values for one constructor argument, the likeliest first."""
     name = parameter.name.lower()
     annotation = _annotation(parameter)
+    records = _records(annotation, module)
+    if records:
+        return records
     if any(
         word in annotation for word in ("Sequence", "Iterable", "tuple", "Tuple", "list", "List")
     ):
@@ -173,6 +193,32 @@ def _field(parameter: inspect.Parameter) -> list[Any]:
     return _integers(name)
 
 
+def _records(annotation: str, module: Any) -> list[Any]:
+    """Records of settings, where the annotation names a dataclass: with small sizes, and with its own defaults."""
+    name = annotation.rpartition(".")[2].strip("'\"")
+    cls = getattr(module, name, None) if name.isidentifier() else None
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+        return []
+    small: list[str] = []
+    for field in dataclasses.fields(cls):
+        if field.init and (_unset(field) or type(field.default) is int):
+            kind = "" if field.type is None else _type_text(field.type)
+            fake = inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, annotation=kind)
+            value = _field(fake, module)[0]
+            text = value[3:] if isinstance(value, str) and value.startswith("py:") else repr(value)
+            small.append(f"{field.name}={text}")
+    return [f"py:module.{name}({', '.join(small)})", f"py:module.{name}()"]
+
+
+def _unset(field: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is missing and field.default_factory is missing
+
+
+def _type_text(kind: Any) -> str:
+    return kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
+
+
 def _integers(name: str) -> list[Any]:
     if any(
         word in name for word in ("head", "layer", "depth", "block", "num_stage", "repeat", "group")
@@ -193,11 +239,8 @@ def _annotation(parameter: inspect.Parameter) -> str:
         return ""
     if isinstance(annotation, str):
         return annotation
-    return (
-        annotation.__name__
-        if isinstance(annotation, type) and annotation.__module__ == "builtins"
-        else str(annotation)
-    )
+    plain = isinstance(annotation, type) and "[" not in str(annotation)
+    return annotation.__name__ if plain else str(annotation)
 
 
 # ---- inputs --------------------------------------------------------------------------------------------

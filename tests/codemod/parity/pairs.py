@@ -98,6 +98,112 @@ NET: dict[str, Any] = {
 NET_CASE = 'kwargs = { features = 8 }\ninputs = ["f32[4,4,8]", "f32[4,4]"]'
 
 
+HAIKU = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+def net(x, is_training):
+    for size in (8, 8):
+        x = jax.nn.relu(hk.Linear(size)(x))
+    count = hk.get_state("count", [], jnp.int32, init=jnp.zeros)
+    if is_training:
+        x = hk.dropout(hk.next_rng_key(), 0.2, x)
+        hk.set_state("count", count + 1)
+    return hk.Linear(3)(x) * (1.0 + 0.1 * count)
+"""
+
+FROM_HAIKU = """
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+
+class Count(nnx.Variable):
+    pass
+
+
+def init(key, shape, dtype=jnp.float32):
+    return jax.random.truncated_normal(key, -2.0, 2.0, shape, dtype) / shape[0] ** 0.5
+
+
+class Net(nnx.Module):
+    def __init__(self, in_features: int, *, rngs: nnx.Rngs):
+        self.linears = nnx.List()
+        for size in (8, 8):
+            self.linears.append(nnx.Linear(in_features, size, kernel_init=init, rngs=rngs))
+            in_features = size
+        self.dropout = nnx.Dropout(0.2, rngs=rngs)
+        self.count = Count(jnp.zeros((), jnp.int32))
+        self.linear = nnx.Linear(8, 3, kernel_init=init, rngs=rngs)
+
+    def __call__(self, x):
+        for linear in self.linears:
+            x = jax.nn.relu(linear(x))
+        count = self.count[...]
+        if not self.dropout.deterministic:
+            x = self.dropout(x)
+            self.count[...] = count + 1
+        return self.linear(x) * (1.0 + 0.1 * count)
+"""
+
+HAIKU_NET: dict[str, Any] = {
+    "name": "net",
+    "source": "haiku-function",
+    "status": "rewritten",
+    "new_name": "Net",
+    "added_parameters": [{"name": "in_features", "from": "x.shape[-1]", "method": "__call__"}],
+    "mode_arguments": {"is_training": {"true": "train", "false": "eval"}},
+    "variables": [
+        {"collection": "params", "source": f"{old}/{name}", "target": f"{new}.{ours}", "layout": ""}
+        for old, new in (("linear_{i}", "linears[{i}]"), ("linear_1", "linear"))
+        for name, ours in (("w", "kernel"), ("b", "bias"))
+    ]
+    + [{"collection": "state", "source": "count", "target": "count", "layout": ""}],
+}
+
+SHARDED = """
+from flax import linen as nn
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        init = nn.with_partitioning(nn.initializers.lecun_normal(), (None, "model"))
+        return nn.Dense(8, kernel_init=init)(x)
+"""
+
+FROM_SHARDED = """
+from flax import nnx
+
+
+class Net(nnx.Module):
+    def __init__(self, in_features: int, *, rngs: nnx.Rngs):
+        init = nnx.with_partitioning(nnx.initializers.lecun_normal(), (None, "model"))
+        self.linear = nnx.Linear(in_features, 8, kernel_init=init, rngs=rngs)
+
+    def __call__(self, x):
+        return self.linear(x)
+"""
+
+SHARDED_NET: dict[str, Any] = {
+    **HAIKU_NET,
+    "name": "Net",
+    "source": "linen",
+    "mode_arguments": {},
+    "variables": [
+        {
+            "collection": "params",
+            "source": f"Dense_0/{name}",
+            "target": f"linear.{name}",
+            "layout": "",
+        }
+        for name in ("kernel", "bias")
+    ],
+}
+
+
 @dataclass(frozen=True)
 class Damage:
     """A replacement in a correct rewrite, or in its report, and the first rung that must fail."""
@@ -118,6 +224,7 @@ class Damage:
 DAMAGES = [
     Damage("no_import", "from flax import nnx", "from flax import nnxx", "imports"),
     Damage("unknown_name", "nnx.Dropout(0.3,", "nnx.Dropout(rate,", "builds"),
+    Damage("crash", "self.dropout = ", "import os; os.abort(); self.dropout = ", "builds"),
     Damage("missing_bias", "features, 3, rngs", "features, 3, use_bias=False, rngs", "parameters"),
     Damage(
         "other_size",

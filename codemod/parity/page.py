@@ -1,0 +1,168 @@
+"""The verdict as one page that needs nothing else: no network, no files beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from html import escape
+from string import Template
+from typing import Any
+
+from . import plots
+from .rungs import HEADS, TITLES
+from .style import SCRIPT, STYLE
+
+_MARKS = {"pass": "✓", "fail": "✗", "not run": "·"}
+_PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>Parity: $verdict</title>
+<style>$style</style>
+</head>
+<body>
+<main>
+<h1>Parity: <span class="$verdict">$verdict</span></h1>
+<p class="facts">$summary</p>
+$platforms
+<div class="tools">
+<input id="words" type="search" placeholder="Search modules, files, reasons" aria-label="Search">
+<select id="state" aria-label="Status">
+<option value="">all</option><option>fail</option><option>pass</option><option>not run</option>
+</select>
+<span id="count" class="legend" aria-live="polite"></span>
+</div>
+<p class="legend">Errors, relative:<i style="background: var(--single)"></i>float32<i
+ style="background: var(--double)"></i>float64; dashes mark what is tolerated.</p>
+$modules
+$programs
+$kept
+</main>
+<script>$script</script>
+</body>
+</html>
+""")
+
+
+def page(document: Mapping[str, Any], summary: str, diffs: Mapping[str, str]) -> str:
+    """The page of a verdict as `document.document` has it; `diffs` are unified diffs by file."""
+    return _PAGE.substitute(
+        verdict=escape(document["verdict"]),
+        summary=escape(summary),
+        platforms="\n".join(_platforms(document["platforms"])),
+        modules="\n".join(_module(one, diffs) for one in document["modules"]),
+        programs="\n".join(_programs(document["programs"])),
+        kept=_kept(document["kept"]),
+        style=STYLE,
+        script=SCRIPT,
+    )
+
+
+def _platforms(platforms: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for side, facts in platforms.items():
+        named = ", ".join(f"{name} {value}" for name, value in facts.items() if name != "status")
+        yield f'<p class="facts">{escape(side)}: {escape(named)}</p>'
+
+
+# ---- modules -------------------------------------------------------------------------------------------
+
+
+def _module(one: Mapping[str, Any], diffs: Mapping[str, str]) -> str:
+    chips = "".join(
+        f'<span class="chip {_kind(rung["status"])}">{HEADS[rung["name"]]} {_MARKS[rung["status"]]}</span>'
+        for rung in one["rungs"]
+    )
+    text = " ".join(
+        [one["name"], one["file"], one["source"], one["status"], *(r["why"] for r in one["rungs"])]
+    )
+    opened = " open" if one["status"] == "fail" else ""
+    return (
+        f'<details class="module"{opened} data-status="{escape(one["status"])}"'
+        f' data-text="{escape(text.lower())}">'
+        f'<summary><span class="name">{escape(one["name"])}<small>{escape(one["file"])}</small></span>{chips}'
+        f'</summary><div class="body"><div>{_case(one)}{_rungs(one["rungs"])}</div>'
+        f"<div>{_diff(diffs.get(one['file'], ''))}</div></div></details>"
+    )
+
+
+def _kind(status: str) -> str:
+    return {"not run": "idle"}.get(status, status)
+
+
+def _case(one: Mapping[str, Any]) -> str:
+    case = one["case"]
+    if case is None:
+        return '<p class="case">no case</p>'
+    args = [*map(json.dumps, case.get("args", []))]
+    args += [f"{name}={json.dumps(value)}" for name, value in case.get("kwargs", {}).items()]
+    call = [*map(json.dumps, case.get("inputs") or [])]
+    call += [f"{name}={json.dumps(value)}" for name, value in case.get("call", {}).items()]
+    method = case.get("method", "__call__")
+    called = "" if method == "__call__" else f".{method}"
+    text = f"{one['name']}({', '.join(args)}){called}({', '.join(call)})"
+    note = f"<br>{escape(one['note'])}" if one["note"] else ""
+    return f'<p class="case">{escape(text)}<br>from: {escape(case["origin"])}{note}</p>'
+
+
+def _rungs(rungs: list[Mapping[str, Any]]) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{TITLES[rung["name"]]}</th>'
+        f'<td class="status {_kind(rung["status"])}">{_MARKS[rung["status"]]} {escape(rung["status"])}</td>'
+        f"<td>{escape(rung['figure'])}<small>{escape(rung['why'])}</small>{_plot(rung)}</td></tr>"
+        for rung in rungs
+    )
+    return f"<table><tbody>{rows}</tbody></table>"
+
+
+def _plot(rung: Mapping[str, Any]) -> str:
+    numbers = rung["numbers"]
+    if "before" in numbers and rung["name"] == "trajectory":
+        sides = [[float(value) for value in numbers[side]] for side in ("before", "after")]
+        return plots.losses(*sides)
+    if "histogram" not in numbers:
+        return ""
+    tolerances = {"single": numbers["tolerance"]}
+    if "tolerance64" in numbers:
+        tolerances["double"] = numbers["tolerance64"]
+    return plots.errors(numbers["histogram"], numbers.get("histogram64", []), tolerances)
+
+
+def _diff(text: str) -> str:
+    if not text:
+        return ""
+    lines = "".join(
+        f'<span class="{_line(line)}">{escape(line) or " "}</span>' for line in text.splitlines()
+    )
+    return f'<pre class="diff">{lines}</pre>'
+
+
+def _line(line: str) -> str:
+    if line.startswith(("+++", "---", "@@")):
+        return "place"
+    return {"+": "added", "-": "removed"}.get(line[:1], "same")
+
+
+# ---- the rest ------------------------------------------------------------------------------------------
+
+
+def _programs(programs: list[Mapping[str, Any]]) -> Iterator[str]:
+    for one in programs:
+        yield f"<h2>{escape(one['program'])}: {escape(one['status'])}</h2>"
+        for side, why in one["failed"].items():
+            if why:
+                yield f'<p class="facts">{escape(side)}: {escape(why)}</p>'
+        rows = "".join(
+            f"<tr><td>{escape(line['before'] or '-')}</td><td>{escape(line['after'] or '-')}</td>"
+            f'<td class="status {"pass" if line["equal"] else "fail"}">{"✓" if line["equal"] else "✗"}</td></tr>'
+            for line in one["lines"]
+        )
+        yield f"<table><thead><tr><th>before</th><th>after</th><th></th></tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _kept(kept: list[str]) -> str:
+    if not kept:
+        return ""
+    return f'<h2>Left as they were</h2><p class="facts">{escape(", ".join(kept))}</p>'

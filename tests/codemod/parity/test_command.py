@@ -1,0 +1,139 @@
+"""The command: trees, exit statuses, reports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from nnx_codemod.cli import cli
+from nnx_codemod.codemod.parity import verify as order
+from nnx_codemod.codemod.parity.rungs import Climb, Rung
+from nnx_codemod.codemod.parity.verify import Verdict
+
+from .pairs import LINEN, NET, NNX, write_report
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A repository with the original committed and the rewrite in the work tree."""
+    folder = tmp_path / "tree"
+    folder.mkdir()
+    (folder / "net.py").write_text(LINEN)
+    for command in (
+        ("init", "-q"),
+        ("add", "-A"),
+        ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "originals"),
+    ):
+        subprocess.run(["git", "-C", str(folder), *command], check=True)
+    (folder / "net.py").write_text(NNX)
+    return folder
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    file = {"path": "net.py", "status": "rewritten", "diagnostics": [], "classes": [NET]}
+    return write_report(tmp_path, [file])
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, ["verify", *map(str, arguments)])
+
+
+def answering(status: str) -> Callable[..., Verdict]:
+    """A verification that comes to a status."""
+    climb = Climb("net.py", "Net", "linen")
+    climb.add(Rung("eval", "pass", "exact"))
+    if status == "fail":
+        climb.add(Rung("state", "fail", "0.5", "more than 0.0001"))
+    return lambda *arguments, **options: Verdict([climb], 0)
+
+
+@pytest.mark.parametrize(("status", "code"), [("pass", 0), ("fail", 1)])
+def test_exit_status(
+    tree: Path, report: Path, monkeypatch: pytest.MonkeyPatch, status: str, code: int
+) -> None:
+    monkeypatch.setattr(order, "verify", answering(status))
+    out = tree.parent / "out.json"
+    result = run(
+        tree, "--rewrite-report", report, "--report", out, "--html", tree.parent / "a.html"
+    )
+    assert result.exit_code == code, result.output
+    assert json.loads(out.read_text())["verdict"] == status
+    assert (tree.parent / "a.html").read_text().startswith("<!doctype html>")
+    assert ("net.py:Net: state: 0.5" in result.output) is (status == "fail")
+
+
+def test_nothing_is_rewritten_yet(tree: Path, report: Path) -> None:
+    (tree / "net.py").write_text(LINEN)
+    result = run(tree, "--rewrite-report", report)
+    assert result.exit_code == 2
+    assert "nothing is rewritten" in result.output
+    assert len(result.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "a PATH or a --program is needed"),
+        (["missing"], "no such file"),
+        ([".", "--against", "nowhere"], "no originals at nowhere"),
+        ([".", "--original", "nowhere"], "no such folder"),
+        ([".", "--rewrite-report", "net.py"], "no report of a rewrite"),
+        (
+            [
+                "..",
+            ],
+            "in no git work tree",
+        ),
+        ([".", "--device", "abacus"], "abacus"),
+    ],
+)
+def test_bad_usage(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tree)
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert words in result.output
+
+
+def test_the_real_thing(tree: Path) -> None:
+    """Originals from git, the report from the engine, cases from a search, numbers from both sides."""
+    model = tree / "net.py"
+    model.write_text(
+        "from flax import linen as nn\n\n\nclass Net(nn.Module):\n    features: int\n\n    @nn.compact\n"
+        "    def __call__(self, x):\n        return nn.Dense(self.features)(x)\n"
+    )
+    subprocess.run(
+        [
+            "git",
+            "-C",
+            str(tree),
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b",
+            "commit",
+            "-qam",
+            "x",
+        ],
+        check=True,
+    )
+    rewritten = CliRunner().invoke(cli, ["rewrite", str(tree)])
+    assert rewritten.exit_code == 0, rewritten.output
+    out = tree.parent / "out.json"
+    result = run(tree, "--report", out)
+    assert result.exit_code == 0, result.output
+    (module,) = json.loads(out.read_text())["modules"]
+    assert module["case"]["origin"] == "search"
+    statuses = {rung["name"]: rung["status"] for rung in module["rungs"]}
+    assert [name for name, status in statuses.items() if status != "pass"] == [
+        "train",
+        "state",
+        "sharding",
+    ]
