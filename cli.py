@@ -267,7 +267,10 @@ def _fail(message: str) -> NoReturn:
     "--memory", default=8.0, metavar="GIB", help="Memory for a process, 0 for no limit (8)."
 )
 @click.option(
-    "--device", default="cpu", type=click.Choice(["cpu", "gpu", "tpu", "all"]), help="Where to run."
+    "--device",
+    default="cpu",
+    type=click.Choice(["cpu", "gpu", "tpu", "all"]),
+    help="Where to run; all: whatever JAX finds.",
 )
 @click.option("--devices", default=0, metavar="N", help="Virtual CPU devices, to shard over.")
 @click.option("--seed", default=0, metavar="N", help="Of inputs and weights (0).")

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from nnx_codemod.cli import cli, rewrite
+from nnx_codemod.cli import cli
 from nnx_codemod.codemod.config import Options
+from nnx_codemod.codemod.parity.samples import samples
 from nnx_codemod.codemod.report import ClassReport, FileReport
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -37,16 +38,27 @@ def test_the_diff_is_what_the_program_prints(
     assert printed == shown, "\n".join(differences)
 
 
-def test_every_option_is_listed() -> None:
-    listed = set(re.findall(r"^\| `(--[a-z-]+)", README, re.M))
-    options = {name for option in rewrite.params for name in option.opts if name[:2] == "--"}
+@pytest.mark.parametrize("name", ["rewrite", "verify"])
+def test_every_option_is_listed(name: str) -> None:
+    section = README.partition(f"### `nnx-codemod {name}")[2].partition("\n### ")[0]
+    rows = re.findall(r"^\| (`--[^|]*(?:\\\|[^|]*)*)\|", section, re.M)
+    listed = {option for row in rows for option in re.findall(r"--[a-z-]+", row)}
+    options = {
+        option for one in cli.commands[name].params for option in one.opts if option[:2] == "--"
+    }
     assert listed - {"--help"} == options
 
 
 def test_the_configuration_holds_every_key() -> None:
-    (table,) = blocks("toml")
+    table, _ = blocks("toml")
     keys = {key.replace("-", "_") for key in tomllib.loads(table)["tool"]["nnx-codemod"]}
     assert keys == {field.name for field in dataclasses.fields(Options)} - {"root"}
+
+
+def test_the_sample_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(blocks("toml")[1])
+    (sample,) = samples(tmp_path)
+    assert (sample.name, sample.path) == ("ResNet", "examples/imagenet")
 
 
 def test_the_report_has_the_shape_of_a_report() -> None:

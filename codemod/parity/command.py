@@ -18,6 +18,7 @@ from .process import Settings
 from .rungs import Climb
 
 HOLDS, FAILS, UNUSABLE = 0, 1, 2
+_PLATFORMS = {"cpu": "cpu", "gpu": "cuda,cpu", "tpu": "tpu,cpu", "all": ""}  # as JAX names them
 _WIDTH = 160  # of what is not written to a terminal
 
 
@@ -93,7 +94,7 @@ def _wishes(request: Request) -> verify.Wishes:
             python or sys.executable,
             request.timeout,
             int(request.memory * 2**30) or None,
-            {"all": "", "gpu": "cuda,rocm"}.get(request.device, request.device),
+            _PLATFORMS[request.device],
             request.devices,
         )
 

@@ -20,6 +20,8 @@ def show(verdict: Verdict, console: Console) -> None:
     """A row for each module, a column for each rung; below it what failed and what did not run, and why."""
     if verdict.climbs:
         _modules(verdict, console)
+    if verdict.kept:
+        console.print(f"left as they were: {', '.join(verdict.kept)}", markup=False)
     for program in verdict.programs:
         _program(program, console)
     for side, facts in verdict.platforms.items():

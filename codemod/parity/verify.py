@@ -44,7 +44,7 @@ class Verdict:
     climbs: list[Climb]
     seed: int
     platforms: dict[str, dict[str, Any]] = field(default_factory=dict)
-    kept: list[str] = field(default_factory=list)  # classes that the rewrite left as they were
+    kept: list[str] = field(default_factory=list)  # classes that stayed what they were
     programs: list[Compared] = field(default_factory=list)
 
     @property
@@ -72,7 +72,7 @@ def verify(
         raise NothingRewritten
     chosen = [one for one in found if one.entry["status"] == "rewritten"]
     _with_cases(chosen, trees, options)
-    kept = [one.label for one in found if one.entry["status"] == "kept"]
+    kept = [one.label for one in found if one.entry["status"] != "rewritten"]
     with tempfile.TemporaryDirectory(prefix="nnx-codemod-parity-") as scratch:
         sides = _Sides.start(trees, wishes, scratch)
         try:

@@ -275,6 +275,8 @@ def _input(parameter: inspect.Parameter, rank: int, integers: bool) -> Any:
     if annotation == "float":
         return 0.5
     sizes = ",".join(str(size) for size in (2, *[_SIZE] * (rank - 1))) if rank else ""
+    if "length" in name:
+        return f"i32[2]<{_BELOW}"
     if any(word in name for word in _MASKS):
         return f"bool[{sizes}]"
     if name in ("t", "timestep", "timesteps", "time"):
