@@ -50,13 +50,13 @@ def test_every_option_is_listed(name: str) -> None:
 
 
 def test_the_configuration_holds_every_key() -> None:
-    table, _ = blocks("toml")
+    _, table = blocks("toml")
     keys = {key.replace("-", "_") for key in tomllib.loads(table)["tool"]["nnx-codemod"]}
     assert keys == {field.name for field in dataclasses.fields(Options)} - {"root"}
 
 
 def test_the_sample_can_be_read(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text(blocks("toml")[1])
+    (tmp_path / "pyproject.toml").write_text(blocks("toml")[0])
     (sample,) = samples(tmp_path)
     assert (sample.name, sample.path) == ("ResNet", "examples/imagenet")
 
