@@ -249,10 +249,13 @@ class _Finder:
         if maker.others or not maker.calls or _returns_maker(maker, self):
             return False
         names = self.names[maker.module]
+        named = any(p.arg == "name" for p in maker.parameters)
         for node in ast.walk(maker.node):
             if isinstance(node, ast.Name | ast.Attribute) and names.qualified(node) in _SHARED:
                 return False
             if isinstance(node, ast.Yield | ast.Nonlocal | ast.Global):
+                return False
+            if named and _reads_name(node) and _naming(node, maker) is None:
                 return False
         if any(isinstance(arg, ast.Starred) for _, call in maker.calls for arg in call.args) or any(
             k.arg is None for _, call in maker.calls for k in call.keywords
@@ -317,7 +320,7 @@ class _Finder:
         maker.fields = [
             p
             for p in maker.parameters
-            if p.arg in static and p.arg not in data and p.arg not in ("self", "module")
+            if p.arg in static and p.arg not in data and p.arg not in ("self", "module", "name")
         ]
 
     @staticmethod
@@ -396,6 +399,22 @@ def _written(node: ast.Assign) -> set[str]:
     return {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
 
 
+def _reads_name(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "name" and isinstance(node.ctx, ast.Load)
+
+
+def _naming(node: ast.AST, maker: Maker) -> ast.keyword | None:
+    """The argument `name=` of a call that a read of a maker's parameter `name` stands in."""
+    if not any(p.arg == "name" for p in maker.parameters):
+        return None
+    current: ast.AST | None = node
+    while current is not None and current is not maker.node:
+        if isinstance(current, ast.keyword):
+            return current if current.arg == "name" else None
+        current = maker.module.source.parents.get(current)
+    return None
+
+
 # ---- what is written ---------------------------------------------------------------------------------------
 
 
@@ -448,6 +467,7 @@ class _Writer:
         fields = {p.arg for p in maker.fields}
         by_place = [p.arg for p in positional[: len(call.args)]]
         config: list[str] = []
+        named: list[str] = []
         data: list[str] = []
         in_order = True
         ordered = [p.arg for p in _ordered_fields(maker)]
@@ -455,10 +475,12 @@ class _Writer:
             if name in fields:
                 in_order = in_order and name in by_place and ordered[len(config)] == name
                 config.append(text if in_order else f"{name}={text}")
+            elif name == "name":
+                named = [f"name={text}"]
             elif name not in ("self", "module"):
                 data.append(text if name in by_place else f"{name}={text}")
         config += [f"{name}={name}" for name in maker.captured]
-        config += [f"{name}=self.{name}" for name in maker.attributes]
+        config += [*[f"{name}=self.{name}" for name in maker.attributes], *named]
         head = self._head(module, call, maker)
         edits.replace(call, f"{head}({', '.join(config)})({', '.join(data)})")
 
@@ -485,6 +507,10 @@ class _Writer:
 
     def _class(self, maker: Maker) -> None:
         edits, source = self.edits[maker.module], maker.module.source
+        for keyword in {_naming(n, maker) for n in ast.walk(maker.node) if _reads_name(n)}:
+            call = source.parents[keyword] if keyword is not None else None
+            if call is not None and edits.render(call) == source.segment(call):
+                edits.remove_item(call, keyword)  # type: ignore[arg-type]
         for node, text in self._renamed(maker):
             edits.replace(node, text)
         unit = source.indent_unit
@@ -558,7 +584,7 @@ class _Writer:
         fields = {p.arg for p in maker.fields}
         arguments = []
         for p in maker.parameters:
-            if p.arg in fields or p.arg in ("self", "module"):
+            if p.arg in fields or p.arg in ("self", "module", "name"):
                 continue
             text = source.segment(p)
             default = maker.default(p)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .config import Options
-from .edits import Edits
+from .edits import EditConflict, Edits
 from .emit.aliases import Alias, find_alias, write_alias
 from .emit.bridges import Bridge, Bridges, component
 from .emit.file_names import FileNames
@@ -23,6 +23,7 @@ from .rule import Declined
 from .shapes import classes
 from .shapes.interpreter import Environment, Interpreter
 from .shapes.values import Class, Object
+from .source import Source
 
 
 @dataclass
@@ -145,7 +146,10 @@ def rewrite_modules(
     refusals = {**studied.failed, **refusals}
     flagged: set[ast.AST] = set()
     while True:
+        before = _outputs(interp)
         attempt = _attempt(interp, studied, options, refusals, flagged)
+        if _outputs(interp) != before:
+            continue
         new, bridges = _consequences(interp, attempt, among, studied, options.line_length)
         if new:
             refusals = {**attempt.refusals, **new}
@@ -159,6 +163,11 @@ def rewrite_modules(
         for user, _, found in bridges:
             _write_bridges(user, found, attempt)
         return attempt
+
+
+def _outputs(interp: Interpreter) -> tuple[int, int]:
+    """How many classes are asked for the size of what they return, and how many cannot tell it."""
+    return len(interp.asked_outputs), len(interp.silent_outputs)
 
 
 def _studies(
@@ -232,7 +241,7 @@ def _bridges(
 ) -> list[Bridge] | Alias | None:
     """How a class that stays can run a rewritten one, None where it cannot."""
     cls = user.cls
-    if user.code == "NX100" or user.framework != "linen":
+    if user.code == "NX100" or user.framework != attempt.models[used.node].framework:
         return None
     facts = studied.studies[cls.node].facts if cls.node in studied.studies else None
     source, model = cls.module.source, attempt.models[used.node]
@@ -337,6 +346,7 @@ def _check_text(cls: Class, edits: Edits, known: Collection[str]) -> None:
     text = source.line_indent(start) + edits.render((start, source.span(cls.node)[1]))
     try:
         tree = ast.parse(textwrap.dedent(text))
+        compile(tree, "<class>", "exec")  # what parses may still give one parameter twice
     except SyntaxError as error:
         raise Declined(
             f"class `{cls.name}` is written in a way that is not handled ({error.msg})",
@@ -350,6 +360,11 @@ def _check_text(cls: Class, edits: Edits, known: Collection[str]) -> None:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
     }
     stored |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    stored |= {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
     missing = read - stored - before - cls.environment.names.keys() - set(known)
     missing -= _visible(cls) | set(dir(builtins))
     if missing:
@@ -357,6 +372,54 @@ def _check_text(cls: Class, edits: Edits, known: Collection[str]) -> None:
             f"the new text of `{cls.name}` would read `{min(missing)}`, which nothing defines",
             "please report it with the class; rewrite it by hand meanwhile",
         )
+
+
+def _check_leftovers(cls: Class, edits: Edits, names: FileNames) -> None:
+    """Raises Declined where a name of Linen or Haiku is left in the code of a rewritten class."""
+    source = cls.module.source
+    for node in ast.walk(cls.node):
+        if not isinstance(node, ast.Name | ast.Attribute) or is_annotation(source, node):
+            continue
+        qualified = names.qualified(node)
+        if qualified is None or not names.rules.is_framework(qualified):
+            continue
+        above = source.parents.get(node)
+        if isinstance(above, ast.Attribute) or names.rewrite(node) is not None:
+            continue
+        if isinstance(above, ast.Call) and above.func is node and names.rewrite(above) is not None:
+            continue
+        if survives(edits, node):
+            raise Declined(
+                f"`{source.segment(node)}` has no rule where `{cls.name}` uses it",
+                "write this part for NNX by hand, and run the tool again",
+            )
+
+
+def is_annotation(source: Source, node: ast.AST) -> bool:
+    """Whether a node is part of an annotation."""
+    below, above = node, source.parents.get(node)
+    while above is not None:
+        if isinstance(above, ast.arg | ast.AnnAssign) and below is above.annotation:
+            return True
+        if isinstance(above, ast.FunctionDef) and below is above.returns:
+            return True
+        below, above = above, source.parents.get(above)
+    return False
+
+
+def survives(edits: Edits, node: ast.AST) -> bool:
+    """Whether a node is still there once the edits are made."""
+    if edits.render(node) != edits.source.segment(node):
+        return False
+    trial = edits.fork()
+    try:
+        trial.replace(node, _PROBE)
+    except EditConflict:
+        return False
+    return _PROBE in trial.apply()
+
+
+_PROBE = "probe_of_a_name_that_nobody_uses"
 
 
 def _visible(cls: Class) -> set[str]:
@@ -411,6 +474,7 @@ def _rewrite_by_study(
         )
         emitted = emitter.emit()
         _check_text(cls, trial, _new_names(names, emitted, result))
+        _check_leftovers(cls, trial, names)
     except Declined as refusal:
         node = refusal.node if isinstance(refusal, CannotMove) else cls.node
         return Refusal(cls, node, "NX101", refusal.message, refusal.help)

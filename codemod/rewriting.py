@@ -21,7 +21,14 @@ from .emit.helpers import nnx_layers
 from .findings import Finding
 from .model.module import ModuleModel
 from .model.study import Contexts
-from .modules import ModuleRewrite, Refusal, module_classes, rewrite_modules, study_modules
+from .modules import (
+    ModuleRewrite,
+    Refusal,
+    module_classes,
+    rewrite_modules,
+    study_modules,
+    survives,
+)
 from .programs import bridging
 from .project import Module, Project
 from .rule import Declined
@@ -99,7 +106,11 @@ def _prepared(
     project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]
 ) -> function_modules.Prepared:
     """The project with classes in the place of functions that make layers, and of those given to a transform."""
-    first = makers.prepare(project, rules, leave)
+    nothing = function_modules.Prepared(project, {}, [])
+    try:
+        first = makers.prepare(project, rules, leave)
+    except EditConflict:  # functions that hang together in a way that is not sorted out stay
+        first = nothing
     second = function_modules.prepare(first.project, rules, leave)
     return function_modules.Prepared(
         second.project, {**second.originals, **first.originals}, [*first.made, *second.made]
@@ -199,11 +210,34 @@ def _rewrite_prepared(
             stay.update({n: f for n, f in outcome.unfollowed.items() if n not in bridgeable})
             continue
         blocked = _write_program_bridges(interp, modules, found, bridged, outcome.findings, limit)
-        if not blocked:
-            break
         for node in blocked:
             stay[node] = bridged.pop(node)
+        broken = {} if blocked else _not_python(modules, found)
+        stay.update(broken)
+        if not blocked and not broken:
+            break
     return _finish(interp, project, modules, found, outcome.findings, options)
+
+
+def _not_python(modules: Iterable[Module], found: ModuleRewrite) -> dict[ast.AST, Finding]:
+    """The rewritten classes of files whose new text does not compile: they stay. A file without any stays whole."""
+    stay: dict[ast.AST, Finding] = {}
+    for module in modules:
+        edits = _edits(found, module)
+        try:
+            compile(edits.apply(), str(module.path), "exec", dont_inherit=True)
+        except SyntaxError as error:
+            own = [
+                model.node
+                for model in found.models.values()
+                if isinstance(model.cls, Class) and model.cls.module is module
+            ]
+            if not own:
+                found.edits[module] = Edits(module.source)
+            message = f"the new text of the file would not be Python ({error.msg})"
+            help = "please report it with the file; rewrite it by hand meanwhile"
+            stay.update({node: Finding(node, "NX111", message, help) for node in own})
+    return stay
 
 
 def _program_bridges(
@@ -387,7 +421,16 @@ def _rename(
         except Declined as refusal:
             file.findings.append(Finding(node, "NX103", refusal.message, refusal.help))
             return
-        if new is not None and not (isinstance(node, ast.Call) and _touched(edits, node)):
+        if new is not None and isinstance(node, ast.Call) and _touched(edits, node):
+            for child in ast.iter_child_nodes(node):
+                if child is not node.func:
+                    visit(child)
+            if not _touched(edits, node.func):
+                new = names.rewrite(node, edits.render)
+                with contextlib.suppress(EditConflict):
+                    edits.replace(node, new or "")
+            return
+        if new is not None:
             with contextlib.suppress(
                 EditConflict
             ):  # the node is part of code that was written anew
@@ -412,7 +455,7 @@ def _leftovers(edits: Edits, names: FileNames, file: FileRewrite) -> list[Findin
         if qualified is None or not names.rules.is_framework(qualified):
             continue
         seen.update(ast.walk(node))
-        if _survives(edits, node):
+        if survives(edits, node):
             why = names.rules.unsupported(qualified)
             written = edits.source.segment(node)
             message, help = why or (
@@ -422,21 +465,6 @@ def _leftovers(edits: Edits, names: FileNames, file: FileRewrite) -> list[Findin
             code = names.rules.code(qualified) if why else None
             found.append(Finding(node, code or "NX110", message, help))
     return found
-
-
-def _survives(edits: Edits, node: ast.AST) -> bool:
-    """Whether a node is still there once the edits are made."""
-    if _touched(edits, node):
-        return False
-    trial = edits.fork()
-    try:
-        trial.replace(node, _PROBE)
-    except EditConflict:
-        return False
-    return _PROBE in trial.apply()
-
-
-_PROBE = "probe_of_a_name_that_nobody_uses"
 
 
 def _touched(edits: Edits, node: ast.AST) -> bool:

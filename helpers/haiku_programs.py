@@ -1,5 +1,10 @@
 """What takes the place of things that Haiku programs do to whole models."""
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import haiku as hk
+import jax
 from flax import nnx
 
 from .haiku import ExponentialMovingAverage
@@ -18,3 +23,69 @@ def initialise_averages(model, *args, **kwargs):
             ran, ExponentialMovingAverage
         ):
             module.average[...] = ran.average[...]
+
+
+# ---- bridges -----------------------------------------------------------------------------
+
+
+class HaikuModule(hk.Module):
+    """A module of NNX as one of Haiku: its variables are Haiku's parameters and state.
+
+    `sizes` tells the leading arguments of the constructor from those of the call.
+    """
+
+    def __init__(
+        self,
+        module: Callable[..., nnx.Module],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        sizes: Callable[..., Sequence[int]] | None = None,
+        name: str | None = None,
+    ):
+        super().__init__(name=name or getattr(module, "__name__", "module").lower())
+        self.module = module
+        self.args = args
+        self.kwargs = kwargs
+        self.sizes = sizes
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.run("__call__", *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if (
+            name == "module"
+            or name.startswith("_")
+            or not callable(getattr(self.module, name, None))
+        ):
+            raise AttributeError(name)
+        return lambda *args, **kwargs: self.run(name, *args, **kwargs)
+
+    def run(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Calls a method of the module that Haiku's parameters and state make."""
+        sizes = self.sizes(*args, **kwargs) if self.sizes is not None else ()
+        key = hk.maybe_next_rng_key()
+        rngs = nnx.Rngs(jax.random.key(0) if key is None else key)
+        module = self.module(*sizes, *self.args, **self.kwargs, rngs=rngs)
+        state = nnx.state(module, nnx.Not(nnx.RngState))
+        for path, variable in nnx.to_flat_state(state):
+            get = hk.get_parameter if isinstance(variable, nnx.Param) else hk.get_state
+            value = variable.get_value()
+            name = ".".join(map(str, path))
+            variable.set_value(get(name, value.shape, value.dtype, init=lambda *_, v=value: v))
+        nnx.update(module, state)
+        result = getattr(module, method)(*args, **kwargs)
+        for path, variable in nnx.to_flat_state(nnx.state(module, nnx.Not(nnx.RngState))):
+            if not isinstance(variable, nnx.Param):
+                hk.set_state(".".join(map(str, path)), variable.get_value())
+        return result
+
+
+def haiku_module(
+    module: Callable[..., nnx.Module],
+    *args: Any,
+    sizes: Callable[..., Sequence[int]] | None = None,
+    name: str | None = None,
+    **kwargs: Any,
+) -> HaikuModule:
+    """A module of NNX where Haiku code makes one of its own."""
+    return HaikuModule(module, args, kwargs, sizes, name)

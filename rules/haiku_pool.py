@@ -128,8 +128,10 @@ def _pooled(use: Use) -> Value | None:
 def _full(use: Use, name: str, rank: int) -> list[Dim] | None:
     given = use.arguments.get(name)
     dims = use.dims(name)
-    if dims is None or len(dims) > rank:
+    if dims is None:
         return None
+    if len(dims) > rank:
+        raise ValueError(f"a window of {len(dims)} entries on {rank} axes")
     if isinstance(given, Items):
         return [*([1] * (rank - len(dims))), *dims]
     return [1, *([dims[0]] * (rank - 2)), 1]

@@ -1,4 +1,4 @@
-"""A Linen name for a rewritten module: `LinenNet = functools.partial(linen_module, Net, sizes=...)` below the class.
+"""A Linen or Haiku name for a rewritten module: `LinenNet = functools.partial(linen_module, Net, sizes=...)` below the class.
 
 Code that stays and speaks of the class in other ways than calling it, `partial(Net, depth=2)` or `model=Net`, reads that
 name instead.
@@ -39,7 +39,7 @@ def find_alias(
     limit: int,
 ) -> Alias | None:
     """The name for a class and what would read it, None where some use needs the class itself."""
-    name = f"Linen{cls.name}"
+    name = f"{model.framework.capitalize()}{cls.name}"
     bound = bound_class(cls, model)
     if bound is None or name in cls.environment.names:
         return None
@@ -55,9 +55,11 @@ def find_alias(
             if not here.may_stand_in(node):
                 return None
             mentions.append((module, node))
-    expression, helper = bound
+    args, helper = bound
     unit = cls.module.source.indent_unit
-    text = layout.expression(expression, prefix=f"{name} = ", indent="", unit=unit, limit=limit)
+    text = layout.call(
+        "functools.partial", args, prefix=f"{name} = ", indent="", unit=unit, limit=limit
+    )
     return Alias(cls.module, cls, name, text, helper, mentions)
 
 

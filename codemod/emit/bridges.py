@@ -1,7 +1,8 @@
-"""Runs rewritten modules inside Linen code that stays as it is, through `nnx.bridge.to_linen`.
+"""Runs rewritten modules inside Linen or Haiku code that stays as it is.
 
 `Block(features)(x)` in a Linen module becomes `nnx.bridge.to_linen(Block, x.shape[-1], features)(x)`: what the module is
-called with, right there or under a name, tells the sizes that its constructor now takes. Only a direct call of the class
+called with, right there or under a name, tells the sizes that its constructor now takes. Where only the call itself can
+tell them, and in all Haiku code, for which Flax has no bridge, a helper makes the module as it is called. Only a direct call of the class
 can be bridged, and only where each size can be written down; all other uses keep the class as it is.
 """
 
@@ -19,14 +20,15 @@ from ..shapes.values import Array, Class, External, LayerObject, Object, Unknown
 from ..source import Source
 
 TO_LINEN = "nnx.bridge.to_linen"
-HELPER = "linen_module"  # for modules that draw from random streams that `init` may not be given
+# For modules that draw from random streams that `init` may not be given, and where only the call tells sizes.
+HELPERS = {"linen": "linen_module", "haiku": "haiku_module"}
 _KNOWN_STATE = frozenset(("BatchStat", "RngState"))
 
 
 def is_bridge(node: ast.AST) -> bool:
     """Whether a node is the head of a bridge, as an earlier run may have written it."""
     if isinstance(node, ast.Name):
-        return node.id == HELPER
+        return node.id in HELPERS.values()
     return isinstance(node, ast.Attribute) and ast.unparse(node).endswith(TO_LINEN)
 
 
@@ -39,25 +41,28 @@ class Bridge:
     helper: str | None = None
 
 
-def bound_class(cls: Class, model: ModuleModel) -> tuple[str, str | None] | None:
-    """What makes a rewritten module in Linen code, given the original's arguments; with the helper that it needs."""
+def bound_class(cls: Class, model: ModuleModel) -> tuple[list[str], str | None] | None:
+    """The arguments of the partial that makes a rewritten module in code that stays, and the helper that it needs."""
     if not _may_cross(model):
         return None
-    if not model.added and "RngState" not in model.holds:
-        rest = "" if model.takes_rngs else ", skip_rng=True"
-        return f"functools.partial({TO_LINEN}, {model.new_name}{rest})", None
+    helper = HELPERS[model.framework]
+    if model.framework == "linen" and not model.added and "RngState" not in model.holds:
+        rest = [] if model.takes_rngs else ["skip_rng=True"]
+        return [TO_LINEN, model.new_name, *rest], None
     if any(a.optional or a.method != "__call__" for a in model.added) or not model.takes_rngs:
         return None
     sizes = _sizes_of_call(cls, model.added) if model.added else ""
     if sizes is None:
         return None
-    more = f", {sizes}" if sizes else ""
-    return f"functools.partial({HELPER}, {model.new_name}{more})", HELPER
+    return [helper, model.new_name, *([sizes] if sizes else [])], helper
 
 
 def _may_cross(model: ModuleModel) -> bool:
     """Whether a bridge carries all the state of a module."""
-    return model.framework == "linen" and model.holds <= _KNOWN_STATE and not model.sows
+    if model.framework == "haiku":
+        bases = classes.external_bases(model.cls) if isinstance(model.cls, Class) else []
+        return not any(base in _CORES for base in bases)
+    return model.holds <= _KNOWN_STATE and not model.sows
 
 
 @dataclass
@@ -142,6 +147,11 @@ class Bridges:
             return True
         if isinstance(above.func, ast.Name) and above.func.id in ("isinstance", "issubclass"):
             return False
+        head = (
+            self.resolve(above.func) if isinstance(above.func, ast.Name | ast.Attribute) else None
+        )
+        if isinstance(head, External) and head.name.startswith(("flax.linen.", "haiku.")):
+            return False  # a lifted transform wants the class
         return not any(self._is_module(a) for a in _given(above) if a is not node)
 
     def _bridge(self, call: ast.Call, cls: Class, model: ModuleModel) -> Bridge | None:
@@ -156,16 +166,23 @@ class Bridges:
             return None
         sizes = [(added, self._size(added, cls, call, uses.calls)) for added in model.added]
         told = all(text is not None or added.optional for added, text in sizes)
-        if told and "RngState" not in model.holds:
-            return Bridge(call, self._direct(call, model, sizes))
-        if uses.methods or any(a.optional or a.method != "__call__" for a in model.added):
-            return None  # the helper has the one method
-        if told and not uses.escapes:
-            return Bridge(call, self._with_helper(call, [t for _, t in sizes if t], []), HELPER)
+        helper = HELPERS[model.framework]
+        if model.framework == "linen":
+            if told and "RngState" not in model.holds:
+                return Bridge(call, self._direct(call, model, sizes))
+            if uses.methods:
+                return None  # the helper has the one method
+        elif _gives_name(call, cls) or (uses.methods and model.added and not told):
+            return None
+        if any(a.optional or a.method != "__call__" for a in model.added):
+            return None
+        if told and not (uses.escapes and model.added):
+            leading = [text for _, text in sizes if text]
+            return Bridge(call, self._with_helper(helper, call, leading, []), helper)
         lambdas = _sizes_of_call(cls, model.added)
         if lambdas is None or not model.takes_rngs:
             return None
-        return Bridge(call, self._with_helper(call, [], [lambdas]), HELPER)
+        return Bridge(call, self._with_helper(helper, call, [], [lambdas]), helper)
 
     def _is_module(self, argument: ast.expr) -> bool:
         if isinstance(self.value_of(argument), Class | Object | LayerObject):
@@ -195,11 +212,13 @@ class Bridges:
             args.append("skip_rng=True")
         return f"{TO_LINEN}({', '.join([self.edits.render(call.func), *args])})"
 
-    def _with_helper(self, call: ast.Call, leading: list[str], trailing: list[str]) -> str:
+    def _with_helper(
+        self, helper: str, call: ast.Call, leading: list[str], trailing: list[str]
+    ) -> str:
         args = [self.edits.render(call.func), *leading]
         args += [self.edits.render(arg) for arg in call.args]
         args += [f"{k.arg}={self.edits.render(k.value)}" for k in call.keywords]
-        return f"{HELPER}({', '.join([*args, *trailing])})"
+        return f"{helper}({', '.join([*args, *trailing])})"
 
     # ---- uses -------------------------------------------------------------------------------------------
 
@@ -319,8 +338,15 @@ def _other_methods(cls: Class) -> set[str]:
         for each in classes.mro(cls)
         for node in each.node.body
         if isinstance(node, ast.FunctionDef)
-        and node.name not in ("__call__", "setup", "__post_init__")
+        and node.name not in ("__init__", "__call__", "setup", "__post_init__")
     }
+
+
+def _gives_name(call: ast.Call, cls: Class) -> bool:
+    """Whether a call gives a Haiku module its name by position."""
+    initialiser = _method(cls, "__init__")
+    names = [a.arg for a in initialiser.args.args[1:]] if initialiser is not None else ["name"]
+    return "name" in names and len(call.args) > names.index("name")
 
 
 def _sizes_of_call(cls: Class, added: Sequence[AddedParameter]) -> str | None:
@@ -344,7 +370,8 @@ def _root(added: AddedParameter) -> str:
     return next(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
 
 
-_LAYER = re.compile(r"flax\.linen\.(\w+\.)*[A-Z]\w*")
+_CORES = ("haiku.RNNCore", "haiku._src.recurrent.RNNCore")
+_LAYER = re.compile(r"(?:flax\.linen|haiku)\.(\w+\.)*[A-Z]\w*")
 _OF_LINEN = frozenset(("init", "apply", "init_with_output", "lazy_init", "tabulate"))
 _PLAIN = (
     ast.Name,

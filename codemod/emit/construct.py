@@ -15,7 +15,7 @@ from ..shapes import classes
 from ..shapes.calls import use_of
 from ..shapes.dims import Dim, same
 from ..shapes.interpreter import Interpreter
-from ..shapes.lifts import Scanned
+from ..shapes.lifts import Lifted
 from ..shapes.values import NONE, Class, Constant, External, LayerObject, Object, Partial, Value
 from .transport import CannotMove, Scope, Transport
 
@@ -68,7 +68,9 @@ class Constructor:
         use = self._use(site, rule)
         if rule.check is not None:
             rule.check(use)
-        given = source_arguments(site.node, (*rule.signature, *rule.keyword_only))
+        unpacked = {k: self._unpacked(k.value, scope) for k in site.node.keywords if k.arg is None}
+        given = source_arguments(site.node, (*rule.signature, *rule.keyword_only), unpacked)
+        whole = self._whole(rule, unpacked)
         leading = [self._leading(name, site, rule, given, use, scope) for name in rule.leading]
         used = {name for name in given if self._target_name(rule, name) in rule.leading}
         positional = len([text for text in leading if text is not None])
@@ -76,6 +78,8 @@ class Constructor:
         signature = target_signature(rule.target)
         for name, node in given.items():
             if name in used or name in FRAMEWORK_ARGUMENTS or (name in rule.inputs and rule.inline):
+                continue
+            if any(name in (unpacked[keyword] or {}) for keyword in whole):
                 continue
             written = self._argument(site.node, rule, name, node, use, scope)
             if written is None:
@@ -87,6 +91,7 @@ class Constructor:
                 positional += 1
             else:
                 args.append(f"{target}={text}")
+        args += [f"**{self.transport.expression(keyword.value, scope)}" for keyword in whole]
         extra = [name for name in rule.sizes if name not in rule.leading]
         sized = [
             f"{name}={self.transport.size(self._size(site, rule, name), site.node)}"
@@ -104,6 +109,37 @@ class Constructor:
         else:
             head = self.transport.expression(site.node.func, scope)
         return Constructed(head, args, rule.rngs, rule.target if rule.helper else None)
+
+    def _unpacked(self, node: ast.expr, scope: Scope) -> dict[str, ast.expr] | None:
+        """The entries of a dict that a name stands for, as the source writes them; None where it is not seen."""
+        if not isinstance(node, ast.Name) or node.id in scope.parameters:
+            return None
+        found = scope.assignments.get(node.id)
+        if found is None:
+            found = [
+                statement
+                for statement in self.transport.source.tree.body
+                if isinstance(statement, ast.Assign)
+                and [ast.unparse(target) for target in statement.targets] == [node.id]
+            ]
+        if len(found) != 1 or not isinstance(found[0], ast.Assign):
+            return None
+        return _entries(found[0].value)
+
+    def _whole(
+        self, rule: Layer, unpacked: Mapping[ast.keyword, dict[str, ast.expr] | None]
+    ) -> list[ast.keyword]:
+        """Of the dicts that a call unpacks, those whose entries mean the same to the layer's counterpart."""
+
+        def same(name: str) -> bool:
+            argument = rule.arguments.get(name, To(name))
+            return isinstance(argument, To) and argument.name == name and argument.write is None
+
+        return [
+            keyword
+            for keyword, entries in unpacked.items()
+            if entries and all(same(name) and name not in rule.leading for name in entries)
+        ]
 
     def _is_direct(self, node: ast.Call) -> bool:
         """Whether a call names the layer itself, and not a partial, a field or a local that holds it."""
@@ -289,7 +325,7 @@ class Constructor:
     def _class_text(self, site: Site, scope: Scope) -> str:
         """The class of a module as its site names it; for a lifted class, the one that was lifted."""
         lift = self.interp.lifted.get(site.node)
-        if isinstance(lift, Scanned) and lift.node is not None:
+        if isinstance(lift, Lifted) and lift.node is not None:
             return self.transport.source.segment(lift.node.args[0])
         if isinstance(self.transport.facts.value(site.node.func), Class):
             return self.transport.source.segment(site.node.func)
@@ -351,10 +387,28 @@ def _leaves_out(site: Site, added: AddedParameter) -> bool:
     return True
 
 
-def source_arguments(call: ast.Call, signature: tuple[str, ...]) -> dict[str, ast.expr]:
-    """The arguments that a call writes out, by parameter name, in order."""
+def _entries(node: ast.expr) -> dict[str, ast.expr] | None:
+    """The entries of a dict display with constant keys, or of `dict(...)` with keywords alone."""
+    match node:
+        case ast.Dict(keys=keys, values=values):
+            names = [key.value for key in keys if isinstance(key, ast.Constant)]
+            if len(names) == len(keys) and all(isinstance(name, str) for name in names):
+                return {str(name): value for name, value in zip(names, values, strict=True)}
+        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
+            if all(keyword.arg is not None for keyword in keywords):
+                return {str(keyword.arg): keyword.value for keyword in keywords}
+    return None
+
+
+def source_arguments(
+    call: ast.Call,
+    signature: tuple[str, ...],
+    unpacked: Mapping[ast.keyword, dict[str, ast.expr] | None] | None = None,
+) -> dict[str, ast.expr]:
+    """The arguments that a call writes out, by parameter name, in order; `unpacked` are those behind `**`."""
+    unpacked = unpacked or {}
     if any(isinstance(arg, ast.Starred) for arg in call.args) or any(
-        k.arg is None for k in call.keywords
+        k.arg is None and unpacked.get(k) is None for k in call.keywords
     ):
         raise CannotMove(
             call,
@@ -364,9 +418,11 @@ def source_arguments(call: ast.Call, signature: tuple[str, ...]) -> dict[str, as
     if len(call.args) > len(signature):
         raise CannotMove(call, "more arguments than the layer has", "check the call")
     given: dict[str, ast.expr] = dict(zip(signature, call.args, strict=False))
-    given.update(
-        {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
-    )
+    for keyword in call.keywords:
+        if keyword.arg is not None:
+            given[keyword.arg] = keyword.value
+        else:
+            given.update(unpacked.get(keyword) or {})
     return given
 
 

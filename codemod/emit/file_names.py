@@ -93,8 +93,8 @@ class FileNames:
             for n in ast.walk(function)
         )
 
-    def rewrite(self, node: ast.AST) -> str | None:
-        """New text for a name that a rule renames, or a call that a rule rewrites."""
+    def rewrite(self, node: ast.AST, text: Callable[[ast.expr], str] | None = None) -> str | None:
+        """New text for a name that a rule renames, or a call that a rule rewrites; `text` writes its arguments."""
         if isinstance(node, ast.Name | ast.Attribute):
             qualified = self.qualified(node)
             if qualified is None:
@@ -106,7 +106,7 @@ class FileNames:
                 return self._layer_value(qualified)
             return None if renamed is None else self._renamed(renamed)
         if isinstance(node, ast.Call):
-            return self._call(node)
+            return self._call(node, text or self.text)
         return None
 
     def _is_called(self, node: ast.AST) -> bool:
@@ -130,12 +130,12 @@ class FileNames:
             return target
         return self.target(target)
 
-    def _call(self, node: ast.Call) -> str | None:
+    def _call(self, node: ast.Call, text: Callable[[ast.expr], str]) -> str | None:
         qualified = self.qualified(node.func)
         rule = self.rules.call(qualified) if qualified else None
         if rule is None or any(isinstance(arg, ast.Starred) for arg in node.args):
             return None
-        return CallWriter(self, rule).write(node)
+        return CallWriter(self, rule, text).write(node)
 
     def text(self, node: ast.expr) -> str:
         """An expression with the names in it rewritten."""
@@ -162,6 +162,7 @@ class CallWriter:
 
     names: FileNames
     rule: Call
+    text: Callable[[ast.expr], str]
 
     def write(self, node: ast.Call) -> str:
         from ..rule import Declined, Drop, Refuse, To
@@ -171,7 +172,7 @@ class CallWriter:
         values = {name: self.names.value_of(expression) for name, expression in given.items()}
         known = {name: value for name, value in values.items() if value is not None}
         use = Use(known, {}, frozenset(given))
-        written = {n: Written(self.names.text(e), values[n], use) for n, e in given.items()}
+        written = {n: Written(self.text(e), values[n], use) for n, e in given.items()}
         if self.rule.write is not None:
             text = self.rule.write(written)
             self._note_helpers(text)

@@ -16,7 +16,7 @@ from ..model.module import ModuleModel
 from ..model.sites import Comprehension, Site
 from ..shapes.dims import Running, names
 from ..shapes.facts import RunningSize
-from ..shapes.lifts import Scanned
+from ..shapes.lifts import Lifted
 from . import layout
 from .construct import Constructor
 from .names import singular
@@ -547,7 +547,7 @@ class InitBody:
             )
         text = self._call_text(site, scope, depth)
         lift = self.transport_lift(site)
-        if isinstance(lift, Scanned) and lift.stacked and lift.length is not None:
+        if isinstance(lift, Lifted) and lift.stacked and lift.length is not None:
             length = self.transport.expression(lift.length, scope)
             maker = f"create_{singular(site.attribute)}"
             return stacked_lines(

@@ -15,7 +15,7 @@ from ..shapes import classes
 from ..shapes.calls import use_of
 from ..shapes.facts import Facts, Used
 from ..shapes.interpreter import Interpreter
-from ..shapes.lifts import Scanned
+from ..shapes.lifts import Lifted, Mapped, Scanned
 from ..shapes.values import Either, External, LayerObject, Object, Partial
 from .construct import CallMode
 from .flags import Flags
@@ -125,15 +125,15 @@ class MethodEdits:
             return
         lift = self.interp.lifted.get(site.node)
         above = self.parents[site.node]
-        if isinstance(lift, Scanned):
+        if isinstance(lift, Lifted):
             if not (isinstance(above, ast.Call) and above.func is site.node):
                 raise CannotMove(
                     site.node,
-                    "a scanned module that is not called where it is made",
+                    "a scanned or mapped module that is not called where it is made",
                     "call it there",
                 )
             local = singular(site.attribute) if lift.stacked else site.attribute
-            self._scans().call(self._statement(above), above, lift, local, text)
+            self._lifted(site, above, lift, local, text)
             self.gone.add(site.node)
             return
         self.edits.replace(site.node, text)
@@ -194,14 +194,26 @@ class MethodEdits:
             ):
                 self.edits.add_item(node, f"self.{site.attribute}")
 
+    def _lifted(self, site: Site, call: ast.Call, lift: Lifted, local: str, attribute: str) -> None:
+        """The call of a lifted module, with the transform and the module as its argument."""
+        if isinstance(lift, Scanned):
+            self._scans().call(self._statement(call), call, lift, local, attribute)
+        elif isinstance(lift, Mapped):
+            child = self.models.get(site.value.cls.node) if isinstance(site.value, Object) else None
+            if not lift.stacked and child is not None and child.holds:
+                raise CannotMove(
+                    call, "a mapped module with state that all indices share", "map it by hand"
+                )
+            self._scans().mapped(self._statement(call), call, lift, local, attribute)
+
     def _scan_call(self, site: Site, name: ast.Name, text: str) -> bool:
         """A call of a scanned module, or `hk.scan` of a module: the transform moves to the call."""
         above = self.parents[name]
         if not isinstance(above, ast.Call):
             return False
         lift = self.interp.lifted.get(site.node)
-        if isinstance(lift, Scanned) and above.func is name:
-            self._scans().call(self._statement(above), above, lift, str(site.alias), text)
+        if isinstance(lift, Lifted) and above.func is name:
+            self._lifted(site, above, lift, str(site.alias), text)
             return True
         if (
             len(above.args) == 3

@@ -15,7 +15,7 @@ from ..model.study import Study
 from ..shapes import classes
 from ..shapes.dims import Choice, Dim, Expression, Origin, Output, Running
 from ..shapes.interpreter import Environment, Interpreter
-from ..shapes.lifts import Scanned
+from ..shapes.lifts import Lifted
 from ..shapes.values import Array, Class, Either, External, Object, Partial, Value, as_dim
 from . import inheritance, layout, names
 from .construct import Constructor
@@ -220,17 +220,21 @@ class ClassEmitter:
 
     def _told_output(self) -> tuple[list[str], bool]:
         """`self.out_features = ...` for a class that is asked for it, and whether that comes last."""
-        if self.cls.node not in self.interp.asked_outputs or "out_features" in self._field_names():
+        if self.cls.node not in self.interp.asked_outputs:
+            return [], False
+        if "out_features" in self._field_names():
+            self.interp.silent_outputs.add(self.cls.node)
             return [], False
         result = self.study.results.get("__call__")
         if not isinstance(result, Array) or not result.shape:
-            raise CannotMove(
-                self.cls.node,
-                f"the size of what `{self.cls.name}` returns could not be inferred",
-                "tell it by hand, as `self.out_features`",
-            )
+            self.interp.silent_outputs.add(self.cls.node)
+            return [], False
         dim = result.shape[-1]
-        text = self.transport.size(dim, self.cls.node)
+        try:
+            text = self.transport.size(dim, self.cls.node)
+        except CannotMove:
+            self.interp.silent_outputs.add(self.cls.node)
+            return [], False
         late = any(
             isinstance(origin, Running | Output | Choice)
             for origin in self.interp.symbols.origins_of(dim).values()
@@ -331,7 +335,7 @@ class ClassEmitter:
 
     def _is_stacked(self, site: Site) -> bool:
         lift = self.interp.lifted.get(site.node)
-        return (isinstance(lift, Scanned) and lift.stacked) or site.function in self.interp.stacked
+        return (isinstance(lift, Lifted) and lift.stacked) or site.function in self.interp.stacked
 
     @staticmethod
     def _holds_list(site: Site) -> bool:
@@ -568,7 +572,7 @@ class ClassEmitter:
         """The text of a size that depends on a branch, or on what a module returns."""
         if isinstance(origin, Output):
             site = next((s for s in self.sites if s.node is origin.site), None)
-            if site is None:
+            if site is None or not self._ask(site):
                 return None
             local = singular(site.attribute) if site.loops else f"self.{site.attribute}"
             return f"{local}.out_features"
@@ -596,7 +600,15 @@ class ClassEmitter:
             one, other = self.transport.size(left, node), self.transport.size(right, node)
         finally:
             self._choosing.discard(name)
+        if test in (f"{one} == {other}", f"{other} == {one}"):
+            return other
         return f"({one} if {test} else {other})"
+
+    def _ask(self, site: Site) -> bool:
+        """Whether what a site makes tells its size; its class is asked to, from the next attempt on."""
+        asked = {m.value.cls.node for m in site.made if isinstance(m.value, Object)}
+        self.interp.asked_outputs |= asked
+        return not asked & self.interp.silent_outputs
 
     # ---- edits of the class -----------------------------------------------------------------------------
 

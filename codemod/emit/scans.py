@@ -1,4 +1,4 @@
-"""Writes scans of modules: the plain module is an attribute, the transform moves to the call."""
+"""Writes scans and maps of modules: the plain module is an attribute, the transform moves to the call."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..edits import Edits
-from ..shapes.lifts import Scanned
+from ..shapes.lifts import Mapped, Scanned
 from . import layout
+from .transport import CannotMove
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,15 @@ class ScanWriter:
     edits: Edits
     limit: int
 
-    def _made(self, statement: ast.stmt, local: str, arguments: list[str]) -> str:
+    def _made(
+        self, statement: ast.stmt, local: str, arguments: list[str], transform: str = "scan"
+    ) -> str:
         """Puts `scan_local = nnx.scan(...)` before a statement; returns the name."""
-        name = f"scan_{local.lstrip('_')}"
+        name = f"{transform}_{local.lstrip('_')}"
         unit = self.edits.source.indent_unit
         room = self.limit - len(self.edits.source.line_indent(self.edits.source.span(statement)[0]))
         text = layout.call(
-            "nnx.scan", arguments, indent="", unit=unit, limit=room, prefix=f"{name} = "
+            f"nnx.{transform}", arguments, indent="", unit=unit, limit=room, prefix=f"{name} = "
         )
         self.edits.insert_before(statement, f"{text}\n", below_comments=True)
         return name
@@ -71,6 +74,37 @@ class ScanWriter:
         for item in inputs:
             if item not in given:
                 edits.remove_item(call, item)
+
+    def mapped(
+        self, statement: ast.stmt, call: ast.Call, lift: Mapped, local: str, attribute: str
+    ) -> None:
+        """Turns a call of a mapped module into a map that gets the module as an argument."""
+        if call.keywords or any(isinstance(a, ast.Starred) for a in call.args):
+            raise CannotMove(
+                call,
+                "a mapped module is called with keywords, or with unpacked arguments",
+                "give its inputs by position",
+            )
+        names = [
+            a.id if isinstance(a, ast.Name) and a.id != local else f"x{place + 1}"
+            for place, a in enumerate(call.args)
+        ]
+        axes = [0 if lift.stacked else None, *[lift.axis(p) for p in range(len(call.args))]]
+        inputs = ", ".join(names)
+        shown = ", ".join(map(str, axes))
+        name = self._made(
+            statement,
+            local,
+            [
+                f"lambda {', '.join([local, *names])}: {local}({inputs})",
+                f"in_axes=({shown})" if len(set(axes)) > 1 else f"in_axes={axes[0]}",
+                f"out_axes={lift.out_axis}",
+            ],
+            "vmap",
+        )
+        self.edits.replace(call.func, name)
+        if call.args:
+            self.edits.insert(self.edits.source.span(call.args[0])[0], f"{attribute}, ")
 
     def haiku(self, statement: ast.stmt, call: ast.Call, local: str, attribute: str) -> None:
         """Turns `hk.scan(cell, carry, xs)` into a scan that gets the module as an argument."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ..rule import Declined
 from ..shapes.dims import Choice, Dim, Expression, Origin, Symbols, Unexplained
@@ -16,7 +17,13 @@ from ..shapes.facts import Facts
 from ..shapes.values import Array, Constant, External, Items, Value, as_dim
 from ..source import Source
 
-Rewriter = Callable[[ast.AST], "str | None"]
+
+class Rewriter(Protocol):
+    """New text for a name or a call that a rule knows; `text` writes the call's arguments."""
+
+    def __call__(
+        self, node: ast.AST, text: Callable[[ast.expr], str] | None = None, /
+    ) -> str | None: ...
 
 
 class CannotMove(Declined):
@@ -87,9 +94,12 @@ class Transport:
 
     def expression(self, node: ast.expr, scope: Scope) -> str:
         """The text of an expression in the constructor; raises CannotMove."""
+        return self._within(node, scope, frozenset())
+
+    def _within(self, node: ast.expr, scope: Scope, bound: frozenset[str]) -> str:
         start, end = self.source.span(node)
         pieces: list[tuple[int, int, str]] = []
-        self._collect(node, scope, pieces, frozenset())
+        self._collect(node, scope, pieces, bound)
         return splice(self.source.text, start, end, pieces)
 
     def is_static(self, node: ast.AST, scope: Scope, seen: frozenset[str] = frozenset()) -> bool:
@@ -157,7 +167,9 @@ class Transport:
             pieces.append((*self.source.span(node), replaced))
             return
         if isinstance(node, ast.Call):
-            written = self.partial(node, scope) or self.rewrite(node)
+            written = self.partial(node, scope) or self.rewrite(
+                node, lambda argument: self._within(argument, scope, bound)
+            )
             if written is not None:
                 pieces.append((*self.source.span(node), written))
                 return

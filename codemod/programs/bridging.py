@@ -71,7 +71,7 @@ def bridges(
             found[module] = here
     if (
         not found
-        or any(_asks_for_more(m, cls, module_nodes, m in found) for m in modules)
+        or any(_asks_for_more(m, cls, model, module_nodes, m in found) for m in modules)
         or any(_reads_paths(m, model) for m in found)
     ):
         return None
@@ -134,14 +134,20 @@ def _imports_inside(module: Module, cls: Class) -> bool:
 
 
 def _asks_for_more(
-    module: Module, cls: Class, module_nodes: Collection[ast.AST], mentioned: bool
+    module: Module,
+    cls: Class,
+    model: ModuleModel,
+    module_nodes: Collection[ast.AST],
+    mentioned: bool,
 ) -> bool:
     """Whether a program runs other methods of the class than the one that a call runs."""
+    if model.framework == "haiku" and not model.added:
+        return False  # its bridge has all methods
     own = {
         node.name
         for each in classes.mro(cls)
         for node in each.node.body
-        if isinstance(node, ast.FunctionDef) and node.name not in ("__call__", "setup")
+        if isinstance(node, ast.FunctionDef) and node.name not in ("__init__", "__call__", "setup")
     }
     if not own and not mentioned:
         return False

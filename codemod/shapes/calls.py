@@ -656,5 +656,6 @@ def call_method(
     with elsewhere(interp, owner):
         result = call_function(interp, function, [owner, *args], kwargs, node, owner)
     if owner is not interp.root_object:
+        result = held.from_outside(interp, owner, [*args, *kwargs.values()], result)
         _record_use(interp, owner, name, args, kwargs, result, node)
     return result

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from . import applied, library, lifts, operators
+from . import applied, library, lifts, numpy_random, operators
 from .calls import bind_signature
 from .facts import VariableMade
 from .values import (
@@ -37,6 +37,7 @@ def install(interp: Interpreter) -> None:
     interp.handlers.update(_LINEN)
     interp.handlers.update(_HAIKU)
     lifts.install(interp)
+    numpy_random.install(interp)
     interp.handlers.update(applied.HANDLERS)
     interp.handlers["builtins.super_of_library"] = lambda interp, node, args, kwargs: NONE
 

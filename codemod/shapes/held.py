@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import classes, joins
-from .dims import Dim, Expression, Output, same
+from .dims import Choice, Dim, Expression, Output, Running, same
 from .values import (
     UNKNOWN,
     Array,
@@ -16,10 +16,13 @@ from .values import (
     Bound,
     Class,
     Function,
+    Items,
     LayerObject,
     Object,
     Shape,
+    Table,
     Value,
+    as_dim,
 )
 
 if TYPE_CHECKING:
@@ -161,6 +164,32 @@ def told(interp: Interpreter, modules: Sequence[Value]) -> bool:
     if telling:
         interp.asked_outputs |= {m.cls.node for m in modules if isinstance(m, Object)}
     return telling
+
+
+def from_outside(interp: Interpreter, owner: Object, args: Sequence[Value], result: Value) -> Value:
+    """What a module returns, as its caller sees it: a size that only the inside can tell is the module's to tell."""
+    if not isinstance(result, Array) or not result.shape or not isinstance(owner.site, ast.Call):
+        return result
+    origins = interp.symbols.origins_of(result.shape[-1])
+    inner = {n for n, o in origins.items() if isinstance(o, Running | Choice | Output)}
+    known = [*owner.arguments.values(), *owner.attributes.values(), *args]
+    if not inner - {name for value in known for name in _symbols(interp, value)}:
+        return result
+    dim = interp.symbols.new(Output(owner.site), ("output", owner.site, interp.root))
+    return Array((*result.shape[:-1], dim), result.dtype, result.optional)
+
+
+def _symbols(interp: Interpreter, value: Value) -> set[str]:
+    """The symbols in a value that a module was given."""
+    match value:
+        case Array(shape=shape) if shape is not None:
+            return {name for dim in shape for name in interp.symbols.origins_of(dim)}
+        case Items(items=items):
+            return {name for item in items for name in _symbols(interp, item)}
+        case Table(items=entries):
+            return {name for item in entries.values() for name in _symbols(interp, item)}
+    dim = as_dim(value)
+    return set(interp.symbols.origins_of(dim)) if dim is not None else set()
 
 
 def call_either(

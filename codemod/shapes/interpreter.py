@@ -126,6 +126,7 @@ class Interpreter:
         self.stack: Stack = ()
         self.recording = True
         self.asked_outputs: set[ast.AST] = set()  # classes that have to tell what they return
+        self.silent_outputs: set[ast.AST] = set()  # classes that were asked, and cannot
         self.troubles: list[Trouble] = []
         self.handlers: dict[str, Handler] = {}
         self.observers: list[Callable[[Object, str, Sequence[Value], dict[str, Value]], None]] = []

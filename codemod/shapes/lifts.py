@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .values import (
     UNKNOWN,
@@ -22,6 +22,7 @@ from .values import (
     Object,
     Table,
     Value,
+    as_dim,
 )
 
 if TYPE_CHECKING:
@@ -29,15 +30,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class Scanned(Behaviour):
-    """`nn.scan(Cls, ...)`: over time with shared parameters, or over layers with stacked ones."""
+class Lifted(Behaviour):
+    """A class in a lifted transform. `stacked` says that each of `length` steps has parameters of its own."""
 
     target: Value
-    in_axis: int = 0
-    out_axis: int = 0
     stacked: bool = False
     length: ast.expr | None = None
     node: ast.Call | None = None
+
+    def module(self, made: Object | LayerObject) -> Value:
+        """What an instance does when it is called."""
+        raise NotImplementedError
 
     def call(
         self,
@@ -53,20 +56,37 @@ class Scanned(Behaviour):
             return UNKNOWN
         if node is not None:
             interp.lifted[node] = self
-        return ScannedModule(self, made)
+        return self.module(made)
 
 
 @dataclass(eq=False)
-class ScannedModule(Behaviour):
-    """An instance of a scanned class."""
+class LiftedModule(Behaviour):
+    """An instance of a lifted class."""
 
-    lift: Scanned
     module: Object | LayerObject
 
     def attribute(self, interp: Interpreter, name: str, node: ast.AST) -> Value:
         from . import calls
 
         return calls.attribute(interp, self.module, name, node)
+
+
+@dataclass(eq=False)
+class Scanned(Lifted):
+    """`nn.scan(Cls, ...)`: over time with shared parameters, or over layers with stacked ones."""
+
+    in_axis: int = 0
+    out_axis: int = 0
+
+    def module(self, made: Object | LayerObject) -> Value:
+        return ScannedModule(made, self)
+
+
+@dataclass(eq=False)
+class ScannedModule(LiftedModule):
+    """An instance of a scanned class."""
+
+    lift: Scanned
 
     def call(
         self,
@@ -76,6 +96,48 @@ class ScannedModule(Behaviour):
         node: ast.Call | None,
     ) -> Value:
         return scan(interp, self.module, args, self.lift.in_axis, self.lift.out_axis)
+
+
+@dataclass(eq=False)
+class Mapped(Lifted):
+    """`nn.vmap(Cls, ...)`: one module for each index, or one for all; an axis of None is not mapped over."""
+
+    in_axes: tuple[int | None, ...] | int | None = 0
+    out_axis: int = 0
+
+    def module(self, made: Object | LayerObject) -> Value:
+        return MappedModule(made, self)
+
+    def axis(self, place: int) -> int | None:
+        """The axis of an argument that is mapped over."""
+        if isinstance(self.in_axes, tuple):
+            return self.in_axes[place] if place < len(self.in_axes) else None
+        return self.in_axes
+
+
+@dataclass(eq=False)
+class MappedModule(LiftedModule):
+    """An instance of a mapped class."""
+
+    lift: Mapped
+
+    def call(
+        self,
+        interp: Interpreter,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.Call | None,
+    ) -> Value:
+        axes = [self.lift.axis(place) for place in range(len(args))]
+        steps = [v if a is None else without_axis(v, a) for v, a in zip(args, axes, strict=True)]
+        result = interp.call(self.module, steps, kwargs, node)
+        extents = [_extent(v, a) for v, a in zip(args, axes, strict=True) if a is not None]
+        length = next((n for n in extents if n is not None), None)
+        if length is None and self.lift.length is not None:
+            length = as_dim(interp.facts.value(self.lift.length))
+        if length is None:
+            length = interp.symbols.unknown("how many a vmap maps over")
+        return with_axis(result, self.lift.out_axis, length)
 
 
 def scan(
@@ -162,8 +224,45 @@ def linen_scan(
     if stacked and length is None:
         return None
     return Scanned(
-        args[0], int(in_axis.value or 0), int(out_axis.value or 0), stacked, length, node
+        args[0], stacked, length, node, int(in_axis.value or 0), int(out_axis.value or 0)
     )
+
+
+def linen_vmap(
+    interp: Interpreter, node: ast.Call | None, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """`nn.vmap(Cls, ...)` with parameters for each index, or shared by all; any other is left unknown."""
+    if len(args) != 1 or node is None or set(kwargs) - _VMAP_ARGUMENTS:
+        return None
+    axes, splits = kwargs.get("variable_axes"), kwargs.get("split_rngs")
+    if not isinstance(axes, Table) or not isinstance(splits, Table):
+        return None
+    stacked = bool(axes.items) and all(a == Constant(0) for a in axes.items.values())
+    shared = all(a == Constant(None) for a in axes.items.values())
+    drawn = all(split == Constant(stacked) for split in splits.items.values())
+    if stacked == shared or not drawn or (stacked and "params" not in splits.items):
+        return None
+    in_axes, out_axis = _axes(kwargs.get("in_axes", Constant(0))), kwargs.get("out_axes")
+    if in_axes is False or not isinstance(out_axis or Constant(0), Constant):
+        return None
+    length = next((k.value for k in node.keywords if k.arg == "axis_size"), None)
+    if stacked and length is None:
+        return None
+    out = out_axis.value if isinstance(out_axis, Constant) else 0
+    return Mapped(args[0], stacked, length, node, in_axes, int(out or 0))
+
+
+_VMAP_ARGUMENTS = {"variable_axes", "split_rngs", "in_axes", "out_axes", "axis_size"}
+
+
+def _axes(value: Value) -> tuple[int | None, ...] | int | Literal[False] | None:
+    """The axes that `in_axes` says; False where it says more than one for an argument."""
+    match value:
+        case Constant(value=int() | None as axis):
+            return axis
+        case Items(items=items) if all(isinstance(item, Constant) for item in items):
+            return tuple(getattr(item, "value", None) for item in items)
+    return False
 
 
 _SCAN_ARGUMENTS = {
@@ -248,6 +347,7 @@ def layer_stack(
 def install(interp: Interpreter) -> None:
     """Adds the handlers."""
     interp.handlers["flax.linen.scan"] = linen_scan
+    interp.handlers["flax.linen.vmap"] = linen_vmap
     interp.handlers["haiku.scan"] = haiku_scan
     interp.handlers["haiku.experimental.layer_stack"] = layer_stack
     interp.handlers["haiku.layer_stack"] = layer_stack
