@@ -15,6 +15,7 @@ from . import __version__
 
 if TYPE_CHECKING:
     from .codemod.config import Options
+    from .codemod.report import Outcome
     from .codemod.run import Examined
     from .codemod.write import Change
 
@@ -89,6 +90,12 @@ def _codes(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tup
     "--check", is_flag=True, help="Dry run: print the names of the files that would change."
 )
 @click.option(
+    "--verify",
+    "verified",
+    is_flag=True,
+    help="Run originals and rewrite first, and write only the files whose classes all hold.",
+)
+@click.option(
     "--report", metavar="FILE", help="Write the outcome as JSON; '-' for standard output."
 )
 @click.option(
@@ -124,6 +131,7 @@ def rewrite(
     paths: tuple[Path, ...],
     diff: bool,
     check: bool,
+    verified: bool,
     report: str | None,
     select: tuple[str, ...] | None,
     ignore: tuple[str, ...] | None,
@@ -144,7 +152,12 @@ def rewrite(
         raise click.BadParameter(f"no folder {Path(report).parent}", param_hint="--report")
     with _one_line_errors():
         flags = {"select": select, "ignore": ignore, "names": names, "mode_flags": mode_flags}
-        examined = _examine(paths, _options(paths, flags), no_cache)
+        options = _options(paths, flags)
+        examined = _examine(paths, options, no_cache)
+        if verified and examined.changes:
+            if not (diff or check or allow_dirty):
+                _refuse_dirty(examined.changes)
+            examined = _verified(examined, paths, options, no_cache)
         sys.exit(
             _conclude(examined, diff=diff, check=check, report=report, allow_dirty=allow_dirty)
         )
@@ -160,14 +173,34 @@ def _options(paths: tuple[Path, ...], flags: Mapping[str, object]) -> Options:
     return load(shared, flags)
 
 
-def _examine(paths: tuple[Path, ...], options: Options, no_cache: bool) -> Examined:
+def _examine(
+    paths: tuple[Path, ...],
+    options: Options,
+    no_cache: bool,
+    stay: Mapping[Path, Outcome] | None = None,
+) -> Examined:
     from .codemod import show
     from .codemod.cache import Cache, folder
     from .codemod.run import examine
 
     cache = None if no_cache else Cache(folder())
     with show.progress() as progress:
-        return examine(paths, options, cache=cache, progress=progress)
+        return examine(paths, options, cache=cache, progress=progress, stay=stay)
+
+
+def _verified(
+    examined: Examined, paths: tuple[Path, ...], options: Options, no_cache: bool
+) -> Examined:
+    """What is left of a rewrite once the files in which a class fails stay as they are."""
+    from .codemod import show
+    from .codemod.parity import gate
+
+    def again(stay: Mapping[Path, Outcome]) -> Examined:
+        return _examine(paths, options, no_cache, stay)
+
+    passed = gate.settle(examined, again, paths, options, progress=show.climbed)
+    show.passed(passed)
+    return passed.examined
 
 
 def _conclude(

@@ -23,6 +23,11 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return os.fsdecode(done.stdout)
 
 
+def init(folder: Path) -> None:
+    """Makes a folder a work tree of its own."""
+    _git(folder, "init", "--quiet")
+
+
 def work_tree(path: Path) -> Path | None:
     """The root of the work tree that holds a path and would track it; None outside any."""
     folder = path if path.is_dir() else path.parent

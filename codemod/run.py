@@ -64,14 +64,16 @@ def examine(
     *,
     cache: Cache | None = None,
     progress: Progress = lambda path, total: None,
+    stay: Mapping[Path, Outcome] | None = None,
 ) -> Examined:
     """What becomes of the files at and below `paths`.
 
     A file that has to change and cannot be written stays, with a diagnostic, and what uses it is treated accordingly.
+    So are the files in `stay`, which have their outcomes there.
     """
     found = discover(paths, options)
     bystanders = _bystanders(paths, found, options)
-    stuck: dict[Path, Outcome] = {}
+    stuck: dict[Path, Outcome] = dict(stay or {})
     while True:
         task = _Task(found, {**bystanders, **_contents(found, stuck)}, options)
         outcomes = task.outcomes(cache, progress)

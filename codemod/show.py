@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from .demo import Line
+    from .parity.gate import Passed
+    from .parity.rungs import Climb
     from .rule import Rule
 
+_WIDTH = 160  # of a table that is not drawn on a terminal
 MANY = 8  # files from which on a progress bar is worth its lines
 _DIFF_STYLES: dict[str, dict[str, Any]] = {
     "+++": {"bold": True},
@@ -173,6 +176,30 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, no_color=not coloured(sys.stderr))
+
+
+# ---- parity --------------------------------------------------------------------------------------------
+
+
+def climbed(climb: Climb) -> None:
+    """A line for each module that is verified, on a terminal."""
+    if sys.stderr.isatty():
+        note(f"{climb.name}: {climb.status}")
+
+
+def passed(found: Passed) -> None:
+    """The verdict on a rewrite that is not written yet, and what is written unverified."""
+    from rich.console import Console
+
+    from .parity import table
+
+    width = None if sys.stderr.isatty() else _WIDTH
+    plain = Console(
+        stderr=True, highlight=False, no_color=not coloured(sys.stderr), width=width, emoji=False
+    )
+    table.show(found.verdict, plain)
+    if found.unverified:
+        note(f"not verified, for nothing could be run: {', '.join(found.unverified)}")
 
 
 # ---- the summary ---------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from ..config import ConfigError, load
 from ..diff import unified
 from . import document, page, programs, subjects, table, trees, verify
 from .process import Settings
-from .rungs import Climb
 
 HOLDS, FAILS, UNUSABLE = 0, 1, 2
 _PLATFORMS = {"cpu": "cpu", "gpu": "cuda,cpu", "tpu": "tpu,cpu", "all": ""}  # as JAX names them
@@ -79,7 +78,7 @@ def _modules(request: Request, both: trees.Trees) -> verify.Verdict:
         rewrite = subjects.read_report(request.rewrite_report)
     else:
         rewrite = subjects.reported(both, options)
-    return verify.verify(both, rewrite, options, _wishes(request), progress=_told)
+    return verify.verify(both, rewrite, options, _wishes(request), progress=show.climbed)
 
 
 def _trees(request: Request, named: list[Path], scratch: Path) -> trees.Trees:
@@ -100,12 +99,6 @@ def _wishes(request: Request) -> verify.Wishes:
 
     newer = settings(request.python)
     return verify.Wishes(settings(request.original_python or newer.python), newer, request.seed)
-
-
-def _told(climb: Climb) -> None:
-    """A line for each module that is done, on the standard error stream."""
-    if sys.stderr.isatty():
-        show.note(f"{climb.name}: {climb.status}")
 
 
 def _console() -> Any:

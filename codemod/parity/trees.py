@@ -49,7 +49,7 @@ def from_git(paths: Sequence[Path], revision: str, scratch: Path) -> Trees:
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
     archive.unlink()
-    _as_work_tree(folder)
+    as_work_tree(folder)
     return Trees(folder, root, relative(paths, root))
 
 
@@ -62,13 +62,13 @@ def from_folder(paths: Sequence[Path], original: Path, scratch: Path) -> Trees:
     folder = scratch / "original"
     ignored = shutil.ignore_patterns(".git", "__pycache__", ".venv")
     shutil.copytree(original.resolve(), folder, ignore=ignored, symlinks=True)
-    _as_work_tree(folder)
+    as_work_tree(folder)
     return Trees(folder, base, relative(paths, base))
 
 
-def _as_work_tree(folder: Path) -> None:
+def as_work_tree(folder: Path) -> None:
     """Makes a folder a git work tree of its own, in which the rewrite sees what it saw in the user's."""
-    subprocess.run(["git", "init", "--quiet", str(folder)], capture_output=True, check=False)
+    git.init(folder)
 
 
 def relative(paths: Sequence[Path], root: Path) -> tuple[Path, ...]:
