@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .edits import Edits, move
 from .emit.file_names import FileNames
-from .emit.names import camel, without_verb
+from .emit.names import camel, snake, without_verb
 from .functions import MadeClass, Prepared
 from .model.symbolic import is_flag
 from .project import Module, Project
@@ -261,6 +261,9 @@ class _Finder:
             k.arg is None for _, call in maker.calls for k in call.keywords
         ):
             return False
+        kept = [call for module, call in maker.calls if _kept_as(call, module) is not None]
+        if kept and not _takes_no_data(maker):
+            return False
         return all(self._may_make(call, module, maker, found) for module, call in maker.calls)
 
     def _may_make(
@@ -275,9 +278,10 @@ class _Finder:
             if isinstance(scope, ast.FunctionDef):
                 if scope in found and scope is not maker.node:
                     return True
-                if self._method_around(scope, module) is not None or self._is_transformed(
-                    scope, module
-                ):
+                if self._method_around(scope, module) is not None:
+                    # What a constructor keeps of a module's call is no variable any more.
+                    return scope.name not in _CONSTRUCTORS or _kept_as(call, module) is not None
+                if self._is_transformed(scope, module):
                     return True
         return False
 
@@ -310,6 +314,8 @@ class _Finder:
                 case ast.If(test=test) | ast.IfExp(test=test):
                     static |= _read([test])
         data = {p.arg for p in maker.parameters if self._is_data(maker, p)}
+        if _takes_no_data(maker):
+            static |= {p.arg for p in maker.parameters}
         changed = True
         while changed:  # a local that a constructor needs needs what it is computed from
             before = len(static)
@@ -349,6 +355,37 @@ def _calls(tree: ast.AST) -> Iterator[ast.Call]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
+_CONSTRUCTORS = ("setup", "__init__", "__post_init__")
+
+
+def _kept_as(call: ast.Call, module: Module) -> ast.Attribute | None:
+    """`self.x` in `self.x = make(self, ...)`, in a method that constructs."""
+    parents = module.source.parents
+    scope: ast.AST | None = call
+    while scope is not None and not isinstance(scope, ast.FunctionDef):
+        scope = parents.get(scope)
+    match parents.get(call):
+        case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self")) as target]):
+            return target if scope is not None and scope.name in _CONSTRUCTORS else None
+    return None
+
+
+def _reads_of(target: ast.Attribute, module: Module) -> Iterator[ast.Attribute]:
+    """Where the class of an attribute reads it."""
+    cls: ast.AST = target
+    while not isinstance(cls, ast.ClassDef):
+        cls = module.source.parents[cls]
+    for node in ast.walk(cls):
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr == target.attr
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "self"
+            and isinstance(node.ctx, ast.Load)
+        ):
+            yield node
+
+
 def _makes_on_self(call: ast.Call, function: ast.FunctionDef) -> bool:
     """`self.param(...)` in a function that is handed the module."""
     first = function.args.args[0].arg if function.args.args else None
@@ -356,6 +393,15 @@ def _makes_on_self(call: ast.Call, function: ast.FunctionDef) -> bool:
         case ast.Attribute(value=ast.Name(id="self"), attr="param" | "variable") if first == "self":
             return True
     return False
+
+
+def _takes_no_data(maker: Maker) -> bool:
+    """Whether all that a maker is given belongs to a constructor: it makes variables, and computes with them alone."""
+    return all(
+        _makes_on_self(call, maker.node)
+        for call in _calls(maker.node)
+        if isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "self"
+    ) and any(_makes_on_self(call, maker.node) for call in _calls(maker.node))
 
 
 def _returns_maker(maker: Maker, finder: _Finder) -> bool:
@@ -403,10 +449,13 @@ def _reads_name(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id == "name" and isinstance(node.ctx, ast.Load)
 
 
-def _naming(node: ast.AST, maker: Maker) -> ast.keyword | None:
-    """The argument `name=` of a call that a read of a maker's parameter `name` stands in."""
+def _naming(node: ast.AST, maker: Maker) -> ast.keyword | ast.Name | None:
+    """What of a call a read of a maker's parameter `name` is: `name=...`, or the name of a variable."""
     if not any(p.arg == "name" for p in maker.parameters):
         return None
+    above = maker.module.source.parents.get(node)
+    if isinstance(above, ast.Call) and _makes_on_self(above, maker.node) and above.args[0] is node:
+        return node if isinstance(node, ast.Name) else None
     current: ast.AST | None = node
     while current is not None and current is not maker.node:
         if isinstance(current, ast.keyword):
@@ -482,6 +531,12 @@ class _Writer:
         config += [f"{name}={name}" for name in maker.captured]
         config += [*[f"{name}=self.{name}" for name in maker.attributes], *named]
         head = self._head(module, call, maker)
+        kept = _kept_as(call, module)
+        if kept is not None:  # the module is made here, and called where its value is read
+            edits.replace(call, f"{head}({', '.join(config)})")
+            for read in _reads_of(kept, module):
+                edits.replace(read, f"{edits.source.segment(read)}()")
+            return
         edits.replace(call, f"{head}({', '.join(config)})({', '.join(data)})")
 
     def _head(self, module: Module, call: ast.Call, maker: Maker) -> str:
@@ -507,10 +562,13 @@ class _Writer:
 
     def _class(self, maker: Maker) -> None:
         edits, source = self.edits[maker.module], maker.module.source
-        for keyword in {_naming(n, maker) for n in ast.walk(maker.node) if _reads_name(n)}:
-            call = source.parents[keyword] if keyword is not None else None
+        for naming in {_naming(n, maker) for n in ast.walk(maker.node) if _reads_name(n)}:
+            if isinstance(naming, ast.Name):
+                edits.replace(naming, repr(snake(without_verb(maker.node.name))))
+                continue
+            call = source.parents[naming] if naming is not None else None
             if call is not None and edits.render(call) == source.segment(call):
-                edits.remove_item(call, keyword)  # type: ignore[arg-type]
+                edits.remove_item(call, naming)  # type: ignore[arg-type]
         for node, text in self._renamed(maker):
             edits.replace(node, text)
         unit = source.indent_unit

@@ -395,7 +395,7 @@ def _finish(
         _rename(module, _edits(found, module), names, found, file)
         file.findings += _leftovers(_edits(found, module), names, file)
         file.helpers = names.helpers | found.helpers.get(module, set())
-        file.new_text = _text(module, found, names, file, options.line_length)
+        file.new_text = _text(project, module, found, names, file, options.line_length)
         result.files.append(file)
     _create_helpers(project, result)
     return result
@@ -472,7 +472,12 @@ def _touched(edits: Edits, node: ast.AST) -> bool:
 
 
 def _text(
-    module: Module, found: ModuleRewrite, names: FileNames, file: FileRewrite, limit: int
+    project: Project,
+    module: Module,
+    found: ModuleRewrite,
+    names: FileNames,
+    file: FileRewrite,
+    limit: int,
 ) -> str | None:
     """The file's new text, None where nothing changed."""
     edits = _edits(found, module)
@@ -482,7 +487,7 @@ def _text(
         return None
     wanted = set(names.wanted) | found.wanted.get(module, set())
     if file.helpers:
-        wanted.add(f"from {_helper_module(module)} import {', '.join(sorted(file.helpers))}")
+        wanted.add(f"from {_helper_module(module, project)} import {', '.join(sorted(file.helpers))}")
     if "nnx." in text:
         wanted.add("from flax import nnx")
     text = imports.tidy(
@@ -495,10 +500,35 @@ def _text(
     return None if text == module.source.text else text
 
 
-def _helper_module(module: Module) -> str:
+def _helper_module(module: Module, project: Project) -> str:
     """How a file imports the helpers beside it: relatively, where it is part of a package."""
     stem = HELPER_FILE.removesuffix(".py")
-    return f".{stem}" if (module.path.parent / "__init__.py").exists() else stem
+    folder = module.path.parent
+    if (folder / "__init__.py").exists():
+        return f".{stem}"
+    package = _package_of(folder, project)
+    return f"{package}.{stem}" if package else stem
+
+
+def _package_of(folder: Path, project: Project) -> str | None:
+    """The name by which imports in the project speak of a folder without `__init__.py`, None where none does."""
+    siblings = {path.stem for path in folder.glob("*.py")}
+    for module in list(project.modules.values()):
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                dotted = [node.module or "", *[f"{node.module}.{a.name}" for a in node.names]]
+            elif isinstance(node, ast.Import):
+                dotted = [alias.name for alias in node.names]
+            else:
+                continue
+            for name in dotted:
+                package, _, last = name.rpartition(".")
+                if not package or last not in siblings:
+                    continue
+                found = project.find(name, module.path)
+                if found is not None and found.path.parent == folder:
+                    return package
+    return None
 
 
 def _variable_classes(module: Module, edits: Edits, found: ModuleRewrite) -> None:

@@ -110,8 +110,10 @@ def last_axis(name: str, which: int | str = 0) -> ShapeOf:
 
     def shape(use: Use) -> Value | None:
         source, features = use.shape(which), use.dim(name)
-        if source is None or features is None:
+        if source is None:
             return None
+        if features is None:
+            features = use.unknown("the features of a layer")
         return Array((*source[:-1], features), dtype_of(use.input(which)))
 
     return shape

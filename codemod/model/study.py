@@ -10,7 +10,7 @@ import ast
 import dataclasses
 import itertools
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..shapes import classes
@@ -34,7 +34,7 @@ from .module import ModuleModel
 from .symbolic import argument_value, array_of_rank, field_value, is_flag, looks_like_array
 
 RANKS = (2, 3, 4, 1, 5)
-MAX_TRIES = 12
+MAX_TRIES = 24
 
 
 def as_base(heir: Study, cls: Class, models: Mapping[ast.AST, ModuleModel]) -> Study:
@@ -72,6 +72,13 @@ class Contexts:
     ) -> None:
         for cls in classes.mro(owner.cls):
             self.calls[cls.node].append(Context(owner, method, tuple(args), dict(kwargs)))
+
+    def taken(self, start: Mapping[ast.AST, int]) -> dict[ast.AST, list[Context]]:
+        """The calls met since there were `start` of each class; they are forgotten."""
+        found = {node: calls[start.get(node, 0) :] for node, calls in self.calls.items()}
+        for node in found:
+            del self.calls[node][start.get(node, 0) :]
+        return found
 
     def of(self, cls: Class, method: str) -> list[Context]:
         return [context for context in self.calls[cls.node] if context.method == method]
@@ -116,42 +123,78 @@ def _is_blind(use: Used) -> bool:
 
 def study(interp: Interpreter, cls: Class, contexts: Contexts) -> Study:
     """Interprets a class with the most likely inputs."""
-    best: Study | None = None
-    for choice in itertools.islice(_choices(interp, cls, contexts), MAX_TRIES):
-        attempt = _interpret(interp, cls, contexts, choice)
-        if best is None or attempt.doubts < best.doubts:
-            best = attempt
-        if not attempt.doubts:
-            break
-    assert best is not None
-    return best
+    search = _Search(interp, cls, contexts)
+    plain, shaped = _choices(interp, cls, contexts)
+    for choices in (plain, shaped):
+        for choice in choices:
+            search.try_ranks(choice)
+        search.vary(choices[-1].keys() if choices else ())
+    return search.finish()
+
+
+class _Search:
+    """Interprets a class with one choice of ranks after another, until nothing speaks against one."""
+
+    def __init__(self, interp: Interpreter, cls: Class, contexts: Contexts) -> None:
+        self.interp = interp
+        self.cls = cls
+        self.contexts = contexts
+        self.start = {node: len(calls) for node, calls in contexts.calls.items()}
+        self.tried: list[Choice] = []
+        self.best: Study | None = None
+        self.choice: Choice = {}
+        self.met: dict[ast.AST, list[Context]] = {}
+
+    def try_ranks(self, choice: Choice) -> None:
+        """Interprets the class, unless the search is over."""
+        if (self.best is not None and not self.best.doubts) or choice in self.tried:
+            return
+        if len(self.tried) >= MAX_TRIES:
+            return
+        self.tried.append(choice)
+        attempt = _interpret(self.interp, self.cls, self.contexts, choice)
+        met = self.contexts.taken(self.start)
+        if self.best is None or attempt.doubts < self.best.doubts:
+            self.best, self.choice, self.met = attempt, choice, met
+
+    def vary(self, parameters: Iterable[str]) -> None:
+        """Goes on from the best choice, one parameter at a time."""
+        names = list(parameters)
+        before: Choice | None = None
+        while before != self.choice and len(names) > 1:
+            before = self.choice
+            for name in names:
+                for rank in RANKS:
+                    self.try_ranks({**dict.fromkeys(names, RANKS[0]), **self.choice, name: rank})
+        for first, rank in itertools.product(names, RANKS):  # one image, say, among vectors
+            self.try_ranks({**dict.fromkeys(names, RANKS[0]), first: rank})
+
+    def finish(self) -> Study:
+        """The best of the studies; what was tried in vain tells other classes nothing."""
+        for node, calls in self.met.items():
+            self.contexts.calls[node] += calls
+        assert self.best is not None
+        return self.best
 
 
 Choice = Mapping[str, int]  # parameter -> rank
 
 
-def _choices(interp: Interpreter, cls: Class, contexts: Contexts) -> list[Choice]:
-    """The ranks to try, equal ranks first: for the inputs that no call tells about, then for all of them."""
+def _choices(
+    interp: Interpreter, cls: Class, contexts: Contexts
+) -> tuple[list[Choice], list[Choice]]:
+    """Equal ranks to try: for the inputs that no call tells about, then for all of them."""
     entry = classes.method(cls, "__call__")
     if entry is None:
-        return [{}]
+        return [{}], []
     seen = contexts.of(cls, "__call__")
     arrays = [p for p, default in _parameters(entry) if _is_array_parameter(p, default)]
     unknown = [p.arg for p in arrays if not _is_told(p, entry, seen)]
     shaped = [p.arg for p in arrays if p.arg in unknown or _is_shaped(p, entry, seen)]
-    told = _ranks(unknown) if unknown else [{}]
-    return told if shaped == unknown else [*told, *_ranks(shaped)]
-
-
-def _ranks(unknown: Sequence[str]) -> list[Choice]:
-    equal: list[Choice] = [dict.fromkeys(unknown, rank) for rank in RANKS]
-    if len(unknown) == 1 or len(unknown) > 4:
-        return equal
-    mixed: list[Choice] = [
-        dict(zip(unknown, ranks, strict=True))
-        for ranks in itertools.product(RANKS, repeat=len(unknown))
-    ]
-    return equal + [choice for choice in mixed if choice not in equal]
+    told: list[Choice] = [dict.fromkeys(unknown, rank) for rank in RANKS] if unknown else [{}]
+    if shaped == unknown:
+        return told, []
+    return told, [dict.fromkeys(shaped, rank) for rank in RANKS]
 
 
 def _is_told(parameter: ast.arg, function: Function, seen: Sequence[Context]) -> bool:

@@ -138,7 +138,7 @@ class Symbols:
         match self.origins[name]:
             case Unexplained():
                 return 4
-            case Choice():
+            case Choice() | Output():
                 return 3
             case InputAxis():
                 return 2

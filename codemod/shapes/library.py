@@ -546,6 +546,24 @@ def _split(
     return Items([Array(shape, array.dtype)] * parts.value, "list")
 
 
+def _squeeze(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """An axis that is squeezed out has one entry, whatever its size is written as."""
+    array = args[0] if args else None
+    where = kwargs.get("axis", args[1] if len(args) > 1 else None)
+    if not isinstance(array, Array) or array.shape is None or not isinstance(where, Constant):
+        return None
+    rank = len(array.shape)
+    if not isinstance(where.value, int) or not -rank <= where.value < rank:
+        return None
+    axis = where.value % rank
+    if not is_symbolic(array.shape[axis]):
+        return None
+    interp.symbols.equate(array.shape[axis], 1)
+    return Array((*array.shape[:axis], *array.shape[axis + 1 :]), array.dtype)
+
+
 def _reshape(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
@@ -705,6 +723,7 @@ _SPECIAL: dict[str, Special] = {
     "jax.numpy.split": _split,
     "jax.numpy.array_split": _split,
     "jax.numpy.reshape": _reshape,
+    "jax.numpy.squeeze": _squeeze,
     "jax.numpy.where": _broadcasting,
     "jax.numpy.einsum": _einsum,
     "jax.numpy.prod": _prod,
