@@ -47,7 +47,8 @@ class Maker:
     node: ast.FunctionDef
     framework: str
     calls: list[tuple[Module, ast.Call]] = field(default_factory=list)
-    others: int = 0  # uses that are no calls
+    others: int = 0
+    aliases: list[tuple[Module, ast.expr]] = field(default_factory=list)  # uses that are no calls
     fields: list[ast.arg] = field(default_factory=list)
     captured: list[str] = field(default_factory=list)
     attributes: list[str] = field(default_factory=list)  # of `self` around a nested function
@@ -242,6 +243,8 @@ class _Finder:
                 above = module.source.parents[node]
                 if isinstance(above, ast.Call) and above.func is node:
                     found[target].calls.append((module, above))
+                elif _other_name(node, module) is not None:
+                    found[target].aliases.append((module, node))
                 else:
                     found[target].others += 1
 
@@ -445,6 +448,15 @@ def _written(node: ast.Assign) -> set[str]:
     return {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
 
 
+def _other_name(node: ast.AST, module: Module) -> str | None:
+    """`conv` in `conv = layers.conv3x3` at the top of a file."""
+    match module.source.parents.get(node):
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) as statement if value is node:
+            top = isinstance(module.source.parents.get(statement), ast.Module)
+            return name if top else None
+    return None
+
+
 def _reads_name(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id == "name" and isinstance(node.ctx, ast.Load)
 
@@ -490,6 +502,9 @@ class _Writer:
         calls = [(m, call, maker) for maker in self.makers.values() for m, call in maker.calls]
         for module, call, maker in sorted(calls, key=lambda c: _size(c[1])):
             self._call(module, call, maker)
+        for maker in self.makers.values():
+            for module, node in maker.aliases:
+                self.edits[module].replace(node, self._head(module, node, maker))
         for maker in sorted(self.makers.values(), key=lambda m: _size(m.node)):
             self._class(maker)
         return [
@@ -530,7 +545,7 @@ class _Writer:
                 data.append(text if name in by_place else f"{name}={text}")
         config += [f"{name}={name}" for name in maker.captured]
         config += [*[f"{name}=self.{name}" for name in maker.attributes], *named]
-        head = self._head(module, call, maker)
+        head = self._head(module, call.func, maker)
         kept = _kept_as(call, module)
         if kept is not None:  # the module is made here, and called where its value is read
             edits.replace(call, f"{head}({', '.join(config)})")
@@ -539,13 +554,19 @@ class _Writer:
             return
         edits.replace(call, f"{head}({', '.join(config)})({', '.join(data)})")
 
-    def _head(self, module: Module, call: ast.Call, maker: Maker) -> str:
+    def _head(self, module: Module, func: ast.expr, maker: Maker) -> str:
         name = self.class_names[maker.node]
+        if isinstance(func, ast.Name) and any(
+            _other_name(node, where) == func.id
+            for where, node in maker.aliases
+            if where is module
+        ):
+            return func.id
         if module is maker.module:
             return name
-        if isinstance(call.func, ast.Attribute):
-            return f"{self.edits[module].source.segment(call.func.value)}.{name}"
-        self._import(module, call.func, name, maker)
+        if isinstance(func, ast.Attribute):
+            return f"{self.edits[module].source.segment(func.value)}.{name}"
+        self._import(module, func, name, maker)
         return name
 
     def _import(self, module: Module, func: ast.expr, name: str, maker: Maker) -> None:

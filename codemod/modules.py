@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import dataclasses
+import sys
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ from .project import Module
 from .rule import Declined
 from .shapes import classes
 from .shapes.interpreter import Environment, Interpreter
-from .shapes.values import Class, Object
+from .shapes.library import LIBRARIES
+from .shapes.values import Class, External, Object
 from .source import Source
 
 
@@ -395,6 +397,26 @@ def _check_leftovers(cls: Class, edits: Edits, names: FileNames) -> None:
             )
 
 
+def _check_strangers(interp: Interpreter, cls: Class) -> None:
+    """Raises Declined where code from outside of the tree makes something that is then called: it may be a module."""
+    for node in ast.walk(cls.node):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Call):
+            continue
+        head = node.func.func
+        value = _quiet(interp, head, cls) if isinstance(head, ast.Name | ast.Attribute) else None
+        if not isinstance(value, External) or not value.name.rsplit(".", 1)[-1][:1].isupper():
+            continue
+        root = value.name.split(".")[0]
+        if root not in _KNOWN_PACKAGES and root not in sys.stdlib_module_names:
+            raise Declined(
+                f"`{cls.module.source.segment(head)}` is not in the tree, and may be a module",
+                "rewrite it together with the code that defines it",
+            )
+
+
+_KNOWN_PACKAGES = frozenset((*LIBRARIES, "haiku", "builtins"))
+
+
 def is_annotation(source: Source, node: ast.AST) -> bool:
     """Whether a node is part of an annotation."""
     below, above = node, source.parents.get(node)
@@ -475,6 +497,7 @@ def _rewrite_by_study(
         emitted = emitter.emit()
         _check_text(cls, trial, _new_names(names, emitted, result))
         _check_leftovers(cls, trial, names)
+        _check_strangers(interp, cls)
     except Declined as refusal:
         node = refusal.node if isinstance(refusal, CannotMove) else cls.node
         return Refusal(cls, node, "NX101", refusal.message, refusal.help)

@@ -12,6 +12,10 @@ from .source import Source
 Loader = Callable[[Path], "Source | None"]
 
 
+def _plain(folder: str) -> str:
+    return folder.replace("-", "_")
+
+
 @dataclass(eq=False)
 class Module:
     """One file as Python sees it."""
@@ -52,7 +56,7 @@ class Project:
         """The module that `import dotted` means in a file, or None if it is not in the tree.
 
         A relative import starts at the importer's package. An absolute one is tried in each folder above the importer,
-        nearest first, as any of them may be on `sys.path`.
+        nearest first, as any of them may be on `sys.path`; then without its first name, where a folder is called so.
         """
         parts = dotted.split(".") if dotted else []
         if level:
@@ -64,7 +68,10 @@ class Project:
                 module = self.module_at(path)
                 if module is not None and path != importer:
                     return module
-        return None
+        # The folder of a checkout may say more than the package: `owner+package`, `package-main`.
+        if level or len(parts) < 2 or not any(parts[0] in _plain(f.name) for f in folders):
+            return None
+        return self.find(".".join(parts[1:]), importer)
 
     @staticmethod
     def _places(folder: Path, parts: list[str]) -> list[Path]:
