@@ -16,7 +16,7 @@ from .edits import Edits, move
 from .emit.file_names import FileNames
 from .emit.names import camel, snake, without_verb
 from .functions import MadeClass, Prepared
-from .model.symbolic import is_flag
+from .model.symbolic import FLAGS
 from .project import Module, Project
 from .rulebook import Rulebook
 from .shapes import classes, frameworks
@@ -335,7 +335,7 @@ class _Finder:
     @staticmethod
     def _is_data(maker: Maker, parameter: ast.arg) -> bool:
         """Whether a parameter is certainly no field: a flag, or what a layer is applied to."""
-        if is_flag(parameter.arg, parameter.annotation, maker.default(parameter)):
+        if parameter.arg in FLAGS:
             return True
         if parameter.annotation is not None:
             text = ast.unparse(parameter.annotation)

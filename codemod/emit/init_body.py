@@ -21,7 +21,7 @@ from . import layout
 from .construct import Constructor
 from .names import singular
 from .scans import stacked_lines
-from .transport import CannotMove, Scope, Transport, scope_of, splice
+from .transport import CannotMove, Scope, Transport, free_reads, scope_of, splice
 from .variables import VariableWriter
 
 
@@ -683,4 +683,6 @@ def _expressions_of(statement: ast.stmt) -> list[ast.expr]:
             return [test, *([msg] if msg else [])]
         case ast.Raise(exc=exc) if exc is not None:
             return [exc]
+        case ast.FunctionDef():
+            return free_reads(statement)
     return []

@@ -268,14 +268,31 @@ class ClassEmitter:
         for site, base, fixed in chosen:
             if not fixed:
                 groups.setdefault(base, []).append(site)
+        clashing = self._read_fields()
         for base in sorted(fixed_names):
             same = [site for site, name, fixed in chosen if fixed and name == base]
+            if base in clashing and not any(site.own_attribute for site in same):
+                variable = any(site.variable is not None for site in same)
+                base = f"{base}_{'param' if variable else 'layer'}"
             self._name_alike(base, same, (taken | fixed_names | fields) - {base})
         taken |= {site.attribute for site in self.sites}
         for base, sites in groups.items():
             numbered = names.numbered([base] * len(sites), taken | fixed_names | fields)
             for site, name in zip(sites, numbered, strict=True):
                 site.attribute = name
+
+    def _read_fields(self) -> set[str]:
+        """The fields that a method other than the constructor reads: they keep their attribute."""
+        return {
+            node.attr
+            for function in self._functions()
+            if function.name not in ("setup", "__init__", "__post_init__")
+            for node in ast.walk(function)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "self"
+            and isinstance(node.ctx, ast.Load)
+        } & set(self._field_names())
 
     def _name_alike(self, base: str, sites: Sequence[Site], taken: set[str]) -> None:
         """Sites that the source names alike: one attribute if they are one thing made in different ways."""

@@ -402,7 +402,32 @@ def _expressions(statement: ast.stmt) -> list[ast.expr]:
             return [value]
         case ast.AnnAssign(value=value) if value is not None:
             return [value]
+        case ast.FunctionDef():
+            return free_reads(statement)
     return []
+
+
+def free_reads(function: ast.FunctionDef) -> list[ast.expr]:
+    """What a nested function reads of the scope around it: names, and attributes of `self`."""
+    own = {n.arg for n in ast.walk(function) if isinstance(n, ast.arg)} | {
+        n.id
+        for n in ast.walk(function)
+        if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)
+    }
+    own |= {n.name for n in ast.walk(function) if isinstance(n, ast.FunctionDef)}
+    found: list[ast.expr] = []
+    pending: list[ast.AST] = [*function.body, *function.args.defaults]
+    pending += [default for default in function.args.kw_defaults if default is not None]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Attribute) and _is_self(node.value, "self"):
+            found.append(node)
+        elif isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Load) and node.id not in own:
+                found.append(node)
+        else:
+            pending += ast.iter_child_nodes(node)
+    return found
 
 
 def splice(text: str, start: int, end: int, pieces: list[tuple[int, int, str]]) -> str:
