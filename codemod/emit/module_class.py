@@ -430,6 +430,9 @@ class ClassEmitter:
         )
         self.body.rngs_bound = self._local_partials()
         self.scopes = {function: scope_of(function) for function in self._functions()}
+        for function, scope in self.scopes.items():
+            if function.name == "__init__":
+                scope.parameters.clear()  # the new constructor has them too
         self.super_lines = self._super_call(indent)
         lines: list[str] = []
         for function in self._constructing():
