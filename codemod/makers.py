@@ -152,7 +152,7 @@ class _Finder:
                         yield Maker(module, node, kinds.pop())
 
     def _is_plain(self, node: ast.FunctionDef, module: Module) -> bool:
-        if (module.path, node.name) in self.leave or node.decorator_list:
+        if (module.path, node.name) in self.leave or not self._is_bare(node, module):
             return False
         if node.args.vararg or node.args.kwarg:
             return False
@@ -161,7 +161,47 @@ class _Finder:
             above = module.source.parents[above]
         if isinstance(above, ast.Module):
             return True
+        if isinstance(above, ast.ClassDef):
+            return self._is_helper_method(node, above, module)
         return isinstance(above, ast.FunctionDef) and self._method_around(above, module) is not None
+
+    def _is_bare(self, node: ast.FunctionDef, module: Module) -> bool:
+        """Whether no decorator changes what a function is; `hk.transparent` only changes names."""
+        return all(
+            self.names[module].qualified(decorator) == "haiku.transparent"
+            for decorator in node.decorator_list
+            if isinstance(decorator, ast.Name | ast.Attribute)
+        ) and not any(isinstance(decorator, ast.Call) for decorator in node.decorator_list)
+
+    def _is_helper_method(self, node: ast.FunctionDef, owner: ast.ClassDef, module: Module) -> bool:
+        """Whether a method of a Haiku module makes new layers each time that another method calls it."""
+        cls = self._method_around(node, module)
+        if cls is None or classes.framework(cls) != "haiku" or node.name.startswith("__"):
+            return False
+        if not node.args.args or node.args.args[0].arg != "self":
+            return False
+        heirs = any(
+            owner.name in [ast.unparse(base).split(".")[-1] for base in other.bases]
+            for each in self.modules
+            for other in ast.walk(each.tree)
+            if isinstance(other, ast.ClassDef)
+        )
+        reads = [n for n in ast.walk(node) if isinstance(n, ast.Attribute) and _is_self(n.value)]
+        called = [
+            n
+            for n in reads
+            if isinstance(above := module.source.parents[n], ast.Call) and above.func is n
+        ]
+        stored = any(not isinstance(n.ctx, ast.Load) for n in reads)
+        calls = [
+            n
+            for n in ast.walk(owner)
+            if isinstance(n, ast.Call)
+            and isinstance(n.func, ast.Attribute)
+            and _is_self(n.func.value)
+            and n.func.attr == node.name
+        ]
+        return not heirs and not called and not stored and len(calls) > 1
 
     def _method_around(self, node: ast.AST, module: Module) -> Class | None:
         """The module class in one of whose methods a node stands."""
@@ -200,7 +240,15 @@ class _Finder:
         return None
 
     def _target(self, node: ast.expr, module: Module) -> ast.AST | None:
-        """The function that an expression names, nested ones included."""
+        """The function that an expression names, nested ones and methods of the class around it included."""
+        if isinstance(node, ast.Attribute) and _is_self(node.value):
+            owner: ast.AST | None = node
+            while owner is not None and not isinstance(owner, ast.ClassDef):
+                owner = module.source.parents.get(owner)
+            body = owner.body if isinstance(owner, ast.ClassDef) else []
+            return next(
+                (f for f in body if isinstance(f, ast.FunctionDef) and f.name == node.attr), None
+            )
         if isinstance(node, ast.Name):
             scope: ast.AST = node
             while scope in module.source.parents:
@@ -356,6 +404,14 @@ class _Finder:
 
 def _calls(tree: ast.AST) -> Iterator[ast.Call]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def _is_self(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+def _is_method(maker: Maker) -> bool:
+    return isinstance(maker.module.source.parents[maker.node], ast.ClassDef)
 
 
 _CONSTRUCTORS = ("setup", "__init__", "__post_init__")
@@ -524,6 +580,7 @@ class _Writer:
     def _call(self, module: Module, call: ast.Call, maker: Maker) -> None:
         edits = self.edits[module]
         positional = [*maker.node.args.posonlyargs, *maker.node.args.args]
+        positional = positional[1:] if _is_method(maker) else positional
         given: dict[str, str] = {
             p.arg: edits.render(a) for p, a in zip(positional, call.args, strict=False)
         }
@@ -557,12 +614,10 @@ class _Writer:
     def _head(self, module: Module, func: ast.expr, maker: Maker) -> str:
         name = self.class_names[maker.node]
         if isinstance(func, ast.Name) and any(
-            _other_name(node, where) == func.id
-            for where, node in maker.aliases
-            if where is module
+            _other_name(node, where) == func.id for where, node in maker.aliases if where is module
         ):
             return func.id
-        if module is maker.module:
+        if module is maker.module or _is_method(maker):
             return name
         if isinstance(func, ast.Attribute):
             return f"{self.edits[module].source.segment(func.value)}.{name}"
@@ -695,7 +750,8 @@ def _size(node: ast.AST) -> int:
 
 
 def _captures(maker: Maker) -> tuple[list[str], list[str]]:
-    """What a nested function reads of the functions around it, and which attributes of their `self`."""
+    """What a nested function reads of the functions around it, and which attributes of their `self`, or a method of its
+    own."""
     parents = maker.module.source.parents
     outer: set[str] = set()
     scope = parents[maker.node]
@@ -725,7 +781,7 @@ def _captures(maker: Maker) -> tuple[list[str], list[str]]:
         if isinstance(n, ast.Attribute)
         and isinstance(n.value, ast.Name)
         and n.value.id == "self"
-        and "self" in outer - own
+        and ("self" in outer - own or _is_method(maker))
     ]
     return (
         list(dict.fromkeys(name for name in reads if name != "self")),
