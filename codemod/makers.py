@@ -174,7 +174,12 @@ class _Finder:
         ) and not any(isinstance(decorator, ast.Call) for decorator in node.decorator_list)
 
     def _is_helper_method(self, node: ast.FunctionDef, owner: ast.ClassDef, module: Module) -> bool:
-        """Whether a method of a Haiku module makes new layers each time that another method calls it."""
+        """Whether a method of a Haiku module makes new layers each time that another method calls it.
+
+        Only a transparent one does: Haiku counts names anew in each call of any other, which so has the same layers.
+        """
+        if not node.decorator_list:
+            return False
         cls = self._method_around(node, module)
         if cls is None or classes.framework(cls) != "haiku" or node.name.startswith("__"):
             return False
