@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from ..project import Module
 from ..shapes import classes
 from ..shapes.calls import call_function
-from ..shapes.interpreter import Interpreter, OutOfBudget
+from ..shapes.interpreter import MAX_STEPS, Interpreter, OutOfBudget
 from ..shapes.values import UNKNOWN, Bound, Class, Constant, Function, Items, Partial, Table, Value
 from . import haiku, transforms
 from .kinds import (
@@ -23,6 +23,9 @@ from .kinds import (
     Updates,
 )
 from .linen import Linen
+
+# A repository of thousands of functions is explored as far as these steps go; what is left counts as not followed.
+MANY_STEPS = 300_000
 
 Args = Sequence[Value]
 Kwargs = Mapping[str, Value]
@@ -215,7 +218,9 @@ class Explorer:
         if function.node in self.interp.facts.functions:
             return
         try:
-            with self.interp.fresh(self.interp.facts):
+            if self.interp.spent >= MANY_STEPS:
+                raise OutOfBudget
+            with self.interp.fresh(self.interp.facts, MAX_STEPS // 8):
                 call_function(self.interp, function, [], {}, None, None)
         except OutOfBudget:
             self.interp.trouble(function.node, f"`{function.name}` takes too many steps to follow")

@@ -139,6 +139,8 @@ class Interpreter:
         self.stacked: dict[ast.AST, ast.expr] = {}  # functions of layer stacks, and how many layers
         self.lifted: dict[ast.AST, Behaviour] = {}  # constructor calls of lifted classes
         self._steps = 0
+        self._budget = MAX_STEPS
+        self.spent = 0  # steps of all interpretations so far
         self._journals: list[dict[int, tuple[Any, Any]]] = []
 
     # ---- modules -----------------------------------------------------------------------------------
@@ -176,14 +178,16 @@ class Interpreter:
             self.recording = saved
 
     @contextmanager
-    def fresh(self, facts: Facts) -> Iterator[Facts]:
-        """Interprets with other facts, an empty call stack and a new budget."""
-        saved = (self.facts, self.stack, self._steps, self._journals)
+    def fresh(self, facts: Facts, steps: int = MAX_STEPS) -> Iterator[Facts]:
+        """Interprets with other facts, an empty call stack and a budget of `steps`; adds what was used to `spent`."""
+        saved = (self.facts, self.stack, self._steps, self._budget, self._journals)
         self.facts, self.stack, self._steps, self._journals = facts, (), 0, []
+        self._budget = steps
         try:
             yield facts
         finally:
-            self.facts, self.stack, self._steps, self._journals = saved
+            self.spent += self._steps
+            self.facts, self.stack, self._steps, self._budget, self._journals = saved
 
     def trouble(self, node: ast.AST, why: str) -> None:
         self.troubles.append(Trouble(node, why))
@@ -194,7 +198,7 @@ class Interpreter:
         """Runs statements; returns how control always leaves them ('return', 'raise', 'break', 'continue') or None."""
         for statement in body:
             self._steps += 1
-            if self._steps > MAX_STEPS:
+            if self._steps > self._budget:
                 raise OutOfBudget
             leaving = self._execute_one(statement, env)
             if leaving:
@@ -588,7 +592,7 @@ class Interpreter:
     def evaluate(self, node: ast.expr, env: Environment) -> Value:
         """What an expression is; recorded in the facts."""
         self._steps += 1
-        if self._steps > MAX_STEPS:
+        if self._steps > self._budget:
             raise OutOfBudget
         method = getattr(self, f"_eval_{type(node).__name__}", None)
         value: Value = method(node, env) if method else UNKNOWN
