@@ -32,7 +32,12 @@ class Worker:
     """The process that runs programs."""
 
     def __init__(self) -> None:
-        environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {
+            **os.environ,
+            "JAX_PLATFORMS": "cpu",
+            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # programs are compiled more than they are run
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("program_worker.py"))],
             stdin=subprocess.PIPE,

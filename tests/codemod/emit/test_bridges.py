@@ -1,0 +1,171 @@
+"""Modules that stay Linen or Haiku code and run rewritten ones: which are bridged, and what they compute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnx_codemod.tests.programs import check, rewritten
+
+LINEN = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Block(nn.Module):
+    features: int
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.relu(nn.Dense(self.features)(x))
+
+    def scaled(self, x):
+        return 2 * x
+
+
+class Noisy(nn.Module):
+    rate: float
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = nn.BatchNorm(use_running_average=not train)(x)
+        return nn.Dropout(self.rate, deterministic=not train)(x)
+
+
+STAYS
+
+
+x = jax.random.normal(jax.random.key(1), (4, 6))
+model = Model()
+variables = model.init(jax.random.key(0), x)
+print('RESULT', float(jnp.abs(model.apply(variables, x)).sum()))
+"""
+
+GROWING = """
+class Model(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        while x.shape[-1] > 2:
+            x = nn.Dense(x.shape[-1] - 2)(x)
+        return LAST
+"""
+
+HAIKU = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+class Block(hk.Module):
+    def __init__(self, features, name=None):
+        super().__init__(name=name)
+        self.features = features
+
+    def __call__(self, x):
+        return jax.nn.relu(hk.Linear(self.features)(x))
+
+
+class Model(hk.Module):
+    def __init__(self, name=None):
+        super().__init__(name=name)
+        self.block = Block(3)
+
+    def __call__(self, x):
+        while x.shape[-1] > 2:
+            x = hk.Linear(x.shape[-1] - 2)(x)
+        return Block(4)(x) + Block(features=4)(x).sum() + self.block(x).sum()
+
+
+model = hk.without_apply_rng(hk.transform(lambda x: Model()(x)))
+x = jax.random.normal(jax.random.PRNGKey(1), (4, 6))
+params = model.init(jax.random.PRNGKey(0), x)
+print('RESULT', float(jnp.abs(model.apply(params, x)).sum()))
+"""
+
+
+def linen(last: str) -> str:
+    return LINEN.replace("STAYS", GROWING.replace("LAST", last).strip())
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "Block(4)(x)",
+        "Block(features=4)(x)",
+        "Block(4, name='last')(x)",
+        "nn.Sequential([Block(4)])(x)",
+        "Noisy(0.5)(x, train=False)",
+    ],
+)
+def test_a_call_of_the_class_is_bridged(last: str, tmp_path: Path) -> None:
+    done = rewritten(linen(last))
+    used = "Noisy" if "Noisy" in last else "Block"
+    assert done.statuses[used] == "rewritten"
+    assert done.statuses["Model"] == "bridged"
+    assert f"class {used}(nnx.Module)" in done.after["program.py"]
+    check(done, tmp_path)
+
+
+def test_a_module_of_setup_is_bridged(tmp_path: Path) -> None:
+    model = """
+class Model(nn.Module):
+    def setup(self):
+        self.block = Block(4)
+
+    @nn.compact
+    def __call__(self, x):
+        x = self.block(x)
+        while x.shape[-1] > 2:
+            x = nn.Dense(x.shape[-1] - 1)(x)
+        return x
+"""
+    model = model.replace("    @nn.compact\n", "").replace(
+        "x = nn.Dense(x.shape[-1] - 1)(x)", "x = x[:, 1:]"
+    )
+    model = model.replace("self.block = Block(4)", "self.block = Block(4)\n        self.make()")
+    model = model.rstrip() + (
+        "\n\n    def make(self):\n        while not hasattr(self, 'last'):\n"
+        "            self.last = nn.Dense(3)\n"
+    )
+    done = rewritten(LINEN.replace("STAYS", model.strip()))
+    assert (done.statuses["Block"], done.statuses["Model"]) == ("rewritten", "bridged")
+    check(done, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "Block(4).scaled(Block(4)(x)) if isinstance(x, Block) else Block(4)(x)",
+        "nn.remat(Block)(4)(x)",
+    ],
+)
+def test_what_needs_the_class_itself_keeps_it(last: str, tmp_path: Path) -> None:
+    done = rewritten(linen(last))
+    assert (done.statuses["Block"], done.statuses["Model"]) == ("kept", "kept")
+    assert "class Block(nn.Module)" in done.after["program.py"]
+    check(done, tmp_path)
+
+
+def test_a_subclass_that_stays_keeps_its_base(tmp_path: Path) -> None:
+    model = """
+class Model(Block):
+    features: int = 4
+
+    @nn.compact
+    def __call__(self, x):
+        while x.shape[-1] > 2:
+            x = nn.Dense(x.shape[-1] - 2)(x)
+        return self.scaled(x)
+"""
+    done = rewritten(LINEN.replace("STAYS", model.strip()))
+    assert (done.statuses["Block"], done.statuses["Model"]) == ("kept", "kept")
+    check(done, tmp_path)
+
+
+def test_haiku_code_runs_rewritten_modules(tmp_path: Path) -> None:
+    done = rewritten(HAIKU)
+    assert (done.statuses["Block"], done.statuses["Model"]) == ("rewritten", "bridged")
+    assert "haiku_module" in done.after["nnx_layers.py"]
+    check(done, tmp_path)

@@ -1,0 +1,93 @@
+"""Attributes of a rewritten class: one name of the source for one thing, or told apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnx_codemod.tests.programs import check, rewritten
+
+PROGRAM = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Net(nn.Module):
+    wide: bool = True
+
+    @nn.compact
+    def __call__(self, x):
+        BODY
+
+
+x = jax.random.normal(jax.random.key(0), (4, 3))
+for wide in (True, False):
+    model = Net(wide=wide)
+    params = model.init(jax.random.key(1), x)
+    print('RESULT', float(jnp.abs(model.apply(params, x)).sum()))
+"""
+
+
+def program(body: str) -> str:
+    return PROGRAM.replace("BODY", body.strip().replace("\n", "\n        "))
+
+
+ONE_THING = """
+if self.wide:
+    layer = nn.Dense(8)
+else:
+    layer = nn.Dense(4)
+return layer(x)
+"""
+
+TWO_THINGS = """
+layer = nn.Dense(8)
+x = layer(x)
+layer = nn.Dense(4)
+return layer(x)
+"""
+
+THING_AND_LIST = """
+layer = nn.Dense(5)
+x = layer(x)
+for size in (4, 3):
+    layer = nn.Dense(size)
+    x = layer(x)
+return x
+"""
+
+TWO_IN_BRANCHES = """
+if self.wide:
+    layer = nn.Dense(8)
+    x = layer(x)
+    layer = nn.LayerNorm()
+    x = layer(x)
+return x + 1.0
+"""
+
+NAMED_AS_A_FIELD = """
+wide = nn.Dense(8)
+return wide(x) if self.wide else x
+"""
+
+
+@pytest.mark.parametrize(
+    "body", [ONE_THING, TWO_THINGS, THING_AND_LIST, TWO_IN_BRANCHES, NAMED_AS_A_FIELD]
+)
+def test_sites_of_one_name(body: str, tmp_path: Path) -> None:
+    done = rewritten(program(body))
+    assert done.statuses == {"Net": "rewritten"}
+    check(done, tmp_path)
+
+
+def test_one_thing_made_in_two_ways_is_one_attribute() -> None:
+    text = rewritten(program(ONE_THING)).after["program.py"]
+    assert text.count("self.layer = nnx.Linear(in_features, ") == 2
+    assert "self.layer(x)" in text
+
+
+def test_two_things_are_told_apart() -> None:
+    text = rewritten(program(TWO_THINGS)).after["program.py"]
+    assert "self.layer1 = " in text and "self.layer2 = " in text

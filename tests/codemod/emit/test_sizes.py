@@ -1,0 +1,83 @@
+"""Sizes that a constructor takes or computes: their names, and what no loop may overwrite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnx_codemod.tests.programs import check, rewritten
+
+PROGRAM = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Net(nn.Module):
+    sizes: tuple[int, ...] = (5, 4)
+    out: int | None = None
+
+    @nn.compact
+    def __call__(self, x):
+        inputs = x
+        BODY
+
+
+x = jax.random.normal(jax.random.key(0), (4, 3))
+model = Net()
+params = model.init(jax.random.key(1), x)
+print('RESULT', float(jnp.abs(model.apply(params, x)).sum()))
+model = Net(sizes=(7,), out=6)
+params = model.init(jax.random.key(1), x)
+print('RESULT', float(jnp.abs(model.apply(params, x)).sum()))
+"""
+
+LOOP = """
+for size in self.sizes:
+    x = nn.relu(nn.Dense(size)(x))
+"""
+
+
+def program(body: str) -> str:
+    return PROGRAM.replace("BODY", body.strip().replace("\n", "\n        "))
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "return nn.Dense(2)(x)",
+        "return nn.Dense(inputs.shape[-1])(x) + inputs",
+        "return nn.Dense(2)(jnp.concatenate([inputs, x], axis=-1))",
+        "return nn.Dense(2)(x) + nn.Dense(2)(inputs)",
+        "x = nn.Dense(3)(x) + inputs\nreturn nn.Dense(inputs.shape[-1])(x)",
+        "return nn.Dense(self.out or 5)(x)",
+        "return nn.Dense(self.out or inputs.shape[-1])(x)",
+        "return nn.Dense(2)(nn.Dense(self.out or x.shape[-1])(x))",
+        "return nn.Dense(2 * inputs.shape[-1] + 1)(x)",
+        "for size in self.sizes[:1]:\n    x = nn.Dense(size)(x)\nreturn nn.Dense(2)(x)",
+    ],
+)
+def test_a_size_after_a_loop(last: str, tmp_path: Path) -> None:
+    done = rewritten(program(LOOP + last))
+    assert done.statuses == {"Net": "rewritten"}
+    check(done, tmp_path)
+
+
+def test_a_layer_in_the_loop_reads_the_first_size(tmp_path: Path) -> None:
+    body = """
+for size in self.sizes:
+    x = nn.Dense(size)(x)
+    inputs = nn.Dense(inputs.shape[-1])(inputs)
+    x = nn.Dense(size)(jnp.concatenate([x, inputs], axis=-1))
+return x
+"""
+    done = rewritten(program(body))
+    assert done.statuses == {"Net": "rewritten"}
+    check(done, tmp_path)
+
+
+def test_the_first_size_is_kept_apart_from_the_running_one() -> None:
+    text = rewritten(program(LOOP + "return nn.Dense(inputs.shape[-1])(x)")).after["program.py"]
+    lines = [line.strip() for line in text.splitlines()]
+    assert not any(line.startswith("in_features = ") for line in lines)

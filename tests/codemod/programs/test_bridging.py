@@ -1,0 +1,98 @@
+"""Programs that stay as they are and run rewritten modules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnx_codemod.tests.programs import check, rewritten
+
+PROGRAM = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Net(nn.Module):
+    features: int = 5
+
+    @nn.compact
+    def __call__(self, x, train: bool = False):
+        x = nn.Dense(self.features)(x)
+        x = nn.Dropout(0.5, deterministic=not train)(x)
+        return nn.Dense(2)(nn.relu(x))
+METHOD
+
+
+def evaluate(variables, x, **options):
+    return model.apply(variables, x, **options)
+
+
+x = jax.random.normal(jax.random.key(0), (4, 3))
+model = MODEL
+variables = model.init(jax.random.key(1), x)
+leaves, tree = jax.tree.flatten(variables)
+variables = jax.tree.unflatten(tree, [0.5 * leaf for leaf in leaves])
+print('RESULT', float(jnp.abs(evaluate(variables, x)).sum()))
+print('RESULT', float(jnp.abs(
+    evaluate(variables, x, train=True, rngs={'dropout': jax.random.key(2)})
+).sum()))
+LAST
+"""
+
+
+def program(model: str = "Net()", last: str = "") -> str:
+    return PROGRAM.replace("METHOD\n", "").replace("MODEL", model).replace("LAST", last)
+
+
+@pytest.mark.parametrize("model", ["Net()", "Net(features=4)", "Net(4)"])
+def test_a_program_that_hands_parameters_around(model: str, tmp_path: Path) -> None:
+    done = rewritten(program(model))
+    assert done.statuses == {"Net": "rewritten"}
+    assert "PR103" in done.codes
+    check(done, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "print(float(model.apply(variables, x[:, :2].repeat(2, 1)[:, :3], method='__call__').sum()))",
+        "print(isinstance(model, Net))",
+    ],
+)
+def test_uses_that_a_bridge_has_too(last: str, tmp_path: Path) -> None:
+    check(rewritten(program(last=last)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("last", "code"),
+    [
+        ("print(variables['params']['Dense_0']['kernel'].shape)", "a path of the original"),
+        ("print(model.bind(variables)(x).shape)", "bind"),
+    ],
+)
+def test_what_a_bridge_does_not_have_keeps_the_class(last: str, code: str, tmp_path: Path) -> None:
+    done = rewritten(program(last=last))
+    assert done.statuses == {"Net": "kept"}, code
+    assert done.after == done.before
+    assert done.codes
+
+
+def test_a_method_keeps_the_class() -> None:
+    method = "\n    def halved(self, x):\n        return self(x) / 2\n"
+    last = "print(model.apply(variables, x, method='halved').sum())"
+    done = rewritten(
+        PROGRAM.replace("METHOD", method).replace("MODEL", "Net()").replace("LAST", last)
+    )
+    assert done.statuses == {"Net": "kept"}
+    assert done.after == done.before
+
+
+def test_a_class_that_two_files_use(tmp_path: Path) -> None:
+    head, rest = program("Net(4)").split("\n\ndef evaluate", 1)
+    rest = "def evaluate" + rest
+    imports = "import jax\nimport jax.numpy as jnp\n\nfrom net import Net\n\n\n"
+    done = rewritten({"net.py": head.rstrip() + "\n", "program.py": imports + rest})
+    assert done.statuses == {"Net": "rewritten"}
+    check(done, tmp_path)

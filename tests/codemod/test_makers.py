@@ -1,0 +1,148 @@
+"""Functions that make layers become modules of their own, or stay with what calls them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnx_codemod.tests.programs import check, rewritten
+
+LINEN = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+FUNCTION
+
+
+class Net(nn.Module):
+    width: int = 4
+    act: str = 'relu'
+
+    @nn.compact
+    def __call__(self, x, train: bool = False):
+        BODY
+
+
+x = jax.random.normal(jax.random.key(0), (4, 6))
+model = Net()
+params = model.init(jax.random.key(1), x)
+print('RESULT', float(jnp.abs(model.apply(params, x)).sum()))
+out = model.apply(params, x, train=True, rngs={'dropout': jax.random.key(2)})
+print('RESULT', float(jnp.abs(out).sum()))
+"""
+
+
+def linen(function: str, body: str) -> str:
+    text = LINEN.replace("FUNCTION", function.strip())
+    return text.replace("BODY", body.strip().replace("\n", "\n        "))
+
+
+PLAIN = """
+def block(x, width):
+    return nn.relu(nn.Dense(width)(x))
+"""
+
+WITH_DEFAULTS = """
+def block(x, width=5, *, bias=True, train=False):
+    x = nn.Dense(width, use_bias=bias)(x)
+    return nn.Dropout(0.5, deterministic=not train)(x)
+"""
+
+NAMED = """
+def block(x, width, name):
+    return nn.Dense(width, name=name)(x)
+"""
+
+CHOOSING = """
+def normalise(x, kind):
+    if kind == 'relu':
+        return nn.LayerNorm()(x)
+    return nn.RMSNorm()(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "body"),
+    [
+        (PLAIN, "return block(block(x, self.width), 3)"),
+        (PLAIN, "for size in (5, 4):\n    x = block(x, size)\nreturn x"),
+        (PLAIN, "return block(width=self.width, x=x)"),
+        (WITH_DEFAULTS, "return block(block(x, train=train, bias=False), self.width, train=train)"),
+        (NAMED, "return block(block(x, 5, 'first'), 3, name='second')"),
+        (CHOOSING, "return normalise(nn.Dense(4)(x), self.act)"),
+    ],
+)
+def test_functions_around_a_class(function: str, body: str, tmp_path: Path) -> None:
+    done = rewritten(linen(function, body))
+    assert set(done.statuses.values()) == {"rewritten"}
+    assert not done.codes
+    check(done, tmp_path)
+
+
+def test_a_function_in_another_file(tmp_path: Path) -> None:
+    imports = "import flax.linen as nn\nimport jax\nimport jax.numpy as jnp\n"
+    text = linen("from layers import block", "return block(block(x, self.width), 3)")
+    text = text.replace("\n\nfrom layers import block", "\nfrom layers import block")
+    done = rewritten({"layers.py": imports + "\n" + PLAIN, "program.py": text})
+    assert "def block" not in done.after["layers.py"]
+    assert not done.codes
+    check(done, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("function", "body"),
+    [
+        (PLAIN.replace("def block", "@jax.named_call\ndef block"), "return block(x, 3)"),
+        (
+            PLAIN.replace("x, width", "x, *width").replace("(width)", "(*width)"),
+            "return block(x, 3)",
+        ),
+    ],
+)
+def test_functions_that_stay_keep_what_calls_them(function: str, body: str, tmp_path: Path) -> None:
+    done = rewritten(linen(function, body))
+    if done.codes:
+        assert "def block" in done.after["program.py"]
+    check(done, tmp_path)
+
+
+HAIKU = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+def block(x, width, final=False):
+    x = hk.Linear(width)(x)
+    return x if final else jax.nn.relu(x)
+
+
+def forward(x):
+    for width in (5, 4):
+        x = block(x, width)
+    y = block(x, 2, final=True)
+    return y
+
+
+x = jax.random.normal(jax.random.PRNGKey(0), (4, 6))
+model = hk.without_apply_rng(hk.transform(forward))
+params = model.init(jax.random.PRNGKey(1), x)
+print('RESULT', float(jnp.abs(model.apply(params, x)).sum()))
+"""
+
+
+def test_functions_in_a_transformed_function(tmp_path: Path) -> None:
+    done = rewritten(HAIKU)
+    assert set(done.statuses.values()) == {"rewritten"}
+    assert "haiku" not in done.after["program.py"].replace("haiku_init", "")
+    check(done, tmp_path)
+
+
+def test_a_function_with_parameters_of_its_own_is_part_of_its_caller(tmp_path: Path) -> None:
+    scale = 'scale = hk.get_parameter("scale", [width], init=jnp.ones)\n    return scale * x'
+    text = HAIKU.replace("return x if final else jax.nn.relu(x)", scale)
+    text = text.replace("    for width in (5, 4):\n        x = block(x, width)\n", "")
+    check(rewritten(text), tmp_path)

@@ -1,0 +1,80 @@
+"""Classes whose new text would not do are refused, and the program runs on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnx_codemod.tests.programs import check, rewritten
+
+PROGRAM = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Net(nn.Module):
+    width: int = 4
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.Dense(self.width)(x)
+        BODY
+
+
+x = jax.random.normal(jax.random.key(0), (4, 6))
+model = Net()
+params = model.init(jax.random.key(1), x)
+print('RESULT', float(jnp.abs(model.apply(params, x)).sum()))
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return nn.module._get_local_method_names and x",
+        "return x if nn.Module.is_initializing(self) else 2 * x",
+        "assert isinstance(nn.Dense(3), nn.Module)\n        return x",
+        "nn.share_scope(self, nn.Dense(3, parent=None))\n        return x",
+        "return nn.map_variables(nn.Dense, 'params', lambda v: v, init=True)(3)(x)",
+    ],
+)
+def test_names_of_linen_that_would_be_left_keep_the_class(body: str, tmp_path: Path) -> None:
+    done = rewritten(PROGRAM.replace("BODY", body))
+    text = done.after["program.py"]
+    if done.statuses != {"Net": "kept"}:
+        assert "nn." not in text.replace("jax.nn.", "")
+    else:
+        assert done.codes and text == done.before["program.py"]
+
+
+def test_what_stays_runs_as_before(tmp_path: Path) -> None:
+    body = "return nn.map_variables(nn.Dense, 'params', lambda v: v, init=True)(3)(x)"
+    done = rewritten(PROGRAM.replace("BODY", body))
+    assert done.statuses == {"Net": "kept"}
+    check(done, tmp_path)
+
+
+def test_a_name_of_linen_in_an_annotation_is_no_use_of_it(tmp_path: Path) -> None:
+    text = PROGRAM.replace("def __call__(self, x):", "def __call__(self, x) -> 'nn.Module':")
+    done = rewritten(text.replace("BODY", "return x"))
+    assert done.statuses == {"Net": "rewritten"}
+    check(done, tmp_path)
+
+
+def test_a_class_that_uses_one_that_stays_is_named() -> None:
+    stays = """
+class Odd(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        while x.shape[-1] > 2:
+            x = nn.Dense(x.shape[-1] - 2)(x)
+        return x
+
+
+class Net"""
+    text = PROGRAM.replace("class Net", stays.strip(), 1).replace("BODY", "return Odd()(x)")
+    done = rewritten(text)
+    assert done.statuses == {"Odd": "kept", "Net": "kept"}
+    assert done.after == done.before
