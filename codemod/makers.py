@@ -176,10 +176,9 @@ class _Finder:
     def _is_helper_method(self, node: ast.FunctionDef, owner: ast.ClassDef, module: Module) -> bool:
         """Whether a method of a Haiku module makes new layers each time that another method calls it.
 
-        Only a transparent one does: Haiku counts names anew in each call of any other, which so has the same layers.
+        A transparent one does. Haiku counts names anew in each call of any other, which so has the same layers, unless
+        each call gives them a name of its own.
         """
-        if not node.decorator_list:
-            return False
         cls = self._method_around(node, module)
         if cls is None or classes.framework(cls) != "haiku" or node.name.startswith("__"):
             return False
@@ -206,7 +205,32 @@ class _Finder:
             and _is_self(n.func.value)
             and n.func.attr == node.name
         ]
+        if not node.decorator_list and not self._each_has_a_name(node, calls, module):
+            return False
         return not heirs and not called and not stored and len(calls) > 1
+
+    def _each_has_a_name(
+        self, node: ast.FunctionDef, calls: Sequence[ast.Call], module: Module
+    ) -> bool:
+        """Whether the calls of a method give different names, and all its layers have the name that they are given."""
+        names = [a.arg for a in node.args.args[1:]]
+        if "name" not in names:
+            return False
+        place = names.index("name")
+        given = [
+            next(
+                (k.value for k in call.keywords if k.arg == "name"),
+                call.args[place] if place < len(call.args) else None,
+            )
+            for call in calls
+        ]
+        texts = {g.value for g in given if isinstance(g, ast.Constant) and isinstance(g.value, str)}
+        made = [call for call in _calls(node) if self._kind(call, module) is not None]
+        named = all(
+            any(k.arg == "name" and ast.unparse(k.value) == "name" for k in call.keywords)
+            for call in made
+        )
+        return len(texts) == len(calls) and named
 
     def _method_around(self, node: ast.AST, module: Module) -> Class | None:
         """The module class in one of whose methods a node stands."""
