@@ -38,6 +38,9 @@ class Project:
 
     modules: dict[Path, Module] = field(default_factory=dict)
     load: Loader = lambda path: None
+    functions: set[tuple[Path, str]] = field(
+        default_factory=set
+    )  # the classes that stand for functions
 
     @classmethod
     def of(cls, sources: Iterable[Source], load: Loader = lambda path: None) -> Project:

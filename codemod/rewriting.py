@@ -112,6 +112,7 @@ def _prepared(
     except EditConflict:  # functions that hang together in a way that is not sorted out stay
         first = nothing
     second = function_modules.prepare(first.project, rules, leave)
+    second.project.functions = {(made.path, made.name) for made in [*first.made, *second.made]}
     return function_modules.Prepared(
         second.project, {**second.originals, **first.originals}, [*first.made, *second.made]
     )
@@ -487,7 +488,9 @@ def _text(
         return None
     wanted = set(names.wanted) | found.wanted.get(module, set())
     if file.helpers:
-        wanted.add(f"from {_helper_module(module, project)} import {', '.join(sorted(file.helpers))}")
+        wanted.add(
+            f"from {_helper_module(module, project)} import {', '.join(sorted(file.helpers))}"
+        )
     if "nnx." in text:
         wanted.add("from flax import nnx")
     text = imports.tidy(

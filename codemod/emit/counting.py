@@ -24,6 +24,7 @@ class Unit:
     `names` says how many of each base; `target` is where it is in the rewrite, `marker` a variable that it has.
     """
 
+    node: ast.AST
     scope: str
     names: Mapping[Base, str | int | None]
     target: str
@@ -57,7 +58,11 @@ Event = Loop | Branch | At
 
 @dataclass
 class Order:
-    """Reads the turns of units off the code. `functions` are those that a call by name, or on self, runs in place."""
+    """Reads the turns of units off the code.
+
+    `units` are by the call at which a name is given: the constructor's, or that of code without a module of its own.
+    `functions` are those that a call by name, or on self, runs in place.
+    """
 
     units: Mapping[ast.AST, Unit]
     functions: Mapping[str, ast.FunctionDef]
@@ -100,7 +105,9 @@ class Order:
             case ast.With(items=items, body=body):
                 return [e for item in items for e in self._walk(item)] + self._block(body)
             case ast.FunctionDef() if any(
-                inner in self.units for d in statement.decorator_list for inner in ast.walk(statement)
+                inner in self.units
+                for d in statement.decorator_list
+                for inner in ast.walk(statement)
             ):
                 return self.of(statement)
             case ast.FunctionDef() | ast.ClassDef():
@@ -119,7 +126,7 @@ class Order:
                 return [*self._walk(first), Loop([e for part in inner for e in self._walk(part)])]
         events = [e for child in ast.iter_child_nodes(node) for e in self._walk(child)]
         if node in self.units:
-            return [*events, At(node, self.units[node])]
+            return [*events, At(self.units[node].node, self.units[node])]
         if isinstance(node, ast.Call):
             called = self._called(node.func)
             if called is not None and called not in self.here:
@@ -145,10 +152,10 @@ class Counter:
 
     tallies: dict[Key, _Tally] = field(default_factory=dict)
     found: dict[tuple[ast.AST, Base], str | None] = field(default_factory=dict)
-    twice: set[ast.AST] = field(default_factory=set)
     starts: dict[tuple[Key, str], str | None] = field(default_factory=dict)
 
-    def run(self, events: Sequence[Event], looped: bool = False) -> None:
+    def run(self, events: Sequence[Event]) -> None:
+        """Counts what events make."""
         for event in events:
             match event:
                 case At(node=node, unit=unit):
@@ -160,7 +167,9 @@ class Counter:
 
     def totals(self, scope: str) -> dict[Base, str | None]:
         """How many names of each base a scope gives out."""
-        return {base: _sum(tally) for (where, base), tally in self.tallies.items() if where == scope}
+        return {
+            base: _sum(tally) for (where, base), tally in self.tallies.items() if where == scope
+        }
 
     def _count(self, node: ast.AST, unit: Unit) -> None:
         for base, number in unit.names.items():
@@ -204,7 +213,9 @@ class Counter:
                     merged[target] = one[target] if one[target] == other[target] else None
                 else:
                     number = one.get(target, other.get(target))
-                    kinds = {b for u in _units([*then, *orelse]) if u.target == target for b in u.names}
+                    kinds = {
+                        b for u in _units([*then, *orelse]) if u.target == target for b in u.names
+                    }
                     merged[target] = (
                         _if_there(number, markers[target]) if kinds == {key[1]} else None
                     )

@@ -89,17 +89,22 @@ class InitBody:
                     lines += self._if(statement, scope, depth, whole)
                     return lines
                 return lines + self._guarded(statement, scope, depth, rest)
-            lines += self.statement(statement, scope, depth, whole)
+            made = self.statement(statement, scope, depth, whole)
+            lines += made
+            if isinstance(statement, ast.If) and not whole and made:
+                if self._leaves(statement, scope, making=True):
+                    rest = self.block(body[place + 1 :], scope, depth + 1, whole)
+                    return [*lines, self._line(depth, "else:"), *rest] if rest else lines
         return lines
 
-    def _leaves(self, statement: ast.If, scope: Scope) -> bool:
-        """`if cond: return x`: what follows runs only if it does not hold."""
+    def _leaves(self, statement: ast.If, scope: Scope, making: bool = False) -> bool:
+        """`if cond: return x`: what follows runs only if it does not hold; `making` where the branch makes layers."""
         return (
             not statement.orelse
             and self.dropped_test(statement.test) is None
             and self.transport.is_static(statement.test, scope)
             and isinstance(statement.body[-1], ast.Return)
-            and not any(site.statement in ast.walk(statement) for site in self.sites)
+            and making is any(site.statement in ast.walk(statement) for site in self.sites)
         )
 
     def _guarded(self, statement: ast.If, scope: Scope, depth: int, rest: list[str]) -> list[str]:

@@ -140,13 +140,17 @@ class MethodEdits:
         self.gone.add(site.node)
 
     def _alias(self, function: ast.FunctionDef, site: Site, text: str) -> None:
-        """A local that held the layer goes; its uses read the attribute."""
+        """A local that held the layer, or a list of layers, goes; its uses read the attribute."""
+        if site.statement in self.gone:
+            return
         self.edits.delete_statement(
             site.statement,
             with_comments=site.statement in self.moved and not self._comment_stays(site),
         )
         self.gone.add(site.statement)
-        others = [s for s in self.sites if s is not site and s.alias == site.alias]
+        others = [
+            s for s in self.sites if s.alias == site.alias and s.statement is not site.statement
+        ]
         for name in ast.walk(function):
             if (
                 isinstance(name, ast.Name)

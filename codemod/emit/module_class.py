@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ..edits import Edits, dedent_block
 from ..model import built
-from ..model.module import AddedParameter, ModuleModel, VariablePath
+from ..model.module import AddedParameter, ModuleModel
 from ..model.sites import Comprehension, Site, find, literal_name
 from ..model.study import Study
 from ..shapes import classes
@@ -24,6 +24,7 @@ from .flags import Flags, decide, inherit, inherited_modes
 from .init_body import InitBody
 from .method_edits import MethodEdits
 from .names import singular
+from .places import Places
 from .sizes import SizeNames
 from .transport import CannotMove, Scope, Transport, scope_of
 from .variables import KNOWN_COLLECTIONS, VariableWriter
@@ -299,7 +300,7 @@ class ClassEmitter:
         things: list[list[Site]] = []
         for site in sites:
             for thing in things:
-                if any(_is_same_thing(site, other) for other in thing):
+                if any(_is_same_thing(site, other, self.study.framework) for other in thing):
                     thing.append(site)
                     break
             else:
@@ -922,12 +923,32 @@ class ClassEmitter:
         model.field_modes = dict(self.flags.fields)
         if self.base is not None:
             self._inherit_model(model, self.base)
+        places = self._places()
+        model.totals = places.totals
         for site in self.sites:
-            self._describe_site(model, site)
+            self._describe_site(model, site, places)
         model.writes_at_init = self._writes_at_init() or any(
             child.writes_at_init for child in model.children.values()
         )
         return model
+
+    def _places(self) -> Places:
+        """Where the variables of the sites are."""
+        stand_ins = self.interp.project.functions
+
+        def is_code(model: ModuleModel) -> bool:
+            return isinstance(model.cls, Class) and (model.cls.module.path, model.name) in stand_ins
+
+        return Places(
+            self.interp,
+            self.study.framework,
+            self.sites,
+            self.source.parents,
+            self.models,
+            {function.name: function for function in self._functions()},
+            self._known_test,
+            is_code,
+        )
 
     @staticmethod
     def _inherit_model(model: ModuleModel, base: inheritance.Base) -> None:
@@ -963,9 +984,7 @@ class ClassEmitter:
             current = self.source.parents.get(current)
         return False
 
-    def _describe_site(self, model: ModuleModel, site: Site) -> None:
-        source_name = self._source_name(site)
-        text = site.attribute + ("[{i}]" if site.loops else "")
+    def _describe_site(self, model: ModuleModel, site: Site, places: Places) -> None:
         if site.variable is not None:
             if site.variable.kind == "rng":
                 model.holds.add("RngState")
@@ -979,84 +998,23 @@ class ClassEmitter:
                 )
                 model.holds.add(kind.removeprefix("nnx."))
                 model.collections[collection] = kind
-            name = site.variable.name or site.attribute
-            model.attributes[name] = text
-            model.variables.append(VariablePath(collection, (name,), (text,)))
+            path = places.variable(site)
+            model.attributes[site.variable.name or site.attribute] = path.target[0]
+            model.variables.append(path)
             return
-        model.attributes[source_name] = text
+        source_name = places.source_name(site)
+        model.attributes[source_name] = site.attribute + ("[{i}]" if site.loops else "")
+        model.variables += [v for v in places.variables(site) if v not in model.variables]
         if site.rule is not None:
             model.holds |= site.rule.holds
             if "RngState" in site.rule.holds:
                 model.streams.add("dropout")
-            for variable in site.rule.variables:
-                model.variables.append(
-                    VariablePath(
-                        variable.collection,
-                        (source_name, variable.source),
-                        (text, variable.target),
-                        variable.layout,
-                    )
-                )
             return
         child = self._child(site)
         if child is not None:
             model.children[source_name] = child
             model.holds |= child.holds
             model.streams |= child.streams
-            for path in child.variables:
-                model.variables.append(
-                    VariablePath(
-                        path.collection,
-                        (source_name, *path.source),
-                        (text, *path.target),
-                        path.layout,
-                    )
-                )
-
-    def _source_name(self, site: Site) -> str:
-        """The name under which the original framework knows what the site makes."""
-        literal = literal_name(site)
-        if literal is not None:
-            return literal
-        if self.study.framework == "linen":
-            if site.own_attribute is not None:
-                return site.own_attribute + ("_{i}" if site.loops else "")
-            kind = (
-                site.rule.source.rsplit(".", 1)[-1]
-                if site.rule
-                else getattr(getattr(site.value, "cls", None), "name", "")
-            )
-            if isinstance(site.explicit, ast.JoinedStr):
-                return "".join(
-                    str(p.value) if isinstance(p, ast.Constant) else "{i}"
-                    for p in site.explicit.values
-                )
-            return f"{kind}_" + ("{i}" if site.loops else str(self._place_of_kind(site)))
-        kind = (
-            site.rule.source.rsplit(".", 1)[-1]
-            if site.rule
-            else getattr(getattr(site.value, "cls", None), "name", "")
-        )
-        place = self._place_of_kind(site)
-        base = names.haiku_name(kind)
-        if site.loops:
-            return base + "_{i}"
-        return base if place == 0 else f"{base}_{place}"
-
-    def _place_of_kind(self, site: Site) -> int:
-        same_kind = [
-            s for s in self.sites if self._kind(s) == self._kind(site) and literal_name(s) is None
-        ]
-        same_kind = [
-            s for s in same_kind if s.own_attribute is None or self.study.framework == "haiku"
-        ]
-        return same_kind.index(site) if site in same_kind else 0
-
-    @staticmethod
-    def _kind(site: Site) -> str:
-        if site.rule is not None:
-            return site.rule.source
-        return getattr(getattr(site.value, "cls", None), "name", "")
 
 
 def _default_of(function: ast.FunctionDef, name: str) -> bool | None:
@@ -1078,14 +1036,14 @@ def _default_of(function: ast.FunctionDef, name: str) -> bool | None:
     return None
 
 
-def _is_same_thing(one: Site, other: Site) -> bool:
+def _is_same_thing(one: Site, other: Site, framework: str) -> bool:
     """Whether two sites of one name make what the same calls use: in two branches, say."""
     if one.own_attribute is not None or one.variable is not None or one.built is not None:
         return True
     if list(map(id, one.loops[:1])) != list(map(id, other.loops[:1])):
         return False
-    if one.explicit is not None and other.explicit is not None:
-        return True  # Linen would not have two of one name
+    if one.explicit is not None and other.explicit is not None and framework == "linen":
+        return True  # Linen would not have two of one name; Haiku counts on
     calls = {use.call for use in one.uses}
     return not calls or any(use.call in calls for use in other.uses)
 

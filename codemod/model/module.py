@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, field
 
 from ..shapes.values import Class, Function
+from .paths import Counted
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,15 @@ class AddedParameter:
 class VariablePath:
     """Where one variable of the original is in the rewritten module.
 
-    `source` is the path in the original's tree (`("Dense_0", "kernel")`), `target` the attribute path. A part with
-    `{i}` stands for each index of a list made by a loop.
+    `source` is the path in the original's tree (`("Dense_0", "kernel")`), `target` the attribute path; `paths` says what
+    stands in braces. `first` is the first part of the source if the original counts it out.
     """
 
     collection: str
     source: tuple[str, ...]
     target: tuple[str, ...]
     layout: str = ""
+    first: Counted | None = None
 
 
 @dataclass
@@ -67,6 +69,9 @@ class ModuleModel:
         default_factory=list
     )  # of the new constructor, positional ones in order
     variables: list[VariablePath] = field(default_factory=list)
+    totals: dict[str, str | None] = field(
+        default_factory=dict
+    )  # how many names of each kind the original counts out, as expressions
     children: dict[str, ModuleModel] = field(
         default_factory=dict
     )  # source name of a submodule -> its model

@@ -163,7 +163,8 @@ def _asks_for_more(
 
 def _reads_paths(module: Module, model: ModuleModel) -> bool:
     """Whether a program reads the variables of the original by their names, which the bridge's differ from."""
-    names = {path.source[0] for path in model.variables if path.source}
+    parts = ("/".join(path.source).split("/") for path in model.variables)
+    names = {next(part for part in each if not part.startswith("~")) for each in parts}
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             above = module.source.parents.get(node)

@@ -169,9 +169,12 @@ def maker_call(
         s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
     ]
     made: dict[str, ast.Call] = {}
+    parameters = {a.arg for a in ast.walk(node.args) if isinstance(a, ast.arg)}
     while len(body) > 1:
         match body[0]:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call):
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call) if (
+                name not in {*made, *parameters}  # `x = hk.Linear(4)(x)` computes
+            ):
                 made[name] = call
                 body = body[1:]
             case ast.FunctionDef() if transformed.entries:

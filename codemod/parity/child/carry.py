@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_INDEX = "{i}"
+_ANY = "{*}"
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_STEP = re.compile(r"\[\{([i-n])(?::([^}]*))?\}\]|\{key\}")
 Shapes = Mapping[str, Sequence[int]]
 
 
@@ -38,33 +40,53 @@ def pair(
     rewritten: Shapes,
     root: str,
     collections: str,
+    others: Sequence[str] = (),
 ) -> Pairing:
     """Pairs variables by the report's map.
 
     `original` and `rewritten` give shapes by path; `root` is what Haiku's paths begin with. `collections` is "params"
-    or "state", the part of the map to go by. All variables of both sides must find their place.
+    or "state", the part of the map to go by, `others` the rewrite's variables of the other part. All variables of both
+    sides must find their place. An entry whose target or source is not there is for another configuration.
     """
     wanted = [v for v in variables if (v["collection"] == "params") is (collections == "params")]
-    names = {_plain(path, root): path for path in original}
-    if len(names) < len(original):
-        return Pairing([], "two of the original's variables have the same name")
-    sources = _sources(wanted, names)
-    targets = _targets(wanted, rewritten)
-    joined: dict[str, list[tuple[str, str]]] = {}
-    for entry, (source, target) in _matched(wanted, sources, targets):
-        joined.setdefault(target, []).append((source, entry["layout"]))
+    originals = _Originals(original, root)
+    there = frozenset([*rewritten, *others])
+    joined: dict[str, dict[tuple[str, str], None]] = {}
+    unsure: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for entry in wanted:
+        for target, indices in _targets(entry["target"], rewritten, there):
+            source = f"{entry['collection']}:{indices.filled(entry['source'])}"
+            if _ANY in source:
+                place = entry["target"], source
+                unsure.setdefault(place, []).append((target, entry["layout"]))
+                continue
+            path = originals.find(source)
+            if path is not None:
+                joined.setdefault(target, {})[path, entry["layout"]] = None
+    placed = {source for parts in joined.values() for source, _ in parts}
+    for (_, source), targets in unsure.items():
+        fitting = [path for path in originals.like(source) if path not in placed]
+        if len(fitting) == len(targets):
+            placed.update(fitting)
+            for (target, layout), path in zip(
+                sorted(targets, key=lambda found: _natural(found[0])), fitting, strict=True
+            ):
+                joined.setdefault(target, {})[path, layout] = None
     pairs = [
-        Pair(target, tuple(source for source, _ in parts), parts[0][1])
+        Pair(target, tuple(source for source, _ in parts), next(iter(parts))[1])
         for target, parts in joined.items()
     ]
     return Pairing(pairs, _uncovered(pairs, original, rewritten))
 
 
 def _uncovered(pairs: Sequence[Pair], original: Shapes, rewritten: Shapes) -> str:
-    placed = {source for pair in pairs for source in pair.sources}
+    placed = [source for pair in pairs for source in pair.sources]
     left = [path for path in original if path not in placed]
     if left:
         return f"the map has no place for {_listed(left)}"
+    twice = [path for path in original if placed.count(path) > 1]
+    if twice:
+        return f"the map has two places for {_listed(twice)}"
     made = {pair.target for pair in pairs}
     left = [path for path in rewritten if path not in made]
     return f"the map says nothing of {_listed(left)}" if left else ""
@@ -78,122 +100,121 @@ def _listed(paths: Sequence[str]) -> str:
 # ---- the original's paths ------------------------------------------------------------------------------
 
 
-def _plain(path: str, root: str) -> str:
-    """A path as the map writes it: "params:net/~/linear//w" with root "net" is "params:linear/w"."""
+class _Originals:
+    """The original's variables by name: "params:net/~/linear//w" with root "net" is "params:~/linear/w".
+
+    Names in the map may leave out the methods (`~`) of library modules, and write Haiku's `linear` as `linear_0`.
+    """
+
+    def __init__(self, paths: Shapes, root: str) -> None:
+        self._parts = {path: _parts(path, root) for path in paths}
+        self._loose: dict[tuple[str, ...], list[str]] = {}
+        for path, parts in self._parts.items():
+            self._loose.setdefault(_loosely(parts), []).append(path)
+
+    def find(self, source: str) -> str | None:
+        """The path that a name means."""
+        parts = _parts(source, "")
+        found = self._loose.get(_loosely(parts), [])
+        exact = [path for path in found if self._parts[path] == parts]
+        if not exact:
+            fitting = [p for p in found if _subsequence(_unnumbered(parts), self._parts[p])]
+            least = min((len(self._parts[path]) for path in fitting), default=0)
+            exact = [path for path in fitting if len(self._parts[path]) == least]
+        return exact[0] if len(exact) == 1 else None
+
+    def like(self, source: str) -> list[str]:
+        """The paths that a name with a part that is not known may mean, in order."""
+        pattern = re.compile("[^/]*".join(re.escape(part) for part in source.split(_ANY)))
+        names = {path: "/".join(parts).replace("/", ":", 1) for path, parts in self._parts.items()}
+        return sorted((p for p, name in names.items() if pattern.fullmatch(name)), key=_natural)
+
+
+def _parts(path: str, root: str) -> tuple[str, ...]:
     collection, rest = path.split(":", 1)
-    if "//" not in rest:
-        return path
-    module, name = rest.split("//")
-    if root and (module == root or module.startswith(f"{root}/")):
-        module = module[len(root) :].lstrip("/")
-    parts = [part for part in module.split("/") if part and not part.startswith("~")]
-    return f"{collection}:{'/'.join([*parts, name])}"
+    if "//" in rest:
+        module, name = rest.split("//")
+        if root and (module == root or module.startswith(f"{root}/")):
+            module = module[len(root) :].lstrip("/")
+        rest = f"{module}/{name}"
+    return (collection, *(part for part in rest.split("/") if part))
 
 
-def _sources(entries: Sequence[Mapping[str, str]], names: Mapping[str, str]) -> list[list[str]]:
-    """For each entry of the map the original's paths that it stands for, in the order of their indices."""
-    found = []
-    for entry in entries:
-        pattern = _pattern(f"{entry['collection']}:{entry['source']}")
-        hits = [(match, path) for name, path in names.items() if (match := pattern.fullmatch(name))]
-        found.append([path for _, path in sorted(hits, key=lambda hit: _indices(hit[0]))])
-    return found
+def _loosely(parts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(part for part in _unnumbered(parts) if not part.startswith("~"))
 
 
-def _pattern(template: str) -> re.Pattern[str]:
-    parts = [re.escape(part) for part in template.split(_INDEX)]
-    # Haiku counts from a name without a number: linear, linear_1, linear_2.
-    return re.compile("(_?\\d*)".join(part.removesuffix("_") for part in parts))
+def _unnumbered(parts: Sequence[str]) -> tuple[str, ...]:
+    return (*(part.removesuffix("_0") for part in parts[:-1]), parts[-1])
 
 
-def _indices(match: re.Match[str]) -> list[int]:
-    return [int(group.lstrip("_") or 0) for group in match.groups()]
+def _subsequence(parts: Sequence[str], whole: Sequence[str]) -> bool:
+    rest = iter(_unnumbered(whole))
+    return all(part in rest for part in parts)
 
 
 # ---- the rewrite's paths -------------------------------------------------------------------------------
 
 
-def _targets(entries: Sequence[Mapping[str, str]], rewritten: Shapes) -> list[list[str]]:
+@dataclass(frozen=True)
+class _Indices:
+    """The indices at which a target was found: as they are, and as they count in expressions."""
+
+    literal: Mapping[str, int]
+    rank: Mapping[str, int]
+    key: str
+    there: frozenset[str]
+
+    def filled(self, source: str) -> str:
+        """A source with its expressions computed."""
+        return _BRACES.sub(lambda found: self._value(found.group(1)), source)
+
+    def _value(self, expression: str) -> str:
+        if expression == "*":
+            return _ANY
+        if expression == "key":
+            return self.key
+        scope = {"__builtins__": {}, "count": self._count, **self.rank}
+        return str(eval(expression, scope))
+
+    def _count(self, pattern: str) -> int:
+        for letter, index in self.literal.items():
+            pattern = pattern.replace(f"[{letter}]", f"[{index}]")
+        wanted = re.compile(re.escape(pattern).replace(r"\[\*\]", r"\[\d+\]"))
+        return sum(1 for path in self.there if wanted.fullmatch(path))
+
+
+def _targets(target: str, rewritten: Shapes, there: frozenset[str]) -> list[tuple[str, _Indices]]:
+    """The variables that a target of the map stands for, with their indices."""
+    steps = list(_STEP.finditer(target))
+    text, at = "", 0
+    for step in steps:
+        group = rf"\[(?P<{step[1]}>\d+)\]" if step[1] else r"(?P<key>\w+)"
+        text += re.escape(target[at : step.start()]) + group
+        at = step.end()
+    pattern = re.compile(text + re.escape(target[at:]))
     found = []
-    for entry in entries:
-        pattern = re.compile(r"\d+".join(re.escape(part) for part in entry["target"].split(_INDEX)))
-        hits = [path for path in rewritten if pattern.fullmatch(path)]
-        found.append(sorted(hits or _within(entry["target"], rewritten), key=_natural))
+    for path in rewritten:
+        match = pattern.fullmatch(path)
+        if match is None:
+            continue
+        literal = {step[1]: int(match.group(step[1])) for step in steps if step[1]}
+        rank = dict(literal)
+        for step in steps:
+            if step[1] and step[2]:
+                start = path[: match.start(step[1])]
+                held = [n for n in range(literal[step[1]]) if f"{start}{n}].{step[2]}" in there]
+                rank[step[1]] = len(held)
+                if f"{start}{literal[step[1]]}].{step[2]}" not in there:
+                    break
+        else:
+            key = match.groupdict().get("key") or ""
+            found.append((path, _Indices(literal, rank, key, there)))
     return found
-
-
-def _within(target: str, rewritten: Shapes) -> list[str]:
-    """The one path that has the parts of `target` in order among others, as `rnn.cell.ii.kernel` has `rnn.ii.kernel`."""
-    parts = _parts(target)
-    hits = [path for path in rewritten if _subsequence(parts, _parts(path))]
-    return hits if len(hits) == 1 or _INDEX in target else []
-
-
-def _parts(path: str) -> list[str]:
-    return re.sub(r"\[(.*?)\]", r".[\1]", path).split(".")
-
-
-def _subsequence(parts: Sequence[str], whole: Sequence[str]) -> bool:
-    if whole[0] != parts[0] or whole[-1] != parts[-1]:
-        return False
-    rest = iter(whole)
-    return all(any(_fits(part, other) for other in rest) for part in parts)
-
-
-def _fits(part: str, other: str) -> bool:
-    return part == other or (part == f"[{_INDEX}]" and other.startswith("["))
 
 
 def _natural(path: str) -> list[tuple[int, Any]]:
     return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", path)]
-
-
-# ---- both ----------------------------------------------------------------------------------------------
-
-
-def _matched(
-    entries: Sequence[Mapping[str, str]], sources: Sequence[list[str]], targets: Sequence[list[str]]
-) -> list[tuple[Mapping[str, str], tuple[str, str]]]:
-    """Entries with single variables of both sides.
-
-    Where names that Haiku counts on make an entry's sources those of another, too, they are dealt out in order.
-    """
-    found: list[tuple[Mapping[str, str], tuple[str, str]]] = []
-    for group in _groups(sources):
-        pool = _ordered({path for index in group for path in sources[index]})
-        for index in group:
-            exact = [path for path in sources[index] if path in pool]
-            mine = (pool if len(group) > 1 else exact)[: len(targets[index])]
-            found += [(entries[index], both) for both in zip(mine, targets[index], strict=False)]
-            if len(group) > 1:
-                pool = [path for path in pool if path not in mine]
-    return found
-
-
-def _groups(sources: Sequence[list[str]]) -> list[list[int]]:
-    """The entries, those together whose sources overlap."""
-    groups: list[tuple[set[str], list[int]]] = []
-    for index, paths in enumerate(sources):
-        touching = [group for group in groups if group[0] & set(paths)]
-        merged = (
-            set(paths).union(*(g[0] for g in touching)),
-            [i for g in touching for i in g[1]] + [index],
-        )
-        groups = [group for group in groups if group not in touching] + [merged]
-    return [sorted(indices) for _, indices in groups]
-
-
-def _ordered(paths: set[str]) -> list[str]:
-    return sorted(paths, key=_counted)
-
-
-def _counted(path: str) -> list[tuple[str, int]]:
-    """Haiku's names in the order in which they were given: linear, linear_1, linear_2, ..., linear_10."""
-    found = []
-    for part in path.split("/"):
-        match = re.fullmatch(r"(.*?)_(\d+)", part)
-        found.append((match.group(1), int(match.group(2))) if match else (part, 0))
-    return found
 
 
 # ---- numbers -------------------------------------------------------------------------------------------

@@ -160,6 +160,7 @@ def _paired(job: dict[str, Any], subject: Subject, part: int) -> carry.Pairing:
         _shapes(mine),
         job["facts"].get("root", ""),
         ("params", "state")[part],
+        list((subject.state, subject.params)[part]),
     )
     if pairing.problem:
         return pairing

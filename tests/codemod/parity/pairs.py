@@ -157,7 +157,7 @@ HAIKU_NET: dict[str, Any] = {
     "mode_arguments": {"is_training": {"true": "train", "false": "eval"}},
     "variables": [
         {"collection": "params", "source": f"{old}/{name}", "target": f"{new}.{ours}", "layout": ""}
-        for old, new in (("linear_{i}", "linears[{i}]"), ("linear_1", "linear"))
+        for old, new in (("linear_{i}", "linears[{i}]"), ("linear_2", "linear"))
         for name, ours in (("w", "kernel"), ("b", "bias"))
     ]
     + [{"collection": "state", "source": "count", "target": "count", "layout": ""}],

@@ -39,25 +39,88 @@ def test_paths_and_loops() -> None:
 
 
 def test_names_that_haiku_counts_on_after_a_loop() -> None:
-    entries = [entry("linear_{i}/w", "linears[{i}].kernel"), entry("linear_1/w", "linear.kernel")]
+    entries = [
+        entry("~/linear_{i}/w", "linears[{i}].kernel"),
+        entry("~/linear_{count('linears[*].kernel')}/w", "linear.kernel"),
+        entry("linear/w", "other.kernel"),
+    ]
     original = ["params:net/~/linear//w", "params:net/~/linear_1//w", "params:net/~/linear_2//w"]
-    found = paired(
-        entries, original, ["linear.kernel", "linears[0].kernel", "linears[1].kernel"], "net"
-    )
-    assert found == {
+    own = "params:net/linear//w"
+    targets = ["linear.kernel", "linears[0].kernel", "linears[1].kernel", "other.kernel"]
+    assert paired(entries, [*original, own], targets, "net") == {
         "linears[0].kernel": (original[0],),
         "linears[1].kernel": (original[1],),
         "linear.kernel": (original[2],),
+        "other.kernel": (own,),
     }
 
 
-def test_a_target_within_a_wrapper() -> None:
+def test_methods_of_library_modules_go_without_saying() -> None:
     found = paired(
-        [entry("cell/ii/kernel", "rnn.ii.kernel")],
-        ["params:cell/ii/kernel"],
-        ["rnn.cell.ii.kernel"],
+        [entry("mlp/linear_{i}/w", "mlp.linears[{i}].kernel")],
+        ["params:net/~enc/mlp/~/linear_0//w"],
+        ["mlp.linears[0].kernel"],
+        "net",
     )
-    assert found == {"rnn.cell.ii.kernel": ("params:cell/ii/kernel",)}
+    assert found == {"mlp.linears[0].kernel": ("params:net/~enc/mlp/~/linear_0//w",)}
+
+
+def test_lists_within_lists() -> None:
+    entries = [
+        entry("Block_{i}/Dense_{2 * j + 1}/w", "blocks[{i}].linears[{j}].w"),
+        entry("Block_{i}/Dense_{count('blocks[i].linears[*].w')}/v", "blocks[{i}].last.v"),
+    ]
+    original = [f"params:Block_{i}/Dense_{2 * j + 1}/w" for i in (0, 1) for j in range(i + 1)]
+    last = [f"params:Block_{i}/Dense_{i + 1}/v" for i in (0, 1)]
+    rewritten = [f"blocks[{i}].linears[{j}].w" for i in (0, 1) for j in range(i + 1)]
+    found = paired(
+        entries, [*original, *last], [*rewritten, *(f"blocks[{i}].last.v" for i in (0, 1))]
+    )
+    assert found["blocks[1].linears[1].w"] == ("params:Block_1/Dense_3/w",)
+    assert found["blocks[1].last.v"] == ("params:Block_1/Dense_2/v",)
+
+
+def test_lists_with_other_things_in_them() -> None:
+    """The second entry with a kernel is `layers[2]`."""
+    entries = [
+        entry("Dense_{i + 1}/kernel", "net.layers[{i:kernel}].kernel"),
+        entry("Dense_{i + 1}/bias", "net.layers[{i:kernel}].bias"),
+        entry("LayerNorm_{i}/bias", "net.layers[{i:scale}].bias"),
+        entry("LayerNorm_{i}/scale", "net.layers[{i:scale}].scale"),
+    ]
+    original = [f"params:Dense_{i}/{leaf}" for i in (1, 2) for leaf in ("kernel", "bias")]
+    original += ["params:LayerNorm_0/scale", "params:LayerNorm_0/bias"]
+    rewritten = [f"net.layers[{i}].{leaf}" for i in (0, 2) for leaf in ("kernel", "bias")]
+    rewritten += ["net.layers[1].scale", "net.layers[1].bias"]
+    found = paired(entries, original, rewritten)
+    assert found["net.layers[2].bias"] == ("params:Dense_2/bias",)
+    assert found["net.layers[1].bias"] == ("params:LayerNorm_0/bias",)
+
+
+def test_other_configurations_and_keys() -> None:
+    entries = [
+        entry("Dense_0/w", "narrow.w"),
+        entry("Dense_0/w", "wide.w"),
+        entry("Dense_{count('narrow.w') + count('middle.w')}/w", "last.w"),
+        entry("heads_{key}/w", "heads.{key}.w"),
+    ]
+    found = paired(
+        entries,
+        ["params:Dense_0/w", "params:Dense_1/w", "params:heads_a/w"],
+        ["narrow.w", "last.w", "heads.a.w"],
+    )
+    assert found["narrow.w"] == ("params:Dense_0/w",)
+    assert found["last.w"] == ("params:Dense_1/w",)
+    assert found["heads.a.w"] == ("params:heads_a/w",)
+
+
+def test_names_that_cannot_be_told_are_taken_in_order() -> None:
+    found = paired(
+        [entry("up_{*}/w", "ups[{i}].w")],
+        ["params:up_64/w", "params:up_128/w"],
+        ["ups[0].w", "ups[1].w"],
+    )
+    assert found == {"ups[0].w": ("params:up_64/w",), "ups[1].w": ("params:up_128/w",)}
 
 
 @pytest.mark.parametrize(
@@ -65,11 +128,13 @@ def test_a_target_within_a_wrapper() -> None:
     [
         (["params:a/w", "params:b/w"], ["a.w"], "no place for params:b/w"),
         (["params:a/w"], ["a.w", "b.w"], "nothing of b.w"),
+        (["params:c/w"], ["c1.w", "c2.w"], "two places for params:c/w"),
     ],
 )
 def test_a_map_that_does_not_cover(original: list[str], rewritten: list[str], words: str) -> None:
     shapes = [{path: [2] for path in paths} for paths in (original, rewritten)]
-    assert words in pair([entry("a/w", "a.w")], *shapes, "", "params").problem
+    entries = [entry("a/w", "a.w"), entry("c/w", "c1.w"), entry("c/w", "c2.w")]
+    assert words in pair(entries, *shapes, "", "params").problem
 
 
 def test_numbers_are_laid_out_and_joined() -> None:
