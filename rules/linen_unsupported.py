@@ -74,15 +74,7 @@ RULES = (
         code="LN902",
         summary="partitioned parameters need the mesh at construction",
         names={
-            **{
-                f"flax.linen.{name}": _SHARDING
-                for name in (
-                    "with_partitioning",
-                    "with_logical_partitioning",
-                    "get_partition_spec",
-                    "get_sharding",
-                )
-            },
+            **{f"flax.linen.{name}": _SHARDING for name in ("get_partition_spec", "get_sharding")},
             **{
                 f"flax.linen.{name}": _BOXES
                 for name in ("Partitioned", "LogicallyPartitioned", "unbox", "meta")

@@ -519,6 +519,7 @@ class ClassEmitter:
             for site in self.sites
             if isinstance(site.node.func, ast.Name)
             and self._is_partial(site)
+            and site.node.func.id in scope_of(site.function).assignments
             and self._only_called(site.node.func.id, site.function)
         }
 
