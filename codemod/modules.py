@@ -493,6 +493,7 @@ def _rewrite_by_study(
             options.line_length,
             options.mode_flags == "keep",
             {name: text for name, (text, _) in known.items()},
+            original_names=options.names == "original",
         )
         emitted = emitter.emit()
         _check_text(cls, trial, _new_names(names, emitted, result))

@@ -51,6 +51,7 @@ class ClassEmitter:
     limit: int
     keep_flags: bool = False
     variable_classes: Mapping[str, str] = field(default_factory=dict)
+    original_names: bool = False  # Linen's automatic ones (Dense_0) as attributes
 
     def __post_init__(self) -> None:
         self.cls = self.study.cls
@@ -68,6 +69,8 @@ class ClassEmitter:
         )
         if self.base is not None:
             inherit(self.flags, self.study, self.base.model)
+        if self.original_names and self.study.framework == "linen":
+            self._keep_names()
         self.writer = VariableWriter(
             self.transport_factory(lambda name, origin: name),
             self.study.framework,
@@ -294,6 +297,18 @@ class ClassEmitter:
             and node.value.id == "self"
             and isinstance(node.ctx, ast.Load)
         } & set(self._field_names())
+
+    def _keep_names(self) -> None:
+        """Gives sites the names that Linen gives them, where it counts them out and no branch decides."""
+        places = self._places()
+        found = [(s, name) for s in self.sites if (name := places.automatic(s)) is not None]
+        kept = {site.node for site, _ in found}
+        others = {site.attribute for site in self.sites if site.node not in kept}
+        others |= {f.name for f in self._functions()} | set(self._field_names())
+        others |= self.base.model.names if self.base is not None else set()
+        for site, name in found:
+            if name not in others:
+                site.attribute = name
 
     def _name_alike(self, base: str, sites: Sequence[Site], taken: set[str]) -> None:
         """Sites that the source names alike: one attribute if they are one thing made in different ways."""

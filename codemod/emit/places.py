@@ -98,6 +98,19 @@ class Places:
         kind = next(iter(self._kinds(site)), None)
         return "/".join(self._source(site, kind, slot)[0]) if kind is not None else site.attribute
 
+    def automatic(self, site: Site) -> str | None:
+        """The name that the original counts out for what a site makes, where that is one name in any case."""
+        kinds = self._kinds(site)
+        held = site.own_attribute is not None or site.built is not None or site.loops
+        if held or len(kinds) != 1 or site.variable is not None:
+            return None
+        (slot, *_), (kind,) = self._slots(site), kinds
+        if slot.steps or self._fixed(site, slot) is not None:
+            return None
+        base = self._base(site, kind)
+        index = self._numbers.get((site.node, base))
+        return f"{base}_{index}" if index is not None and index.isdigit() else None
+
     # ---- variables ---------------------------------------------------------------------------------------
 
     def _of_kind(self, site: Site, kind: Kind, slot: Slot, target: str) -> Iterator[VariablePath]:
@@ -436,7 +449,7 @@ class Places:
         return above if applied and code else site.node
 
     def _unit(self, site: Site) -> Unit | None:
-        kinds = [k for k in self._kinds(site) if k.variables]
+        kinds = self._kinds(site)
         if not kinds:
             return None
         slot = self._slots(site)[0]
