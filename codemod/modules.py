@@ -16,7 +16,7 @@ from .emit.aliases import Alias, find_alias, write_alias
 from .emit.bridges import Bridge, Bridges, component
 from .emit.file_names import FileNames
 from .emit.module_class import ClassEmitter, Emitted
-from .emit.transport import CannotMove
+from .emit.transport import CannotMove, NeedsFlags
 from .model.module import ModuleModel
 from .model.study import Contexts, Study, as_base, study
 from .project import Module
@@ -55,6 +55,7 @@ class ModuleRewrite:
     variable_classes: dict[Module, dict[str, tuple[str, Class]]] = field(default_factory=dict)
     helpers: dict[Module, set[str]] = field(default_factory=dict)
     wanted: dict[Module, set[str]] = field(default_factory=dict)  # imports
+    flag_requests: set[ast.AST] = field(default_factory=set)  # classes that have to keep flags
     aliases: set[ast.AST] = field(default_factory=set)  # classes that have a Linen name as well
 
 
@@ -151,6 +152,9 @@ def rewrite_modules(
         before = _outputs(interp)
         attempt = _attempt(interp, studied, options, refusals, flagged)
         if _outputs(interp) != before:
+            continue
+        if attempt.flag_requests - flagged:
+            flagged |= attempt.flag_requests
             continue
         new, bridges = _consequences(interp, attempt, among, studied, options.line_length)
         if new:
@@ -500,6 +504,8 @@ def _rewrite_by_study(
         _check_leftovers(cls, trial, names)
         _check_strangers(interp, cls)
     except Declined as refusal:
+        if isinstance(refusal, NeedsFlags):
+            result.flag_requests.add(refusal.cls)
         node = refusal.node if isinstance(refusal, CannotMove) else cls.node
         return Refusal(cls, node, "NX101", refusal.message, refusal.help)
     except Exception as error:

@@ -17,7 +17,7 @@ from ..shapes.dims import Dim, same
 from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Lifted
 from ..shapes.values import NONE, Class, Constant, External, LayerObject, Object, Partial, Value
-from .transport import CannotMove, Scope, Transport
+from .transport import CannotMove, NeedsFlags, Scope, Transport
 
 FRAMEWORK_ARGUMENTS = frozenset(("name", "parent"))
 
@@ -352,6 +352,11 @@ class Constructor:
                 by_keyword = keywords_only and len(child.added) > 1
                 args.append(f"{added.name}={text}" if by_keyword else text)
         fields = self._field_names(site)
+        given = dict(zip(fields, site.node.args, strict=False))
+        given.update({k.arg: k.value for k in site.node.keywords if k.arg is not None})
+        for name in child.field_modes:
+            if name not in given or not self.flags(given[name]):
+                raise NeedsFlags(child.node, child.name)
         for place, arg in enumerate(site.node.args):
             if place < len(fields) and fields[place] in child.field_modes and self.flags(arg):
                 continue

@@ -22,7 +22,7 @@ from .flags import Flags
 from .guards import simplify
 from .names import singular
 from .scans import ScanWriter
-from .transport import CannotMove
+from .transport import CannotMove, NeedsFlags
 
 
 @dataclass
@@ -560,6 +560,14 @@ class MethodEdits:
         modes = child.modes.get(use.method, {})
         method = classes.method(use.target.cls, use.method)
         names = [a.arg for a in method.node.args.args][1:] if method is not None else []
+        for name in modes:
+            place = names.index(name) if name in names else len(node.args)
+            value = next(
+                (k.value for k in node.keywords if k.arg == name),
+                node.args[place] if place < len(node.args) else None,
+            )
+            if value is None or not self.flags.is_mode(value):
+                raise NeedsFlags(use.target.cls.node, child.name)
         dropped = [
             arg
             for place, arg in enumerate(node.args)

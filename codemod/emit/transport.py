@@ -34,6 +34,14 @@ class CannotMove(Declined):
         self.node = node
 
 
+class NeedsFlags(Declined):
+    """A module is called with a flag that is not just its caller's mode: its class has to keep the flag."""
+
+    def __init__(self, cls: ast.AST, name: str) -> None:
+        super().__init__(f"`{name}` has to keep its flags", "keep them with --mode-flags keep")
+        self.cls = cls
+
+
 @dataclass
 class Scope:
     """The names of one method: its parameters, loop variables and what it assigns."""

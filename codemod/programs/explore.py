@@ -56,7 +56,7 @@ class Explorer:
         self.applied: dict[ast.AST, list[Applied]] = {}
         self.bound: dict[ast.AST, list[Net]] = {}
         self.jitted: set[ast.AST] = set()
-        self.discarded: set[ast.Expr] = set()
+        self.discarded: set[ast.stmt] = set()
         self.unknown: list[tuple[ast.AST, Value]] = []
         self.transformed: dict[ast.AST, Transformed] = {}
         self._install()
@@ -131,11 +131,13 @@ class Explorer:
         transforms.install(self)
         self.interp.before_discard = self._before_discard
 
-    def _before_discard(self) -> Callable[[ast.Expr, Value], None]:
+    def _before_discard(self) -> Callable[[ast.stmt, Value], None]:
         before = {net: net.current for net in self.nets.values()}
 
-        def after(node: ast.Expr, value: Value) -> None:
+        def after(node: ast.stmt, value: Value) -> None:
             returned = set(_nets_in(value))
+            if isinstance(node, ast.Assign) and returned:
+                self.discarded.add(node)  # updates that are never merged
             for net, version in before.items():
                 if net.current != version and net in returned:
                     self.discarded.add(node)

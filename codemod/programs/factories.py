@@ -171,10 +171,14 @@ def _arguments(call: ast.Call, model: ModuleModel, edits: Edits) -> None:
     trailing = [f"{a.name}={a.name}" for a in model.added if a.keyword_only]
     if model.takes_rngs:
         trailing.append("rngs=rngs")
+    if not call.args and not call.keywords:
+        end = source.span(call)[1] - 1
+        edits.insert(end, ", ".join([*leading, *trailing]))
+        return
     if leading:
         text = ", ".join(f"{n}={n}" if by_keyword and len(leading) > 1 else n for n in leading)
         start = source.text.index("(", source.span(call.func)[1]) + 1
-        edits.insert(start, text + (", " if call.args or call.keywords else ""))
+        edits.insert(start, f"{text}, ")
     named = next((k for k in call.keywords if k.arg == "name"), None)
     if named is not None:
         edits.remove_item(call, named)

@@ -383,6 +383,8 @@ class ProgramRewriter:
 
     def _assign(self, node: ast.Assign, target: ast.expr, value: ast.expr) -> None:
         found = self.facts.value(value)
+        if node in self.explorer.discarded and isinstance(value, ast.Call):
+            self._on_clones(value)
         if self._makes_model(value):
             self._delete(node)
             return
@@ -1049,6 +1051,8 @@ class ProgramRewriter:
         if self._in_split(node):
             name = self._split_name(node, net)
         model = self.model_of(net)
+        if node in self.cloned and self.holds(net) - {"RngState", "Intermediate"}:
+            name = f"{self.names.target('flax.nnx.clone')}({name})"
         modes = model.modes.get(applied.method, {}) if model is not None else {}
         self._demand(node, applied, modes)
         suffix = "" if applied.method == "__call__" else f".{applied.method}"

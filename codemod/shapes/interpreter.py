@@ -133,7 +133,7 @@ class Interpreter:
         self.root: object = None  # the class or function being interpreted for its own sake
         self.root_object: Object | None = None
         # Called before an expression statement; returns what is to be done with its value.
-        self.before_discard: Callable[[], Callable[[ast.Expr, Value], None]] | None = None
+        self.before_discard: Callable[[], Callable[[ast.stmt, Value], None]] | None = None
         self.creations = 0  # how many layers, modules and variables were made so far
         self.max_unrolled = MAX_UNROLLED
         self.stacked: dict[ast.AST, ast.expr] = {}  # functions of layer stacks, and how many layers
@@ -227,7 +227,11 @@ class Interpreter:
             restore(node, value)
 
     def _do_Assign(self, node: ast.Assign, env: Environment) -> None:
+        thrown = self.before_discard is not None and _throws_away(node.targets[0])
+        restore = self.before_discard() if thrown and self.before_discard is not None else None
         value = self.evaluate(node.value, env)
+        if restore is not None and isinstance(value, Items):
+            restore(node, value.items[-1])
         for target in node.targets:
             self.assign(target, value, env)
 
@@ -816,6 +820,14 @@ class ModuleValue(Value):
 
     module: Module | None
     dotted: str = ""
+
+
+def _throws_away(target: ast.expr) -> bool:
+    """Whether the last of what is assigned, the new state say, gets a name that says that nobody reads it."""
+    match target:
+        case ast.Tuple(elts=[*_, ast.Name(id="_")]):
+            return True
+    return False
 
 
 def _truthy(value: Value) -> Value:
