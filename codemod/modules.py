@@ -404,6 +404,11 @@ def _check_leftovers(cls: Class, edits: Edits, names: FileNames) -> None:
 def _check_strangers(interp: Interpreter, cls: Class) -> None:
     """Raises Declined where code from outside of the tree makes something that is then called: it may be a module."""
     for node in ast.walk(cls.node):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            raise Declined(
+                f"`{cls.name}` imports by name, and what it finds there may be modules",
+                "import the modules at the top of the file",
+            )
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Call):
             continue
         head = node.func.func

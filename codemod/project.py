@@ -12,6 +12,16 @@ from .source import Source
 Loader = Callable[[Path], "Source | None"]
 
 
+FRAMEWORKS = ("flax", "haiku")
+
+
+def _is_framework(path: Path) -> bool:
+    """Whether a file is part of a framework's own source."""
+    return any(
+        folder.name in FRAMEWORKS and (folder / "__init__.py").exists() for folder in path.parents
+    )
+
+
 def _plain(folder: str) -> str:
     return folder.replace("-", "_")
 
@@ -44,7 +54,7 @@ class Project:
 
     @classmethod
     def of(cls, sources: Iterable[Source], load: Loader = lambda path: None) -> Project:
-        return cls({source.path: Module(source) for source in sources}, load)
+        return cls({s.path: Module(s, not _is_framework(s.path)) for s in sources}, load)
 
     def module_at(self, path: Path) -> Module | None:
         """The module of a file; one outside the rewritten set is read for information only."""
@@ -62,6 +72,8 @@ class Project:
         nearest first, as any of them may be on `sys.path`; then without its first name, where a folder is called so.
         """
         parts = dotted.split(".") if dotted else []
+        if not level and parts[:1] and parts[0] in FRAMEWORKS:
+            return None  # in the framework's own repository too: its users are what is rewritten
         if level:
             folders = [importer.parents[level - 1]] if level <= len(importer.parents) else []
         else:
