@@ -193,7 +193,7 @@ class Transport:
         if node in self.substitutes:
             return self.substitutes[node]
         if isinstance(node, ast.Attribute) and _is_self(node.value, self.self_name):
-            return self._field(node)
+            return self._field(node, scope)
         if isinstance(node, ast.Name | ast.Attribute):
             written = self.rewrite(node)
             if written is not None:
@@ -204,9 +204,9 @@ class Transport:
             return self._computed(node, scope)
         return None
 
-    def _field(self, node: ast.Attribute) -> str | None:
+    def _field(self, node: ast.Attribute, scope: Scope) -> str | None:
         parameter = self.fields.get(node.attr)
-        if parameter is not None:
+        if parameter is not None and parameter not in scope.loop_names:
             self.needs.fields.add(parameter)
             return parameter
         self.needs.kept_fields.add(node.attr)
