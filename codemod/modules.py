@@ -373,11 +373,33 @@ def _check_text(cls: Class, edits: Edits, known: Collection[str]) -> None:
     }
     missing = read - stored - before - cls.environment.names.keys() - set(known)
     missing -= _visible(cls) | set(dir(builtins))
+    missing |= _unbound(tree, cls) - _visible(cls) - set(known) - set(dir(builtins))
     if missing:
         raise Declined(
             f"the new text of `{cls.name}` would read `{min(missing)}`, which nothing defines",
             "please report it with the class; rewrite it by hand meanwhile",
         )
+
+
+def _unbound(tree: ast.Module, cls: Class) -> set[str]:
+    """The locals of the original's methods that the new constructor reads and does not bind."""
+    local = {node.arg for node in ast.walk(cls.node) if isinstance(node, ast.arg)}
+    local |= {
+        node.id
+        for node in ast.walk(cls.node)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    missing: set[str] = set()
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef) or function.name != "__init__":
+            continue
+        inside = list(ast.walk(function))
+        bound = {node.arg for node in inside if isinstance(node, ast.arg)}
+        bound |= {node.name for node in inside if isinstance(node, ast.FunctionDef)}
+        names = [node for node in inside if isinstance(node, ast.Name)]
+        bound |= {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+        missing |= {node.id for node in names} - bound
+    return missing & local
 
 
 def _check_leftovers(cls: Class, edits: Edits, names: FileNames) -> None:

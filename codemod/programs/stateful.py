@@ -1051,7 +1051,9 @@ class ProgramRewriter:
         if self._in_split(node):
             name = self._split_name(node, net)
         model = self.model_of(net)
-        if node in self.cloned and self.holds(net) - {"RngState", "Intermediate"}:
+        # Haiku's `apply` returns the state in evaluation, too, where nothing changes it.
+        stateful = self.holds(net) - {"RngState", "Intermediate"}
+        if node in self.cloned and stateful and net.framework == "linen":
             name = f"{self.names.target('flax.nnx.clone')}({name})"
         modes = model.modes.get(applied.method, {}) if model is not None else {}
         self._demand(node, applied, modes)
