@@ -15,8 +15,10 @@ from . import __version__
 
 if TYPE_CHECKING:
     from .codemod.config import Options
+    from .codemod.parity.verify import Wishes
     from .codemod.report import Outcome
     from .codemod.run import Examined
+    from .codemod.shapes.traced import Traced
     from .codemod.write import Change
 
 CLEAN, LEFT, BAD = 0, 1, 2
@@ -127,6 +129,18 @@ def _codes(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tup
     "--allow-dirty", is_flag=True, help="Write even if the git work tree has uncommitted changes."
 )
 @click.option("--no-cache", is_flag=True, help="Work everything out afresh.")
+@click.option(
+    "--trace",
+    "traced",
+    is_flag=True,
+    help="Run the originals, abstractly, where reading cannot tell a size.",
+)
+@click.option(
+    "--original-python",
+    default="",
+    metavar="PYTHON",
+    help="The interpreter for the originals that --trace and --verify run; default: this one.",
+)
 def rewrite(
     paths: tuple[Path, ...],
     diff: bool,
@@ -139,6 +153,8 @@ def rewrite(
     mode_flags: str | None,
     allow_dirty: bool,
     no_cache: bool,
+    traced: bool,
+    original_python: str,
 ) -> None:
     """Rewrite the files at and below each PATH in place, and print a summary.
 
@@ -153,11 +169,14 @@ def rewrite(
     with _one_line_errors():
         flags = {"select": select, "ignore": ignore, "names": names, "mode_flags": mode_flags}
         options = _options(paths, flags)
-        examined = _examine(paths, options, no_cache)
+        facts = None
+        examined = _examine(paths, options, no_cache or traced)
+        if traced:
+            examined, facts = _traced(examined, paths, options, original_python)
         if verified and examined.changes:
             if not (diff or check or allow_dirty):
                 _refuse_dirty(examined.changes)
-            examined = _verified(examined, paths, options, no_cache)
+            examined = _verified(examined, paths, options, no_cache, original_python, facts)
         sys.exit(
             _conclude(examined, diff=diff, check=check, report=report, allow_dirty=allow_dirty)
         )
@@ -178,6 +197,7 @@ def _examine(
     options: Options,
     no_cache: bool,
     stay: Mapping[Path, Outcome] | None = None,
+    facts: Traced | None = None,
 ) -> Examined:
     from .codemod import show
     from .codemod.cache import Cache, folder
@@ -185,20 +205,48 @@ def _examine(
 
     cache = None if no_cache else Cache(folder())
     with show.progress() as progress:
-        return examine(paths, options, cache=cache, progress=progress, stay=stay)
+        return examine(paths, options, cache=cache, progress=progress, stay=stay, traced=facts)
+
+
+def _traced(
+    examined: Examined, paths: tuple[Path, ...], options: Options, python: str
+) -> tuple[Examined, Traced | None]:
+    """The rewrite with the sizes that runs of the originals showed."""
+    from .codemod import show
+    from .codemod.parity import trace
+
+    def again(facts: Traced) -> Examined:
+        return _examine(paths, options, True, facts=facts)
+
+    settled = trace.settle(examined, again, paths, options, _wishes(python), progress=show.running)
+    show.traced(settled)
+    return settled.examined, settled.facts
+
+
+def _wishes(original_python: str) -> Wishes:
+    from .codemod.parity.process import Settings
+    from .codemod.parity.verify import Wishes
+
+    return Wishes(Settings(original_python or sys.executable))
 
 
 def _verified(
-    examined: Examined, paths: tuple[Path, ...], options: Options, no_cache: bool
+    examined: Examined,
+    paths: tuple[Path, ...],
+    options: Options,
+    no_cache: bool,
+    original_python: str,
+    facts: Traced | None,
 ) -> Examined:
     """What is left of a rewrite once the files in which a class fails stay as they are."""
     from .codemod import show
     from .codemod.parity import gate
 
     def again(stay: Mapping[Path, Outcome]) -> Examined:
-        return _examine(paths, options, no_cache, stay)
+        return _examine(paths, options, no_cache, stay, facts)
 
-    passed = gate.settle(examined, again, paths, options, progress=show.climbed)
+    wishes = _wishes(original_python)
+    passed = gate.settle(examined, again, paths, options, wishes, progress=show.climbed)
     show.passed(passed)
     return passed.examined
 
@@ -291,6 +339,7 @@ def _fail(message: str) -> NoReturn:
     type=click.Path(path_type=Path),
     help="The report of the rewrite; default: the originals are rewritten again, in memory.",
 )
+@click.option("--trace", is_flag=True, help="The rewrite was made with --trace.")
 @click.option("--python", default="", help="The interpreter for the rewrite; default: this one.")
 @click.option("--original-python", default="", help="The interpreter for the originals.")
 @click.option(

@@ -14,6 +14,7 @@ from .project import Module, Project
 from .report import AddedParameter, ClassReport, Diagnostic, FileReport, Outcome
 from .rewriting import FileRewrite, rewrite_project
 from .rulebook import Rulebook
+from .shapes.traced import Traced
 from .shapes.values import Class
 from .source import Source
 
@@ -27,19 +28,21 @@ def rewrite(
     fixed: Sequence[Source] = (),
     load: Callable[[Path], Source | None] = lambda path: None,
     progress: Callable[[str], None] = lambda path: None,
+    traced: Traced | None = None,
 ) -> list[Outcome]:
     """What each source becomes, and the files that are made beside them; nothing is written.
 
     All sources can be parsed. `fixed` are files that use the sources' code and stay as they are: what they take from
     the sources has to stay usable. `load` reads any other file for information, None where there is none. `progress`
-    is told the path of the file that work begins on, and an exception is taken for a failure at that file.
+    is told the path of the file that work begins on, and an exception is taken for a failure at that file. `traced` holds
+    facts from runs of the originals.
     """
     project = Project({source.path: Module(source) for source in sources}, load)
     for source in fixed:
         project.modules.setdefault(source.path, Module(source, rewritable=False))
     rules = Rulebook(catalogue(), options.select, options.ignore)
     result = rewrite_project(
-        project, rules, options, [project.modules[s.path] for s in fixed], progress
+        project, rules, options, [project.modules[s.path] for s in fixed], progress, traced
     )
     outcomes = [_outcome(file) for file in result.files]
     for path, text in sorted(result.created.items()):
@@ -53,6 +56,7 @@ def _outcome(file: FileRewrite) -> Outcome:
     report.diagnostics = sorted(
         {_diagnostic(source, finding) for finding in file.findings}, key=lambda d: d.order
     )
+    report.unsized = [(name, _source_kind(kind)) for name, kind in file.unsized]
     report.classes = [_rewritten(model) for model in file.models]
     report.classes += [
         ClassReport(
@@ -77,7 +81,7 @@ def _diagnostic(source: Source, finding: Finding) -> Diagnostic:
 
 
 def _source_kind(framework: str) -> Any:
-    return "haiku" if framework == "haiku" else "linen"
+    return framework if framework in ("haiku", "haiku-function") else "linen"
 
 
 def _rewritten(model: ModuleModel) -> ClassReport:
@@ -105,4 +109,5 @@ def _rewritten(model: ModuleModel) -> ClassReport:
             }
             for v in model.variables
         ],
+        [{"line": line, "column": column} for line, column in model.traced],
     )

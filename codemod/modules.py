@@ -38,6 +38,7 @@ class Refusal:
     message: str
     help: str
     bridged: bool = False  # it runs rewritten modules through a bridge
+    unsized: bool = False  # a size or rank was wanting
 
     @property
     def framework(self) -> str:
@@ -534,7 +535,7 @@ def _rewrite_by_study(
         if isinstance(refusal, NeedsFlags):
             result.flag_requests.add(refusal.cls)
         node = refusal.node if isinstance(refusal, CannotMove) else cls.node
-        return Refusal(cls, node, "NX101", refusal.message, refusal.help)
+        return Refusal(cls, node, "NX101", refusal.message, refusal.help, unsized=refusal.unsized)
     except Exception as error:
         # A class that our own machinery stumbles over stays as it is, with a diagnostic that says so.
         return Refusal(
@@ -544,6 +545,8 @@ def _rewrite_by_study(
             f"class `{cls.name}` is written in a way that is not handled ({type(error).__name__})",
             "please report it with the class; rewrite it by hand meanwhile",
         )
+    if interp.traced is not None:
+        emitted.model.traced = interp.traced.places(cls.node)
     result.edits[module] = trial
     result.models[cls.node] = emitted.model
     result.helpers.setdefault(module, set()).update(emitted.helpers)

@@ -72,7 +72,8 @@ class ClassReport:
     """What became of one module class or transformed function.
 
     `mode_arguments` maps each call argument that went to the mode method for each of its values, as in
-    `{"training": {"true": "train", "false": "eval"}}`. `variables` tells where each original variable went.
+    `{"training": {"true": "train", "false": "eval"}}`. `variables` tells where each original variable went,
+    `traced` the lines and columns of the code whose sizes a run of the original told.
     """
 
     name: str
@@ -82,8 +83,10 @@ class ClassReport:
     added_parameters: list[AddedParameter] = field(default_factory=list)
     mode_arguments: dict[str, dict[str, str]] = field(default_factory=dict)
     variables: list[dict[str, Any]] = field(default_factory=list)
+    traced: list[dict[str, int]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
+        traced = {"traced": self.traced} if self.traced else {}
         return {
             "name": self.name,
             "source": self.source,
@@ -92,6 +95,7 @@ class ClassReport:
             "added_parameters": [parameter.to_json() for parameter in self.added_parameters],
             "mode_arguments": self.mode_arguments,
             "variables": self.variables,
+            **traced,
         }
 
     @classmethod
@@ -109,6 +113,9 @@ class FileReport:
     status: FileStatus = "unchanged"
     diagnostics: list[Diagnostic] = field(default_factory=list)
     classes: list[ClassReport] = field(default_factory=list)
+    unsized: list[tuple[str, ClassSource]] = field(
+        default_factory=list
+    )  # what stays for want of a size
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -20,7 +20,7 @@ from .emit.file_names import FileNames
 from .emit.helpers import nnx_layers
 from .findings import Finding
 from .model.module import ModuleModel
-from .model.study import Contexts
+from .model.study import Context, Contexts
 from .modules import (
     ModuleRewrite,
     Refusal,
@@ -35,7 +35,8 @@ from .rule import Declined
 from .rulebook import Rulebook
 from .shapes import classes, frameworks
 from .shapes.interpreter import Interpreter
-from .shapes.values import Class
+from .shapes.traced import Traced, example
+from .shapes.values import Class, Object
 from .source import Source
 
 HELPER_FILE = "nnx_layers.py"
@@ -54,6 +55,9 @@ class FileRewrite:
     models: list[ModuleModel] = field(default_factory=list)
     kept: list[Refusal] = field(default_factory=list)
     helpers: set[str] = field(default_factory=set)
+    unsized: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # names and kinds of what wants a size
 
 
 @dataclass
@@ -70,19 +74,23 @@ def rewrite_project(
     options: Options,
     fixed: Iterable[Module] = (),
     progress: Callable[[str], None] = lambda path: None,
+    traced: Traced | None = None,
 ) -> ProjectRewrite:
     """Rewrites every rewritable module of the project as far as it can follow.
 
+    `traced` are facts about sizes from runs, by the original files and classes.
     `fixed` are modules that stay as they are: the classes that they use stay with them. A function whose class cannot
     be rewritten stays a function: the project is then rewritten again without it.
     """
     leave: dict[tuple[Path, str], Finding] = {}
+    unsized: set[tuple[Path, str]] = set()
     for turn in range(MAX_TURNS):
         prepared = _prepared(project, rules, frozenset(leave))
-        result = _rewrite_prepared(prepared.project, rules, options, fixed, progress)
-        refused = _refused_functions(prepared, result)
+        facts = _facts(traced, prepared)
+        result = _rewrite_prepared(prepared.project, rules, options, fixed, progress, facts)
+        refused = _refused_functions(prepared, result, unsized)
         if not refused:
-            return _restored(prepared, result, leave)
+            return _restored(prepared, result, leave, unsized)
         if turn == MAX_TURNS - 2:  # what is left hangs together in a way that turns do not sort out
             refused = {
                 (made.path, made.function): refused.get((made.path, made.function), _stays(made))
@@ -118,16 +126,30 @@ def _prepared(
     )
 
 
+def _facts(traced: Traced | None, prepared: function_modules.Prepared) -> Traced | None:
+    """The facts from runs, with the way back from the prepared text to the original one, which ran."""
+    if traced is None:
+        return None
+    made = function_modules.classes_of(prepared.made)
+
+    def name(path: Path, written: str) -> str:
+        return made[path, written].function if (path, written) in made else written
+
+    return dataclasses.replace(traced, line=prepared.original_line, name=name)
+
+
 def _refused_functions(
-    prepared: function_modules.Prepared, result: ProjectRewrite
+    prepared: function_modules.Prepared, result: ProjectRewrite, unsized: set[tuple[Path, str]]
 ) -> dict[tuple[Path, str], Finding]:
-    """The functions whose classes stay, and why."""
+    """The functions whose classes stay, and why; those that want a size are added to `unsized`."""
     made = function_modules.classes_of(prepared.made)
     found: dict[tuple[Path, str], Finding] = {}
     for file in result.files:
         for refusal in file.kept:
             cls = made.get((file.module.path, refusal.cls.name))
             if cls is not None:
+                if refusal.unsized:
+                    unsized.add((cls.path, cls.function))
                 line = prepared.original_line(cls.path, getattr(refusal.node, "lineno", 1))
                 place = ast.Pass(lineno=line, col_offset=0, end_lineno=line, end_col_offset=0)
                 found[cls.path, cls.function] = Finding(
@@ -140,16 +162,22 @@ def _restored(
     prepared: function_modules.Prepared,
     result: ProjectRewrite,
     left: dict[tuple[Path, str], Finding],
+    unsized: Iterable[tuple[Path, str]],
 ) -> ProjectRewrite:
     """The result in terms of the original files: their sources, their lines, their functions' names."""
     made = function_modules.classes_of(prepared.made)
     for file in result.files:
         path = file.module.path
         file.source = prepared.originals.get(path, file.module.source)
+        file.unsized = [(r.cls.name, r.framework) for r in file.kept if r.unsized]
+        file.unsized += [(name, "haiku-function") for where, name in unsized if where == path]
         for model in file.models:
             cls = made.get((path, model.name))
             if cls is not None:
                 model.function_name = cls.function
+            model.traced = [
+                (prepared.original_line(path, line), column) for line, column in model.traced
+            ]
         if path in prepared.originals:
             for finding in file.findings:
                 finding_line = prepared.original_line(path, getattr(finding.node, "lineno", 1))
@@ -164,10 +192,12 @@ def _rewrite_prepared(
     options: Options,
     fixed: Iterable[Module],
     progress: Callable[[str], None],
+    traced: Traced | None = None,
 ) -> ProjectRewrite:
     from .programs.rewrite import Programs
 
     interp = Interpreter(project, rules)
+    interp.traced = traced
     frameworks.install(interp)
     contexts = Contexts()
     interp.observers.append(contexts)
@@ -182,6 +212,7 @@ def _rewrite_prepared(
     def stays(cls: Class) -> Refusal | None:
         return _skipped(cls) or needed.get(cls.node)
 
+    _show_inputs(interp, contexts)
     studied = study_modules(interp, contexts)
     stay: dict[ast.AST, Finding] = {}
     bridged: dict[ast.AST, Finding] = {}
@@ -218,6 +249,16 @@ def _rewrite_prepared(
         if not blocked and not broken:
             break
     return _finish(interp, project, modules, found, outcome.findings, options)
+
+
+def _show_inputs(interp: Interpreter, contexts: Contexts) -> None:
+    """What runs showed of the inputs of module classes counts as a call that was seen."""
+    for cls in module_classes(interp) if interp.traced is not None else []:
+        assert interp.traced is not None
+        known = interp.traced.about(cls.module.path, cls.name)
+        if known is not None:
+            given = {name: example(shown) for name, shown in known.arguments.items()}
+            contexts.calls[cls.node].insert(0, Context(Object(cls), known.method, (), given))
 
 
 def _not_python(modules: Iterable[Module], found: ModuleRewrite) -> dict[ast.AST, Finding]:

@@ -17,12 +17,16 @@ from .shapes.values import Array, Constant, Items, Shape, Unknown, Value, as_dim
 
 
 class Declined(Exception):
-    """A rule's refusal: what stopped it and what a person does next."""
+    """A rule's refusal: what stopped it and what a person does next.
 
-    def __init__(self, message: str, help: str) -> None:
+    `unsized` if a size or rank was wanting, which a run of the original would show.
+    """
+
+    def __init__(self, message: str, help: str, unsized: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.help = help
+        self.unsized = unsized
 
 
 # ---- what rules see of one use --------------------------------------------------------------------

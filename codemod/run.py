@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import git, reach, report, write
 from .cache import Cache, key
@@ -18,6 +18,9 @@ from .config import Options
 from .discover import Found, Problem, discover
 from .report import Diagnostic, FileReport, Outcome
 from .source import Source, Unreadable
+
+if TYPE_CHECKING:
+    from .shapes.traced import Traced
 
 Progress = Callable[[str, int], None]  # the file that work begins on, and of how many
 _RECURSION = 5000  # frames; a tree may be source.DEEPEST deep and takes several frames a level
@@ -65,18 +68,20 @@ def examine(
     cache: Cache | None = None,
     progress: Progress = lambda path, total: None,
     stay: Mapping[Path, Outcome] | None = None,
+    traced: Traced | None = None,
 ) -> Examined:
     """What becomes of the files at and below `paths`.
 
     A file that has to change and cannot be written stays, with a diagnostic, and what uses it is treated accordingly.
-    So are the files in `stay`, which have their outcomes there.
+    So are the files in `stay`, which have their outcomes there. `traced` holds facts from runs of the originals; what
+    is worked out with them is not taken from the cache.
     """
     found = discover(paths, options)
     bystanders = _bystanders(paths, found, options)
     stuck: dict[Path, Outcome] = dict(stay or {})
     while True:
-        task = _Task(found, {**bystanders, **_contents(found, stuck)}, options)
-        outcomes = task.outcomes(cache, progress)
+        task = _Task(found, {**bystanders, **_contents(found, stuck)}, options, traced)
+        outcomes = task.outcomes(cache if traced is None else None, progress)
         more = {path: why for outcome in outcomes for path, why in _unwritable(outcome)}
         if not more:
             break
@@ -127,6 +132,7 @@ class _Task:
     found: Found
     fixed: Mapping[Path, bytes]
     options: Options
+    traced: Traced | None = None
     loaded: dict[Path, bytes | None] = field(default_factory=dict)
     sources: dict[Path, Source | None] = field(default_factory=dict)  # those that were asked for
 
@@ -214,7 +220,14 @@ class _Task:
     def _engine(self, sources: list[Source], fixed: list[Source], at: _Place) -> list[Outcome]:
         from . import engine
 
-        return engine.rewrite(sources, self.options, fixed=fixed, load=self._load, progress=at)
+        return engine.rewrite(
+            sources,
+            self.options,
+            fixed=fixed,
+            load=self._load,
+            progress=at,
+            traced=self.traced,
+        )
 
     def _load(self, path: Path) -> Source | None:
         """A file that is read for information; None where there is none, or none that can be read."""

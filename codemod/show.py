@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .demo import Line
     from .parity.gate import Passed
     from .parity.rungs import Climb
+    from .parity.trace import Settled
     from .rule import Rule
 
 _WIDTH = 160  # of a table that is not drawn on a terminal
@@ -185,6 +186,20 @@ def climbed(climb: Climb) -> None:
     """A line for each module that is verified, on a terminal."""
     if sys.stderr.isatty():
         note(f"{climb.name}: {climb.status}")
+
+
+def running(label: str) -> None:
+    """A line for each module whose original is run, on a terminal."""
+    if sys.stderr.isatty():
+        note(f"{label}: running the original")
+
+
+def traced(settled: Settled) -> None:
+    """What runs of the originals came to."""
+    for label, origin in sorted(settled.shown.items()):
+        note(f"{label}: sizes from a run of the original (case: {origin})")
+    for label, why in sorted(settled.silent.items()):
+        note(f"{label}: no sizes, the original did not run: {why}")
 
 
 def passed(found: Passed) -> None:

@@ -474,6 +474,7 @@ def _adjusted_padding(rank_of: RankOf) -> Writer:
             raise Declined(
                 "`output_shape` of a transposed convolution whose sizes could not be told",
                 "give nnx.ConvTranspose the padding that leads to it",
+                unsized=True,
             )
         each = zip(lengths or (), wanted or (), kernel or (), steps or (), strict=True)
         return str(tuple(_adjusted(i, o, k, s, padding) for i, o, k, s in each))

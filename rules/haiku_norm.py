@@ -89,7 +89,9 @@ def _axes_unless_last(written: Written) -> str | None:
     """Axes as NNX has them, where they are not the last one alone."""
     axes = _axes(written.value, _rank(written.use))
     if axes is None:
-        raise Declined("the axes of a norm could not be read", "write them as numbers")
+        raise Declined(
+            "the axes of a norm could not be read", "write them as numbers", unsized=True
+        )
     if axes == (-1,):
         return None
     literal = isinstance(written.value, Constant) or (

@@ -82,7 +82,9 @@ def _scalar(written: Written) -> str:
 
 def _spatial_rank(rank: int | None) -> int:
     if rank is None or rank < 3:
-        raise Declined("a window that is one number needs the rank of the pooled array", _HELP)
+        raise Declined(
+            "a window that is one number needs the rank of the pooled array", _HELP, unsized=True
+        )
     return rank - 2
 
 

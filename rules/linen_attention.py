@@ -84,6 +84,7 @@ def _key_features(use: Use) -> Dim | None:
         raise Declined(
             "attention over keys or values whose width could not be inferred",
             "write the layer by hand, with `in_kv_features=`",
+            unsized=True,
         )
     if len(widths) == 2 and not same(widths[0], widths[1]):
         raise Declined(

@@ -144,6 +144,7 @@ def _place_and_channels(use: Use) -> Shape:
         raise Declined(
             "an nn.ConvLocal whose input has a shape that could not be inferred",
             "annotate the shapes: its kernels depend on the places of its input",
+            unsized=True,
         )
     return shape[len(shape) - len(kernel) - 1 :]
 

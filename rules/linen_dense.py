@@ -91,6 +91,7 @@ def _bias_shape(use: Use) -> Shape | None:
         raise Declined(
             "an nn.Einsum whose kernel has sizes that could not be inferred",
             "write nnx.Einsum by hand, with the shape of its bias",
+            unsized=True,
         )
     sizes = dict(zip(kernel, shape, strict=True))
     return tuple(sizes[label] for label in result.replace(".", "") if label in sizes)

@@ -241,7 +241,8 @@ class Constructor:
                 raise CannotMove(
                     site.node,
                     f"the input size of `{rule.source.rsplit('.', 1)[-1]}` could not be inferred",
-                    "annotate the shapes, or write the layer with its size by hand",
+                    "annotate the shapes, run with --trace, or write the layer with its size by hand",
+                    unsized=True,
                 )
             dim = self.transport.symbols.resolve(dim)
             if found is not None and not same(found, dim):
@@ -344,6 +345,7 @@ class Constructor:
                     site.node,
                     f"the size `{added.name}` of `{child.name}` could not be inferred here",
                     "pass it by hand",
+                    unsized=True,
                 )
             text = self.transport.size(dim, site.node)
             if added.keyword_only:

@@ -470,6 +470,7 @@ class ClassEmitter:
                     self.cls.node,
                     f"the size `{added.name}` of `{model.name}` could not be inferred here",
                     "pass it by hand",
+                    unsized=True,
                 )
             sizes[added.name] = self.transport.size(dim, self.cls.node)
         args = inheritance.super_arguments(model, sizes)

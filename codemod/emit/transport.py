@@ -29,8 +29,8 @@ class Rewriter(Protocol):
 class CannotMove(Declined):
     """An expression that cannot be computed in the constructor."""
 
-    def __init__(self, node: ast.AST, message: str, help: str) -> None:
-        super().__init__(message, help)
+    def __init__(self, node: ast.AST, message: str, help: str, unsized: bool = False) -> None:
+        super().__init__(message, help, unsized)
         self.node = node
 
 
@@ -93,7 +93,8 @@ class Transport:
                 raise CannotMove(
                     node,
                     f"a size could not be inferred ({origin.why})",
-                    "give the size to the constructor by hand, or run with samples that show it",
+                    "give the size to the constructor by hand, or run with --trace and samples that show it",
+                    unsized=True,
                 )
             self.needs.symbols[name] = origin
         return self.symbols.render(dim, self.name_symbol)
@@ -355,6 +356,7 @@ class Transport:
                 node,
                 f"`{written[:60]}` is only known when the module is called",
                 "pass it to the constructor, or make the layer without it",
+                unsized=True,
             )
         return text
 

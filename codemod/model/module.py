@@ -86,6 +86,9 @@ class ModuleModel:
         default_factory=set
     )  # attributes that the constructor sets to parameters
     names: set[str] = field(default_factory=set)  # all attributes that the constructor sets
+    traced: list[tuple[int, int]] = field(
+        default_factory=list
+    )  # lines and columns of code whose sizes a run of the original told
     site_nodes: set[ast.AST] = field(default_factory=set)  # of its own text and of its bases'
 
     @property

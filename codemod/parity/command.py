@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .. import show
-from ..config import ConfigError, load
+from ..config import ConfigError, Options, load
 from ..diff import unified
-from . import document, page, programs, subjects, table, trees, verify
+from ..run import Examined, examine
+from . import document, page, programs, subjects, table, trace, trees, verify
 from .process import Settings
 
 HOLDS, FAILS, UNUSABLE = 0, 1, 2
@@ -39,6 +40,7 @@ class Request:
     report: str = ""
     html: str = ""
     program: tuple[Path, ...] = ()
+    trace: bool = False
 
 
 def run(request: Request, version: str) -> int:
@@ -77,8 +79,24 @@ def _modules(request: Request, both: trees.Trees) -> verify.Verdict:
     if request.rewrite_report is not None:
         rewrite = subjects.read_report(request.rewrite_report)
     else:
-        rewrite = subjects.reported(both, options)
+        settle = _settle(options, _wishes(request)) if request.trace else _as_it_is
+        rewrite = subjects.reported(both, options, settle)
     return verify.verify(both, rewrite, options, _wishes(request), progress=show.climbed)
+
+
+def _as_it_is(examined: Examined, paths: Sequence[Path]) -> Examined:
+    return examined
+
+
+def _settle(options: Options, wishes: verify.Wishes) -> subjects.Settle:
+    """What `rewrite --trace` does."""
+
+    def settle(examined: Examined, paths: Sequence[Path]) -> Examined:
+        return trace.settle(
+            examined, lambda facts: examine(paths, options, traced=facts), paths, options, wishes
+        ).examined
+
+    return settle
 
 
 def _trees(request: Request, named: list[Path], scratch: Path) -> trees.Trees:

@@ -54,11 +54,11 @@ def settle(
     That goes on until nothing fails. The user's files are only read; raises ConfigError for samples that cannot be.
     """
     with tempfile.TemporaryDirectory(prefix="nnx-codemod-verify-") as scratch:
-        gate = _Gate(_root(paths), options, wishes or Wishes(), Path(scratch), progress)
+        gate = _Gate(root_of(paths), options, wishes or Wishes(), Path(scratch), progress)
         return gate.settle(first, again)
 
 
-def _root(paths: Sequence[Path]) -> Path:
+def root_of(paths: Sequence[Path]) -> Path:
     """The folder that is copied: the work tree, else the project or at least the whole package."""
     trees = {git.work_tree(path) for path in paths if path.exists()}
     if len(trees) == 1 and (tree := next(iter(trees))) is not None:
@@ -71,6 +71,20 @@ def _root(paths: Sequence[Path]) -> Path:
     while (folder / "__init__.py").is_file():
         folder = folder.parent
     return folder
+
+
+def copied(root: Path, target: Path) -> None:
+    """Copies a tree as git has it, else what is no byproduct of a program."""
+    listed = git.files(root)
+    if listed is None:
+        shutil.copytree(root, target, ignore=_LEFT_OUT, symlinks=True)
+        return
+    target.mkdir()
+    for file in listed:
+        if file.is_file() or file.is_symlink():
+            place = target / file.relative_to(root)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, place, follow_symlinks=False)
 
 
 @dataclass
@@ -160,7 +174,7 @@ class _Gate:
         folders = self.scratch / "original", self.scratch / "rewritten"
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
-            self._copy(folder)
+            copied(self.root, folder)
         for change in examined.changes:
             place = self._place(change.path)
             for folder, data in zip(folders, (change.before, change.data), strict=True):
@@ -169,18 +183,6 @@ class _Gate:
         as_work_tree(folders[0])
         named = {self._place(Path(outcome.report.path)) for outcome in examined.outcomes}
         return Trees(folders[0], folders[1], tuple(sorted(named)))
-
-    def _copy(self, target: Path) -> None:
-        listed = git.files(self.root)
-        if listed is None:
-            shutil.copytree(self.root, target, ignore=_LEFT_OUT, symlinks=True)
-            return
-        target.mkdir()
-        for file in listed:
-            if file.is_file() or file.is_symlink():
-                place = target / file.relative_to(self.root)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(file, place, follow_symlinks=False)
 
     # ---- what fails ------------------------------------------------------------------------------------------
 

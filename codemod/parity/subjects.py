@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..config import Options
+from ..run import Examined
 from .trees import Trees, Unusable
 
 
@@ -39,14 +40,22 @@ class Subject:
         return f"{self.file.as_posix()}:{self.name}"
 
 
-def reported(trees: Trees, options: Options) -> dict[str, Any]:
-    """The report of a rewrite of the originals, made in memory; its paths are relative to the tree."""
+Settle = Callable[[Examined, Sequence[Path]], Examined]
+
+
+def reported(
+    trees: Trees, options: Options, settle: Settle = lambda examined, paths: examined
+) -> dict[str, Any]:
+    """The report of a rewrite of the originals, made in memory; its paths are relative to the tree.
+
+    `settle` may go on from what the rewrite of these paths comes to.
+    """
     from ..report import document
     from ..run import examine
 
     present = [path for path in trees.paths if (trees.original / path).exists()]
     with chdir(trees.original):
-        examined = examine(present, options)
+        examined = settle(examine(present, options), present)
     return document([outcome.report for outcome in examined.outcomes], "")
 
 

@@ -71,7 +71,7 @@ def verify(
     if subjects.unchanged(trees, [p for p in changed if (trees.original / p).is_file()]):
         raise NothingRewritten
     chosen = [one for one in found if one.entry["status"] == "rewritten"]
-    _with_cases(chosen, trees, options)
+    add_cases(chosen, trees, options)
     kept = [one.label for one in found if one.entry["status"] != "rewritten"]
     with tempfile.TemporaryDirectory(prefix="nnx-codemod-parity-") as scratch:
         sides = _Sides.start(trees, wishes, scratch)
@@ -82,7 +82,7 @@ def verify(
             sides.close()
 
 
-def _with_cases(chosen: Sequence[Subject], trees: Trees, options: Options) -> None:
+def add_cases(chosen: Sequence[Subject], trees: Trees, options: Options) -> None:
     """Gives each subject its configured cases, or those that the originals' code shows."""
     from ..discover import discover
 
@@ -211,7 +211,7 @@ def _attempt(
     """The ladder for one module with the case that comes after `skip` others."""
     folder.mkdir(parents=True)
     climb = Climb(subject.file.as_posix(), subject.name, subject.entry["source"])
-    first = {**_job("original", subject, trees, wishes, folder), "skip": skip}
+    first = {**job("original", subject, trees, wishes, folder), "skip": skip}
     original = sides.ask(first)
     if original["status"] != "ok":
         climb.rest(_why_not(original))
@@ -245,7 +245,7 @@ _NOTES = {
 }
 
 
-def _job(side: str, subject: Subject, trees: Trees, wishes: Wishes, folder: Path) -> dict[str, Any]:
+def job(side: str, subject: Subject, trees: Trees, wishes: Wishes, folder: Path) -> dict[str, Any]:
     return {
         "side": side,
         "class": subject.entry,

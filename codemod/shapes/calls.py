@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..rule import Layer, Use
-from . import builtin, classes, held, joins, library, loops, operators
+from . import builtin, classes, held, joins, library, loops, operators, traced
 from .dims import Dim, Expression
 from .facts import Made, Used
 from .values import (
@@ -377,6 +377,7 @@ def apply_layer(
     node: ast.Call | None,
 ) -> Value:
     """A layer is called: its rule tells the shape of the result."""
+    args, kwargs = traced.given(interp, node, args, kwargs)
     use = use_of(interp, layer.rule, layer.arguments, args, kwargs)
     output = layer.rule.output if name == "__call__" else layer.rule.methods.get(name)
     result = _composite(interp, layer, name, args, kwargs, node)
@@ -392,6 +393,7 @@ def apply_layer(
         if known is not None and known.shape is not None and name == "__call__":
             interp.trouble(node or ast.Pass(), f"{layer.rule.source} cannot take these shapes")
         result = Array(None)
+    result = traced.returned(interp, node, result)
     _record_use(interp, layer, name, args, kwargs, result, node)
     return result
 
@@ -651,11 +653,13 @@ def call_method(
     if kind == "linen":
         ensure_setup(interp, owner)
     if owner is not interp.root_object:
+        args, kwargs = traced.given(interp, node, args, kwargs)
         for observer in interp.observers:
             observer(owner, name, args, dict(kwargs))
     with elsewhere(interp, owner):
         result = call_function(interp, function, [owner, *args], kwargs, node, owner)
     if owner is not interp.root_object:
         result = held.from_outside(interp, owner, [*args, *kwargs.values()], result)
+        result = traced.returned(interp, node, result)
         _record_use(interp, owner, name, args, kwargs, result, node)
     return result

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..project import Module, Project
-from . import joins, operators
+from . import joins, operators, traced
 from .dims import Symbols
 from .facts import Facts, Stack
 from .values import (
@@ -138,6 +138,7 @@ class Interpreter:
         self.max_unrolled = MAX_UNROLLED
         self.stacked: dict[ast.AST, ast.expr] = {}  # functions of layer stacks, and how many layers
         self.lifted: dict[ast.AST, Behaviour] = {}  # constructor calls of lifted classes
+        self.traced: traced.Traced | None = None  # what runs of the originals showed
         self._steps = 0
         self._budget = MAX_STEPS
         self.spent = 0  # steps of all interpretations so far
@@ -232,6 +233,9 @@ class Interpreter:
         value = self.evaluate(node.value, env)
         if restore is not None and isinstance(value, Items):
             restore(node, value.items[-1])
+        if self.traced is not None:
+            value = traced.assigned(self, node, node.targets[0], value)
+            self.record(node.value, value)
         for target in node.targets:
             self.assign(target, value, env)
 

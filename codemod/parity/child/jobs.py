@@ -5,7 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from . import carry, case, draws, measure, originals, rewritten, search, sharded, store, weights
+from . import (
+    carry,
+    case,
+    draws,
+    measure,
+    originals,
+    rewritten,
+    search,
+    sharded,
+    store,
+    tracing,
+    weights,
+)
 from .failure import Failure, describe
 from .subject import Subject
 
@@ -72,6 +84,15 @@ def _original(job: dict[str, Any]) -> dict[str, Any]:
         "shapes": [_shapes(subject.params), _shapes(subject.state)],
         **found.facts,
     }
+
+
+def _traced(job: dict[str, Any]) -> dict[str, Any]:
+    """Runs the original abstractly and tells the sizes that it works with."""
+    _reach(job, "imports")
+    module = case.load(job["module"], job["paths"], job["tree"])
+    _reach(job, "case")
+    thing = case.attribute(module, job["name"])
+    return tracing.trace(job, thing, module, _cased, _linen_names())
 
 
 def _cased(
@@ -228,4 +249,9 @@ def _file(job: dict[str, Any], name: str) -> Path:
     )
 
 
-_SIDES = {"original": _original, "rewritten": _rewritten, "versions": versions}
+_SIDES = {
+    "original": _original,
+    "rewritten": _rewritten,
+    "trace": _traced,
+    "versions": versions,
+}

@@ -201,6 +201,6 @@ def test_outside_of_git_the_whole_package_is_copied(
     (package / "__init__.py").write_text("")
     (package / "head.py").write_text(HEAD)
     monkeypatch.chdir(package)
-    assert gate._root([Path("head.py")]) == tmp_path.resolve()
+    assert gate.root_of([Path("head.py")]) == tmp_path.resolve()
     assert rewrite("head.py").exit_code == 0
     assert judge.asked == [["Head"]]

@@ -1,0 +1,209 @@
+"""The job `trace`: runs an original on a case, abstractly, and tells the sizes that were seen in its code.
+
+Then it runs it again with other sizes, one at a time, so that numbers can be turned back into expressions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from . import case
+from .calls import Call, positional
+from .case import Values
+from .failure import Failure
+from .modes import flags
+from .recording import Recorder
+from .subject import Subject
+from .variations import Variable, changed, variables
+
+_SECONDS = 60.0
+_FACTORS = ((2, 0), (3, 0), (1, 1), (4, 0), (1, 2))  # of a size that is varied: times, plus
+_WANTED = 2  # variations of each size that the original has to accept
+_MOST = 40  # sizes that are varied
+
+Run = Callable[[Values], dict[str, Any]]
+
+
+def trace(
+    job: dict[str, Any], thing: Any, module: Any, cased: Callable[..., Any], names: dict[str, Any]
+) -> dict[str, Any]:
+    """What the first of the job's cases shows that the original accepts, with variations of its sizes.
+
+    `cased` finds that case; `names` are in the scope of its expressions.
+    """
+    run = _runner(job, thing)
+
+    def maker(_: Any, values: Values, method: str, __: Any) -> Subject:
+        job["method"] = method
+        run(values)
+        return Subject({}, {}, lambda p, s, x, mode: ([], {}), [], lambda seed: {})
+
+    given, _ = cased(job, module, thing, maker)
+    method = given.get("method", "__call__")
+    job["method"] = method
+    values = case.evaluate(given, module, job["seed"], names)
+    function = getattr(thing, method) if isinstance(thing, type) else thing
+    found = variables(thing, function, values)
+    begun = time.monotonic()
+    runs: list[dict[str, Any]] = [{"values": {}, "seen": run(values)}]
+    groups: list[list[int]] = []
+    for group, trials in _varied(found, values, run, begun):
+        groups.append(group)
+        runs += [{**trial, "group": len(groups) - 1} for trial in trials]
+    runs += _together(found, groups, runs, values, run)
+    return {
+        "status": "ok",
+        "case": given,
+        "variables": [one.json() for one in found],
+        "groups": groups,
+        "runs": runs,
+    }
+
+
+# ---- variations --------------------------------------------------------------------------------------
+
+
+def _varied(
+    found: Sequence[Variable], values: Values, run: Run, begun: float
+) -> Iterator[tuple[list[int], list[dict[str, Any]]]]:
+    """Each variable, or several that only change together, with what runs on other values showed."""
+    stuck = []
+    for index, one in enumerate(found[:_MOST]):
+        trials = _trials([index], found, values, run, begun)
+        if trials:
+            yield [index], trials
+        elif one.sized:
+            stuck.append(index)
+    while stuck:
+        first, *rest = stuck
+        equal = [index for index in rest if found[index].value == found[first].value]
+        for group in _joint(first, equal, found):
+            trials = _trials(group, found, values, run, begun)
+            if trials:
+                yield group, trials
+                stuck = [index for index in stuck if index not in group]
+                break
+        else:
+            stuck = rest
+
+
+def _joint(first: int, equal: Sequence[int], found: Sequence[Variable]) -> Iterator[list[int]]:
+    """Sets of equal sizes that may have to change together, small ones first, never two axes of one array."""
+    for count in (1, 2, 3):
+        for others in itertools.islice(itertools.combinations(equal, count), 12):
+            group = [first, *others]
+            arrays = [found[index].owner for index in group]
+            if len(set(arrays)) == len(arrays):
+                yield group
+
+
+def _trials(
+    group: list[int], found: Sequence[Variable], values: Values, run: Run, begun: float
+) -> list[dict[str, Any]]:
+    trials: list[dict[str, Any]] = []
+    for other in _others(found[group[0]]):
+        if time.monotonic() - begun > _SECONDS:
+            break
+        new = dict.fromkeys(group, other)
+        try:
+            seen = run(changed(values, found, new))
+        except Exception:
+            continue
+        trials.append({"values": {str(index): other for index in group}, "seen": seen})
+        if len(trials) == _WANTED:
+            break
+    return trials
+
+
+def _others(one: Variable) -> list[Any]:
+    """Other values for a variable."""
+    if one.sized:
+        return list(dict.fromkeys(one.value * times + plus for times, plus in _FACTORS))
+    if isinstance(one.value, bool):
+        return [not one.value]
+    if isinstance(one.value, float):
+        return [one.value * 2, one.value / 2]
+    return [6, 5.0]
+
+
+def _together(
+    found: Sequence[Variable],
+    groups: Sequence[list[int]],
+    runs: Sequence[Mapping[str, Any]],
+    values: Values,
+    run: Run,
+) -> list[dict[str, Any]]:
+    """A run with all sizes changed at once, as far as the original accepts it: it tells products from sums."""
+    each = [
+        next(r["values"] for r in runs if r.get("group") == number) for number in range(len(groups))
+    ]
+    sized = [new for group, new in zip(groups, each, strict=True) if found[group[0]].sized]
+    for chosen in (sized, sized[1:], *itertools.combinations(sized, 2)):
+        new = {int(index): value for one in chosen for index, value in one.items()}
+        with contextlib.suppress(Exception):
+            seen = run(changed(values, found, new))
+            return [{"values": {str(k): v for k, v in new.items()}, "seen": seen}]
+    return []
+
+
+# ---- one run -----------------------------------------------------------------------------------------
+
+
+def _runner(job: dict[str, Any], thing: Any) -> Run:
+    make = _linen if job["class"]["source"] == "linen" else _haiku
+
+    def run(values: Values) -> dict[str, Any]:
+        recorder = Recorder(thing, job["tree"])
+        method = job["method"]
+        function = getattr(thing, method) if isinstance(thing, type) else thing
+        constructor = thing if isinstance(thing, type) else None
+        skip = 1 if constructor is not None else 0
+        call = Call(values, positional(function, skip), flags(function, constructor, {}))
+        make(thing, values, method, call, recorder)
+        args, kwargs = call.arguments(call.arrays, "eval", rewritten=False)
+        return recorder.seen(dict(zip(call.names, args, strict=False)) | kwargs)
+
+    return run
+
+
+def _linen(cls: Any, values: Values, method: str, call: Call, recorder: Recorder) -> None:
+    import jax
+    from flax import linen as nn
+
+    if not isinstance(cls, type):
+        raise Failure("case", "it is no class")
+    modes = {flag.name: flag.value("eval") for flag in call.flags if flag.field}
+    model = cls(*values.args, **{**values.kwargs, **modes})
+    how = {} if method == "__call__" else {"method": method}
+
+    def init(arrays: list[Any]) -> Any:
+        args, kwargs = call.arguments(arrays, "eval", rewritten=False)
+        rngs = {"params": jax.random.key(0), "dropout": jax.random.key(1)}
+        with recorder.running(), nn.intercept_methods(recorder.intercept):
+            return jax.tree_util.tree_leaves(model.init(rngs, *args, **kwargs, **how))
+
+    jax.eval_shape(init, call.arrays)
+
+
+def _haiku(thing: Any, values: Values, method: str, call: Call, recorder: Recorder) -> None:
+    import haiku as hk
+    import jax
+
+    modes = {flag.name: flag.value("train") for flag in call.flags if flag.field}
+    if hasattr(thing, "init") and hasattr(thing, "apply") and not isinstance(thing, type):
+        raise Failure("case", "it is transformed already")
+
+    def forward(arrays: list[Any]) -> Any:
+        args, kwargs = call.arguments(arrays, "train", rewritten=False)
+        with recorder.running(), hk.intercept_methods(recorder.intercept):
+            if not isinstance(thing, type):
+                return thing(*args, **kwargs)
+            module = thing(*values.args, **{**values.kwargs, **modes})
+            return getattr(module, method)(*args, **kwargs)
+
+    transformed = hk.transform_with_state(forward)
+    jax.eval_shape(transformed.init, jax.random.PRNGKey(0), call.arrays)

@@ -1,0 +1,235 @@
+"""What a case's numbers can be varied: fields of the constructor, settings in them, axes of its inputs."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .calls import positional
+from .case import Values
+
+_SETTINGS = 30  # of one object
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One number of a case.
+
+    `kind` is "field" (`text` writes it in the constructor), "axis" (of the array at `text`), or "other": something that
+    is varied to see whether sizes depend on it, and "fixed" if it cannot be.
+    """
+
+    kind: str
+    text: str
+    value: Any
+    place: tuple[Any, ...]  # where it is in the case
+    axis: int = 0
+    rank: int = 0
+
+    @property
+    def sized(self) -> bool:
+        """Whether it is a size."""
+        return (
+            isinstance(self.value, int)
+            and not isinstance(self.value, bool)
+            and self.kind != "fixed"
+        )
+
+    @property
+    def owner(self) -> object:
+        """What no two variables that change together may share."""
+        return (self.kind, self.text) if self.kind == "axis" else self.place
+
+    def json(self) -> dict[str, Any]:
+        """What the fit has to know."""
+        plain = self.value if isinstance(self.value, (int, float)) else None
+        return {
+            "kind": self.kind,
+            "text": self.text,
+            "value": plain,
+            "axis": self.axis,
+            "rank": self.rank,
+            "sized": self.sized,
+        }
+
+
+def variables(thing: Any, function: Callable[..., Any], values: Values) -> list[Variable]:
+    """The numbers of a case, sizes of inputs first."""
+    names = positional(function, 1 if isinstance(thing, type) else 0)
+    found: list[Variable] = []
+    for position, value in enumerate(values.inputs):
+        if position < len(names):
+            found += _axes(names[position], ("inputs", position), value)
+    for name, value in values.call.items():
+        found += _axes(name, ("call", name), value)
+    if isinstance(thing, type):
+        for name, (place, value) in _fields(thing, values).items():
+            found += _field(name, place, value)
+    return found
+
+
+def _axes(path: str, place: tuple[Any, ...], value: Any) -> Iterator[Variable]:
+    """The axes of the arrays in an argument; of a number, whether anything depends on it."""
+    if _is_key(value):
+        return
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        for axis, size in enumerate(value.shape):
+            yield Variable("axis", path, int(size), place, axis, len(value.shape))
+    elif isinstance(value, (list, tuple)):
+        names = getattr(value, "_fields", None)
+        for index, inner in enumerate(value):
+            inside = f"{path}.{names[index]}" if names else f"{path}[{index}]"
+            yield from _axes(inside, (*place, index), inner)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _axes(f"{path}[{key!r}]", (*place, key), inner)
+    elif isinstance(value, (bool, int, float)):
+        yield Variable("other", path, value, place)
+
+
+def _is_key(value: Any) -> bool:
+    return hasattr(value, "dtype") and str(value.dtype).startswith("key<")
+
+
+def _fields(cls: Any, values: Values) -> dict[str, tuple[tuple[Any, ...], Any]]:
+    """The constructor's arguments, defaults included, each with its place in the case."""
+    try:
+        parameters = list(inspect.signature(cls).parameters.values())
+    except (TypeError, ValueError):
+        return {}
+    found: dict[str, tuple[tuple[Any, ...], Any]] = {}
+    for position, parameter in enumerate(parameters):
+        name = parameter.name
+        if position < len(values.args):
+            found[name] = (("args", position), values.args[position])
+        elif name in values.kwargs:
+            found[name] = (("kwargs", name), values.kwargs[name])
+        elif parameter.default is not parameter.empty and name not in ("parent", "name"):
+            found[name] = (("kwargs", name), parameter.default)
+    return found
+
+
+def _field(path: str, place: tuple[Any, ...], value: Any) -> Iterator[Variable]:
+    if isinstance(value, (bool, float)) or value is None:
+        yield Variable("other", path, value, place)
+    elif isinstance(value, int):
+        yield Variable("field", path, value, place)
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            if isinstance(
+                inner, (int, float)
+            ):  # how many there are is not varied: nothing is named after one
+                yield Variable("other", f"{path}[{index}]", inner, (*place, index))
+    elif _settings(value):
+        for name, inner in _settings(value).items():
+            yield from _field(f"{path}.{name}", (*place, name), inner)
+    elif not _harmless(value):
+        yield Variable("fixed", path, None, place)
+
+
+def _settings(value: Any) -> dict[str, Any]:
+    """The attributes of a record of settings."""
+    if isinstance(value, type) or callable(value):
+        return {}
+    if dataclasses.is_dataclass(value):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
+    if isinstance(value, Mapping) and not hasattr(value, "to_dict"):
+        return {}
+    if hasattr(value, "to_dict") and isinstance(value, Mapping):
+        return dict(_first(value.items()))
+    public = {k: v for k, v in getattr(value, "__dict__", {}).items() if not k.startswith("_")}
+    return dict(_first(public.items()))
+
+
+def _first(pairs: Any) -> list[Any]:
+    """As many settings as are varied."""
+    return list(pairs)[:_SETTINGS]
+
+
+def _harmless(value: Any) -> bool:
+    """Whether no size depends on a value: functions and dtypes, no classes of modules and no names."""
+    import numpy as np
+
+    if isinstance(value, type):
+        try:
+            np.dtype(value)
+        except TypeError:
+            return False
+        return True
+    return inspect.isfunction(value) or inspect.isbuiltin(value) or _is_jax(value)
+
+
+def _is_jax(value: Any) -> bool:
+    module = getattr(type(value), "__module__", "") or ""
+    return module.startswith(("jax", "numpy")) or isinstance(value, (set, frozenset))
+
+
+# ---- other values ------------------------------------------------------------------------------------
+
+
+def changed(values: Values, found: Sequence[Variable], new: Mapping[int, Any]) -> Values:
+    """The case with other numbers for some of its variables."""
+    parts: dict[str, Any] = {
+        "args": list(values.args),
+        "kwargs": dict(values.kwargs),
+        "inputs": list(values.inputs),
+        "call": dict(values.call),
+    }
+    shapes: dict[tuple[Any, ...], dict[int, int]] = {}
+    for index, value in new.items():
+        one = found[index]
+        if one.kind == "axis":
+            shapes.setdefault(one.place, {})[one.axis] = value
+        else:
+            _put(parts, one, value)
+    for place, axes in shapes.items():
+        old = _get(parts, place)
+        shape = [axes.get(axis, size) for axis, size in enumerate(old.shape)]
+        parts = _with(parts, place, _zeros(shape, old.dtype))
+    return Values(parts["args"], parts["kwargs"], parts["inputs"], parts["call"])
+
+
+def _put(parts: dict[str, Any], one: Variable, value: Any) -> None:
+    section, name, *inner = one.place
+    if not inner:
+        parts[section] = _with(parts[section], (name,), value)
+        return
+    old = parts[section][name] if section != "kwargs" or name in parts[section] else None
+    if old is None:  # a default
+        raise KeyError(name)
+    parts[section] = _with(parts[section], (name, *inner), value)
+
+
+def _get(tree: Any, place: Sequence[Any]) -> Any:
+    for step in place:
+        tree = tree[step]
+    return tree
+
+
+def _with(tree: Any, place: Sequence[Any], value: Any) -> Any:
+    """A copy of nested containers with another value at a place."""
+    if not place:
+        return value
+    step, rest = place[0], place[1:]
+    if isinstance(tree, tuple):
+        inner = [_with(v, rest, value) if i == step else v for i, v in enumerate(tree)]
+        return type(tree)(*inner) if hasattr(tree, "_fields") else tuple(inner)
+    if isinstance(tree, list):
+        return [_with(v, rest, value) if i == step else v for i, v in enumerate(tree)]
+    if type(tree) is dict:
+        return {**tree, step: _with(tree.get(step), rest, value)}
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        return dataclasses.replace(tree, **{step: _with(getattr(tree, step), rest, value)})
+    made = copy.deepcopy(tree)
+    setattr(made, step, _with(getattr(tree, step), rest, value))
+    return made
+
+
+def _zeros(shape: Sequence[int], dtype: Any) -> Any:
+    import numpy as np
+
+    return np.zeros(shape, dtype)

@@ -1,0 +1,261 @@
+"""`rewrite --trace`: runs originals abstractly, and turns the sizes that were seen into facts for the interpreter."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..config import Options
+from ..report import ClassReport
+from ..run import Examined
+from ..shapes import traced as shapes
+from ..shapes.traced import Called, Shown, Traced, TracedClass, Variable
+from . import subjects, verify
+from .fit import Experiment, Number
+from .gate import copied, root_of
+from .process import Child
+from .trees import Trees, relative
+from .verify import Wishes
+
+_ROUNDS = 3  # a class that waits for another one may want sizes once that one is there
+_AT_ONCE = 2
+
+
+@dataclass
+class Settled:
+    """What became of a rewrite with the help of runs: by class, where its case came from or why there is none."""
+
+    examined: Examined
+    shown: dict[str, str] = field(default_factory=dict)
+    silent: dict[str, str] = field(default_factory=dict)
+    facts: Traced | None = None
+
+
+def settle(
+    first: Examined,
+    again: Callable[[Traced], Examined],
+    paths: Sequence[Path],
+    options: Options,
+    wishes: Wishes,
+    progress: Callable[[str], None] = lambda label: None,
+) -> Settled:
+    """Runs the originals that stay for want of a size, and works the rewrite out `again` with what they showed.
+
+    The runs happen in a copy of the tree. Raises ConfigError for samples that cannot be read.
+    """
+    result = Settled(first)
+    classes: dict[tuple[Path, str], TracedClass] = {}
+    asked: set[tuple[str, str]] = set()
+    with tempfile.TemporaryDirectory(prefix="nnx-codemod-trace-") as scratch:
+        root = root_of(paths)
+        folder = Path(scratch) / "original"
+        trees = Trees(folder, folder, ())
+        for _ in range(_ROUNDS):
+            wanted = _wanting(result.examined, root, asked)
+            if not wanted:
+                break
+            if not folder.exists():
+                copied(root, folder)
+            asked |= {
+                (file["path"], one["name"]) for file in wanted["files"] for one in file["classes"]
+            }
+            found = _Round(trees, options, wishes, Path(scratch), progress).run(wanted, result)
+            if not found:
+                break
+            names = _written(result.examined, root)
+            classes |= {
+                (names[file], name): facts(names, folder) for (file, name), facts in found.items()
+            }
+            result.facts = Traced(classes)
+            result.examined = again(result.facts)
+    return result
+
+
+def _wanting(
+    examined: Examined, root: Path, asked: set[tuple[str, str]]
+) -> dict[str, list[dict[str, Any]]]:
+    """A report of the classes that stay for want of a size and were not run yet."""
+    files = []
+    for outcome in examined.outcomes:
+        place = relative([Path(outcome.report.path)], root)[0].as_posix()
+        entries = [
+            ClassReport(name, source, "kept").to_json()
+            for name, source in outcome.report.unsized
+            if (place, name) not in asked
+        ]
+        if entries:
+            files.append({"path": place, "classes": entries, "status": "unchanged"})
+    return {"files": files} if files else {}
+
+
+def _written(examined: Examined, root: Path) -> dict[str, Path]:
+    """The path of each file as the rewrite has it, by its place in the tree."""
+    paths = [Path(outcome.report.path) for outcome in examined.outcomes]
+    return {relative([path], root)[0].as_posix(): path for path in paths}
+
+
+Facts = Callable[[Mapping[str, Path], Path], TracedClass]
+
+
+@dataclass
+class _Round:
+    trees: Trees
+    options: Options
+    wishes: Wishes
+    scratch: Path
+    progress: Callable[[str], None]
+
+    def run(self, wanted: Mapping[str, Any], result: Settled) -> dict[tuple[str, str], Facts]:
+        """What runs of the wanted classes showed; says in `result` what came of each."""
+        chosen = subjects.subjects(wanted, self.trees)
+        verify.add_cases(chosen, self.trees, self.options)
+        settings = replace(self.wishes.original, cache=str(self.scratch / "compiled"))
+        children = [
+            Child(settings, self.trees.original, str(self.scratch)) for _ in range(_AT_ONCE)
+        ]
+
+        def ask(numbered: tuple[int, subjects.Subject]) -> dict[str, Any]:
+            number, subject = numbered
+            folder = self.scratch / f"trace-{len(result.shown) + len(result.silent)}-{number}"
+            folder.mkdir()
+            job = {**verify.job("trace", subject, self.trees, self.wishes, folder), "skip": 0}
+            self.progress(subject.label)
+            return children[number % _AT_ONCE].ask(job)
+
+        try:
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                answers = list(pool.map(ask, enumerate(chosen)))
+        finally:
+            for child in children:
+                child.close()
+        found: dict[tuple[str, str], Facts] = {}
+        for subject, answer in zip(chosen, answers, strict=True):
+            if answer["status"] != "ok":
+                result.silent[subject.label] = str(answer["error"])
+                continue
+            result.shown[subject.label] = answer["case"]["origin"]
+            found[subject.file.as_posix(), subject.name] = _facts(answer)
+        return found
+
+
+def _facts(answer: Mapping[str, Any]) -> Facts:
+    return lambda names, folder: facts_of(answer, names, folder)
+
+
+# ---- from numbers to facts -----------------------------------------------------------------------------
+
+
+def facts_of(answer: Mapping[str, Any], names: Mapping[str, Path], folder: Path) -> TracedClass:
+    """The facts that the answer of a child shows; `names` are the files' paths by their places in the `folder`."""
+    method = str(answer["case"].get("method", "__call__"))
+    numbers = [_number(one, method) for one in answer["variables"]]
+    runs = [{int(k): v for k, v in run["values"].items()} for run in answer["runs"]]
+    experiment = Experiment(numbers, answer["groups"], runs)
+    seen = [run["seen"] for run in answer["runs"]]
+
+    def file_of(path: str) -> str:
+        place = Path(path).relative_to(os.path.realpath(folder)).as_posix()
+        return str(names.get(place, place))
+
+    tables = [
+        {kind: {tuple(place): what for *place, what in one[kind]} for kind in ("names", "calls")}
+        for one in seen
+    ]
+    calls: dict[Any, Called] = {}
+    for place, what in tables[0]["calls"].items():
+        visits = [table["calls"].get(place) for table in tables]
+        if what is not None and what.get("call") is not None:
+            calls[file_of(place[0]), *place[1:]] = _called(
+                experiment, [v and v["call"] for v in visits]
+            )
+    return TracedClass(
+        method,
+        {
+            name: shown(experiment, [run["arguments"].get(name) for run in seen])
+            for name in seen[0]["arguments"]
+        },
+        {
+            (file_of(place[0]), *place[1:]): shown(
+                experiment, [table["names"].get(place) for table in tables]
+            )
+            for place in tables[0]["names"]
+        },
+        calls,
+        tuple(
+            {
+                n.variable: run.get(i, n.value)
+                for i, n in enumerate(numbers)
+                if n.variable is not None
+            }
+            for run in runs
+        ),
+    )
+
+
+def _number(one: Mapping[str, Any], method: str) -> Number:
+    variable = None
+    if one["kind"] == "axis":
+        variable = Variable(one["text"], method, one["axis"], one["rank"])
+    elif one["kind"] == "field":
+        variable = Variable(one["text"])
+    return Number(variable, one["value"], one["sized"])
+
+
+def _called(experiment: Experiment, visits: Sequence[Any]) -> Called:
+    first = visits[0]
+
+    def part(get: Callable[[Any], Any]) -> Shown | None:
+        return shown(experiment, [None if v is None else get(v) for v in visits])
+
+    return Called(
+        tuple(part(lambda v, i=i: _at(v["args"], i)) for i in range(len(first["args"]))),  # type: ignore[misc]
+        {n: part(lambda v, n=n: v["kwargs"].get(n)) for n in first["kwargs"]},  # type: ignore[misc]
+        part(lambda v: v["result"]),
+    )
+
+
+def _at(items: Sequence[Any], index: int) -> Any:
+    return items[index] if index < len(items) else None
+
+
+def shown(experiment: Experiment, visits: Sequence[Any]) -> Shown | None:
+    """What the descriptions of one value in all runs show; those that are of another form count for nothing."""
+    first = visits[0]
+    if first is None:
+        return None
+    alike = [v if v is not None and _form(v) == _form(first) else None for v in visits]
+    match first:
+        case {"int": _}:
+            return Shown(size=_sized(experiment, [v and v["int"] for v in alike]))
+        case {"shape": shape, "dtype": dtype}:
+            axes = [[v and v["shape"][i] for v in alike] for i in range(len(shape))]
+            return Shown(shape=tuple(_sized(experiment, sizes) for sizes in axes), dtype=dtype)
+        case {"items": items, "kind": kind, "names": names}:
+            inner = tuple(
+                shown(experiment, [v and v["items"][i] for v in alike]) for i in range(len(items))
+            )
+            return Shown(items=inner, kind=kind, names=tuple(names))
+        case {"table": table}:
+            pairs = [(n, shown(experiment, [v and v["table"][n] for v in alike])) for n in table]
+            return Shown(table=tuple(pairs))
+    return None
+
+
+def _sized(experiment: Experiment, sizes: Sequence[int | None]) -> shapes.Number:
+    return shapes.Number(tuple(sizes), experiment.explain(sizes))
+
+
+def _form(one: Mapping[str, Any]) -> Any:
+    match one:
+        case {"shape": shape}:
+            return len(shape)
+        case {"items": items}:
+            return "items", None if items is None else len(items)
+        case {"table": table}:
+            return "table", tuple(table or ())
+    return "int"
