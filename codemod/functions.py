@@ -30,12 +30,13 @@ from .source import Source
 
 @dataclass(frozen=True)
 class MadeClass:
-    """A class that was written for a function."""
+    """A class that was written for a function, or anew for a class of the same name."""
 
     path: Path
     name: str
     function: str
     line: int  # of the function, in the original
+    is_function: bool = True
 
 
 @dataclass

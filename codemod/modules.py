@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import builtins
 import dataclasses
-import sys
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +22,9 @@ from .project import Module
 from .rule import Declined
 from .shapes import classes
 from .shapes.interpreter import Environment, Interpreter
-from .shapes.library import LIBRARIES
-from .shapes.values import Class, External, Object
+from .shapes.values import Class, Object
 from .source import Source
+from .strangers import strangers
 
 
 @dataclass
@@ -432,21 +431,11 @@ def _check_strangers(interp: Interpreter, cls: Class) -> None:
                 f"`{cls.name}` imports by name, and what it finds there may be modules",
                 "import the modules at the top of the file",
             )
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Call):
-            continue
-        head = node.func.func
-        value = _quiet(interp, head, cls) if isinstance(head, ast.Name | ast.Attribute) else None
-        if not isinstance(value, External) or not value.name.rsplit(".", 1)[-1][:1].isupper():
-            continue
-        root = value.name.split(".")[0]
-        if root not in _KNOWN_PACKAGES and root not in sys.stdlib_module_names:
-            raise Declined(
-                f"`{cls.module.source.segment(head)}` is not in the tree, and may be a module",
-                "rewrite it together with the code that defines it",
-            )
-
-
-_KNOWN_PACKAGES = frozenset((*LIBRARIES, "haiku", "builtins"))
+    for head in strangers(cls.node, lambda node: _quiet(interp, node, cls)):
+        raise Declined(
+            f"`{cls.module.source.segment(head)}` is not in the tree, and may be a module",
+            "rewrite it together with the code that defines it",
+        )
 
 
 def is_annotation(source: Source, node: ast.AST) -> bool:

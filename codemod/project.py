@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .findings import Finding
 from .source import Source
 
 Loader = Callable[[Path], "Source | None"]
@@ -51,6 +52,9 @@ class Project:
     functions: set[tuple[Path, str]] = field(
         default_factory=set
     )  # the classes that stand for functions
+    left: dict[tuple[Path, str], Finding] = field(
+        default_factory=dict
+    )  # the functions and classes that an earlier attempt could not rewrite, and why
 
     @classmethod
     def of(cls, sources: Iterable[Source], load: Loader = lambda path: None) -> Project:

@@ -6,12 +6,12 @@ import ast
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import functions as function_modules
-from . import makers
+from . import makers, records
 from .config import Options
 from .edits import EditConflict, Edits
 from .emit import imports
@@ -38,6 +38,7 @@ from .shapes.interpreter import Interpreter
 from .shapes.traced import Traced, example
 from .shapes.values import Class, Object
 from .source import Source
+from .surroundings import Surroundings
 
 HELPER_FILE = "nnx_layers.py"
 MAX_TURNS = 3
@@ -86,6 +87,7 @@ def rewrite_project(
     unsized: set[tuple[Path, str]] = set()
     for turn in range(MAX_TURNS):
         prepared = _prepared(project, rules, frozenset(leave))
+        prepared.project.left = leave
         facts = _facts(traced, prepared)
         result = _rewrite_prepared(prepared.project, rules, options, fixed, progress, facts)
         refused = _refused_functions(prepared, result, unsized)
@@ -113,16 +115,18 @@ def _stays(made: function_modules.MadeClass) -> Finding:
 def _prepared(
     project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]
 ) -> function_modules.Prepared:
-    """The project with classes in the place of functions that make layers, and of those given to a transform."""
-    nothing = function_modules.Prepared(project, {}, [])
+    """The project with constructors in dataclass modules, and classes in the place of functions that make layers,
+    and of those given to a transform."""
+    first = records.prepare(project, rules, leave)
     try:
-        first = makers.prepare(project, rules, leave)
+        second = makers.prepare(first.project, rules, leave)
     except EditConflict:  # functions that hang together in a way that is not sorted out stay
-        first = nothing
-    second = function_modules.prepare(first.project, rules, leave)
-    second.project.functions = {(made.path, made.name) for made in [*first.made, *second.made]}
+        second = function_modules.Prepared(first.project)
+    third = function_modules.prepare(second.project, rules, leave)
+    made = [*first.made, *second.made, *third.made]
+    third.project.functions = {(m.path, m.name) for m in made if m.is_function}
     return function_modules.Prepared(
-        second.project, {**second.originals, **first.originals}, [*first.made, *second.made]
+        third.project, {**third.originals, **second.originals, **first.originals}, made
     )
 
 
@@ -173,7 +177,7 @@ def _restored(
         file.unsized += [(name, "haiku-function") for where, name in unsized if where == path]
         for model in file.models:
             cls = made.get((path, model.name))
-            if cls is not None:
+            if cls is not None and cls.is_function:
                 model.function_name = cls.function
             model.traced = [
                 (prepared.original_line(path, line), column) for line, column in model.traced
@@ -210,9 +214,11 @@ def _rewrite_prepared(
     needed = _used_by_fixed(interp, fixed)
 
     def stays(cls: Class) -> Refusal | None:
-        return _skipped(cls) or needed.get(cls.node)
+        return _skipped(cls, project.left) or needed.get(cls.node)
 
     _show_inputs(interp, contexts)
+    own = {cls.node for cls in module_classes(interp)}
+    around = Surroundings(interp, [m for m in modules if "haiku" in m.source.text], own)
     studied = study_modules(interp, contexts)
     stay: dict[ast.AST, Finding] = {}
     bridged: dict[ast.AST, Finding] = {}
@@ -244,11 +250,26 @@ def _rewrite_prepared(
         blocked = _write_program_bridges(interp, modules, found, bridged, outcome.findings, limit)
         for node in blocked:
             stay[node] = bridged.pop(node)
-        broken = {} if blocked else _not_python(modules, found)
+        broken = {} if blocked else _not_python(modules, found) or _stranded(around, found)
         stay.update(broken)
         if not blocked and not broken:
             break
-    return _finish(interp, project, modules, found, outcome.findings, options)
+    return _finish(interp, project, modules, found, outcome.findings, options, around)
+
+
+def _stranded(around: Surroundings, found: ModuleRewrite) -> dict[ast.AST, Finding]:
+    """The rewritten classes that call what still runs in Haiku: they stay."""
+    edits_of = functools.partial(_edits, found)
+    source_units = around.run_by_source(edits_of, found.refusals.keys())
+    stay: dict[ast.AST, Finding] = {}
+    for node, model in found.models.items():
+        if model.framework == "haiku" and isinstance(model.cls, Class):
+            unit = around.stranded(model.cls, source_units, edits_of, found.refusals.keys())
+            if unit is not None:
+                message = f"`{model.name}` uses {around.name(unit)}, which Haiku still runs"
+                help = f"rewrite {around.name(unit)} by hand, or what it calls; `{model.name}` can follow then"
+                stay[node] = Finding(node, "NX113", message, help)
+    return stay
 
 
 def _show_inputs(interp: Interpreter, contexts: Contexts) -> None:
@@ -334,8 +355,8 @@ def _write_program_bridges(
     return blocked
 
 
-def _skipped(cls: Class) -> Refusal | None:
-    """Classes marked `# nnx-codemod: skip`."""
+def _skipped(cls: Class, left: Mapping[tuple[Path, str], Finding]) -> Refusal | None:
+    """Classes marked `# nnx-codemod: skip`, those that run bridges, and dataclasses that could not be written out."""
     source = cls.module.source
     start, _ = source.span(cls.node)
     line = source.text[source.line_start(start) :].split("\n", 1)[0]
@@ -347,6 +368,14 @@ def _skipped(cls: Class) -> Refusal | None:
             f"class `{cls.name}` is marked to be skipped",
             "remove the comment",
         )
+    if records.is_dataclass_module(cls):
+        why = left.get((source.path, cls.name)) or Finding(
+            cls.node,
+            "NX112",
+            f"class `{cls.name}` is a dataclass whose constructor does more than to keep its fields",
+            "write its `__init__` by hand",
+        )
+        return Refusal(cls, why.node, why.code, why.message, why.help)
     if any(is_bridge(node) for node in ast.walk(cls.node)):
         return Refusal(
             cls,
@@ -409,8 +438,11 @@ def _finish(
     found: ModuleRewrite,
     findings: dict[Module, list[Finding]],
     options: Options,
+    around: Surroundings,
 ) -> ProjectRewrite:
     result = ProjectRewrite()
+    source_units = around.run_by_source(functools.partial(_edits, found), found.refusals.keys())
+    stays = {unit.node for unit in source_units}
     for module in modules:
         names = _names(interp, found, module)
         file = FileRewrite(module, findings=list(findings.get(module, [])))
@@ -434,7 +466,7 @@ def _finish(
             for m in found.models.values()
             if not isinstance(m.cls, Class) and m.cls.environment.module is module
         ]
-        _rename(module, _edits(found, module), names, found, file)
+        _rename(module, _edits(found, module), names, found, file, stays)
         file.findings += _leftovers(_edits(found, module), names, file)
         file.helpers = names.helpers | found.helpers.get(module, set())
         file.new_text = _text(project, module, found, names, file, options.line_length)
@@ -444,10 +476,15 @@ def _finish(
 
 
 def _rename(
-    module: Module, edits: Edits, names: FileNames, found: ModuleRewrite, file: FileRewrite
+    module: Module,
+    edits: Edits,
+    names: FileNames,
+    found: ModuleRewrite,
+    file: FileRewrite,
+    stays: Collection[ast.AST],
 ) -> None:
-    """Renames what rules rename in the text that stays, outside the classes that stay as they are."""
-    kept = [refusal.cls.node for refusal in file.kept]
+    """Renames what rules rename in the text that stays, outside of the classes and statements that stay as they are."""
+    kept = {*(refusal.cls.node for refusal in file.kept), *stays}
     names.value_of = lambda node: None
     names.layers_as_values = not found.refusals  # a class that stays may be given the layer
 
@@ -486,7 +523,10 @@ def _rename(
 
 
 def _leftovers(edits: Edits, names: FileNames, file: FileRewrite) -> list[Finding]:
-    """Names of Linen or Haiku that are left outside of the classes that stay: each gets a diagnostic."""
+    """Names of Linen or Haiku that are left outside of the classes that stay: each gets a diagnostic.
+
+    What a rule would have renamed, had the code around it been rewritten, goes without.
+    """
     kept = {inner for refusal in file.kept for inner in ast.walk(refusal.cls.node)}
     found: list[Finding] = []
     seen: set[ast.AST] = set()
@@ -497,7 +537,9 @@ def _leftovers(edits: Edits, names: FileNames, file: FileRewrite) -> list[Findin
         if qualified is None or not names.rules.is_framework(qualified):
             continue
         seen.update(ast.walk(node))
-        if survives(edits, node):
+        rules = names.rules
+        renamed = rules.call(qualified) is not None or rules.rename(qualified) is not None
+        if not renamed and survives(edits, node):
             why = names.rules.unsupported(qualified)
             written = edits.source.segment(node)
             message, help = why or (

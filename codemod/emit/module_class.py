@@ -25,7 +25,7 @@ from .init_body import InitBody
 from .method_edits import MethodEdits
 from .names import singular
 from .places import Places
-from .sizes import SizeNames
+from .sizes import SizeNames, merged_inputs
 from .transport import CannotMove, Scope, Transport, scope_of
 from .variables import KNOWN_COLLECTIONS, VariableWriter
 
@@ -82,6 +82,13 @@ class ClassEmitter:
 
     def emit(self) -> Emitted:
         """Records all edits of the class; returns how it looks from outside."""
+        bound = self.interp.symbols.snapshot()
+        try:
+            return self._emit()
+        finally:
+            self.interp.symbols.restore(bound)
+
+    def _emit(self) -> Emitted:
         self.telling: set[ast.Call] = set()
         draft = SizeNames(self.interp.symbols, self.study, draft=True)
         self._write_body(draft)  # to see which sizes are needed
@@ -90,7 +97,8 @@ class ClassEmitter:
             for origin in self._with_running(self.transport.needs.symbols)
             if isinstance(origin, Output)
         }
-        sizes = SizeNames(self.interp.symbols, self.study, needs=self.transport.needs.symbols)
+        needs = merged_inputs(self.interp.symbols, self.study, self.transport.needs)
+        sizes = SizeNames(self.interp.symbols, self.study, needs=needs)
         body = self._write_body(sizes)
         if sizes.clashes:
             needs = self.transport.needs.symbols
@@ -854,7 +862,10 @@ class ClassEmitter:
                 text += f": {self._rewritten(declared.annotation, source)}"
             if declared.default is not None:
                 text += ("=" if blank else " = ") + self._default_text(declared)
-            comment = self._field_comment(declared.statement) if declared.owner is self.cls else ""
+            statement = declared.statement
+            comment = (
+                self._comment_beside(statement, statement) if declared.owner is self.cls else ""
+            )
             found.append((text, comment, declared.keyword_only))
         return found
 
@@ -883,16 +894,19 @@ class ClassEmitter:
             node, Scope(self.cls.node, set(), {}, {})
         )
 
-    def _field_comment(self, statement: ast.AnnAssign) -> str:
-        start, end = self.source.span(statement)
+    def _comment_beside(self, first: ast.AST, last: ast.AST) -> str:
+        """The comment lines above a field or parameter, and the comment behind it."""
+        start, end = self.source.span(first)[0], self.source.span(last)[1]
         line_end = self.source.text.find("\n", end)
-        trailing = self.source.text[end : line_end if line_end >= 0 else None].strip()
+        rest = self.source.text[end : line_end if line_end >= 0 else None].strip()
+        trailing = rest.removeprefix(",").strip()
         above: list[str] = []
         at = self.source.line_start(start)
-        for line in reversed(self.source.text[:at].split("\n")[:-1]):
-            if not line.strip().startswith("#"):
-                break
-            above.append(line.strip())
+        if not self.source.text[at:start].strip():
+            for line in reversed(self.source.text[:at].split("\n")[:-1]):
+                if not line.strip().startswith("#"):
+                    break
+                above.append(line.strip())
         behind = trailing if trailing.startswith("#") else ""
         return "\n".join([*above[::-1], behind])
 
@@ -907,12 +921,14 @@ class ClassEmitter:
         defaults += list(spec.defaults)
         for parameter, default in zip(positional, defaults, strict=True):
             if parameter.arg != "name":
-                found.append((self._parameter_text(parameter, default), "", False))
+                comment = self._comment_beside(parameter, default or parameter)
+                found.append((self._parameter_text(parameter, default), comment, False))
         if spec.vararg is not None:
             found.append((f"*{self.source.segment(spec.vararg)}", "", False))
         for parameter, keyword_default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
             if parameter.arg != "name":
-                found.append((self._parameter_text(parameter, keyword_default), "", True))
+                comment = self._comment_beside(parameter, keyword_default or parameter)
+                found.append((self._parameter_text(parameter, keyword_default), comment, True))
         return found
 
     def _parameter_text(self, parameter: ast.arg, default: ast.expr | None) -> str:

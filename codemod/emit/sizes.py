@@ -11,6 +11,7 @@ from ..shapes.dims import (
     Choice,
     Expression,
     InputAxis,
+    InputSize,
     Origin,
     Output,
     Running,
@@ -18,6 +19,7 @@ from ..shapes.dims import (
     names,
 )
 from ..shapes.values import Array, as_dim
+from .transport import Needs
 
 _SPATIAL = {3: ("length",), 4: ("height", "width"), 5: ("depth", "height", "width")}
 
@@ -188,12 +190,11 @@ class SizeNames:
         """The constructor's new parameters."""
         added = []
         for name, origin in self._ordered():
-            axis = origin.axis - origin.rank if _is_last(origin) else origin.axis
             optional = self._is_optional(origin)
             added.append(
                 AddedParameter(
                     self._named[name],
-                    f"{origin.path}.shape[{axis}]",
+                    _source(origin),
                     origin.method,
                     keyword_only=optional,
                     optional=optional,
@@ -219,7 +220,43 @@ def _word(path: str) -> str:
 
 
 def _is_last(origin: InputAxis) -> bool:
-    return origin.axis == origin.rank - 1
+    return isinstance(origin, InputSize) or origin.axis == origin.rank - 1
+
+
+def _source(origin: InputAxis) -> str:
+    """The size as a Python expression over the arguments of the call."""
+    if isinstance(origin, InputSize):
+        index = f"[{', '.join('0' * origin.axis)}]" if origin.axis else ""
+        return f"{origin.path}{index}.size"
+    axis = origin.axis - origin.rank if _is_last(origin) else origin.axis
+    return f"{origin.path}.shape[{axis}]"
+
+
+def merged_inputs(symbols: Symbols, study: Study, needs: Needs) -> dict[str, Origin]:
+    """The symbols that the constructor needs, with one for all axes of an input that it flattens.
+
+    Such a size, `x[0].size`, is right for inputs of any rank. The axes are bound to it in `symbols`.
+    """
+    inputs: dict[tuple[str, str, int], dict[int, str]] = {}
+    for name, origin in needs.symbols.items():
+        if type(origin) is InputAxis:
+            inputs.setdefault((origin.method, origin.path, origin.rank), {})[origin.axis] = name
+    facts = study.facts
+    dims = [*needs.sizes]
+    for fact in facts.running.values():
+        dims += [fact.initial, fact.update]
+    dims += [dim for choice in facts.choices.values() for dim in choice]
+    for (method, path, rank), axes in inputs.items():
+        first = min(axes)
+        if len(axes) > 1 and sorted(axes) == list(range(first, rank)):
+            symbols.merge(
+                [axes[axis] for axis in sorted(axes)], InputSize(method, path, first, rank), dims
+            )
+    return {
+        name: origin
+        for size in map(symbols.resolve, needs.sizes)
+        for name, origin in symbols.origins_of(size).items()
+    } | {n: o for n, o in needs.symbols.items() if not isinstance(o, InputAxis)}
 
 
 def _descriptive(origin: InputAxis, lone: bool) -> str:

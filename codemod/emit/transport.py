@@ -58,6 +58,7 @@ class Needs:
 
     statements: dict[ast.stmt, None] = field(default_factory=dict)
     symbols: dict[str, Origin] = field(default_factory=dict)
+    sizes: list[Dim] = field(default_factory=list)
     fields: set[str] = field(default_factory=set)
     kept_fields: set[str] = field(default_factory=set)
 
@@ -97,6 +98,7 @@ class Transport:
                     unsized=True,
                 )
             self.needs.symbols[name] = origin
+        self.needs.sizes.append(self.symbols.resolve(dim))
         return self.symbols.render(dim, self.name_symbol)
 
     # ---- expressions ------------------------------------------------------------------------------

@@ -9,12 +9,14 @@ from __future__ import annotations
 import ast
 import dataclasses
 import itertools
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..shapes import classes
 from ..shapes.calls import bind_signature, call_function, call_method
+from ..shapes.dims import names
 from ..shapes.facts import Facts, Used
 from ..shapes.interpreter import Interpreter, OutOfBudget, Trouble
 from ..shapes.values import (
@@ -34,6 +36,8 @@ from .module import ModuleModel
 from .symbolic import argument_value, array_of_rank, field_value, is_flag, looks_like_array
 
 RANKS = (2, 3, 4, 1, 5)
+WIDE = 4  # the rank of an image
+_FLATTENS = re.compile("flatten|ravel|reshape|rearrange", re.IGNORECASE)
 MAX_TRIES = 24
 
 
@@ -115,10 +119,18 @@ class Study:
 def _is_blind(use: Used) -> bool:
     """Whether a layer is called on something whose shape is not known, or without a batch axis."""
     first = next(iter([*use.args, *use.kwargs.values()]), None)
-    window = use.target.arguments.get("kernel_size")
-    if isinstance(first, Array) and first.shape and isinstance(window, Items):
-        return len(first.shape) < len(window.items) + 2
+    if isinstance(first, Array) and first.shape:
+        return len(first.shape) < _spatial_axes(use.target) + 2
     return isinstance(first, Unknown) or (isinstance(first, Array) and first.shape is None)
+
+
+def _spatial_axes(layer: LayerObject | Object) -> int:
+    """How many axes the window of a layer has at least: Haiku's names say it, else the size that is given."""
+    named = re.search(r"(\d)D", layer.rule.source) if isinstance(layer, LayerObject) else None
+    if named is not None:
+        return int(named[1])
+    window = layer.arguments.get("kernel_size")
+    return len(window.items) if isinstance(window, Items) else -1
 
 
 def study(interp: Interpreter, cls: Class, contexts: Contexts) -> Study:
@@ -129,6 +141,7 @@ def study(interp: Interpreter, cls: Class, contexts: Contexts) -> Study:
         for choice in choices:
             search.try_ranks(choice)
         search.vary(choices[-1].keys() if choices else ())
+    search.widen(plain[0] if plain else {})
     return search.finish()
 
 
@@ -169,6 +182,19 @@ class _Search:
         for first, rank in itertools.product(names, RANKS):  # one image, say, among vectors
             self.try_ranks({**dict.fromkeys(names, RANKS[0]), first: rank})
 
+    def widen(self, guessed: Iterable[str]) -> None:
+        """Takes an input of unknown rank that is flattened for an image: its size is then right for any rank."""
+        if self.best is None or self.best.doubts or not _FLATTENS.search(_text(self.cls)):
+            return
+        for name in guessed:
+            if self.choice.get(name, WIDE) >= WIDE:
+                continue
+            choice = {**self.choice, name: WIDE}
+            attempt = _interpret(self.interp, self.cls, self.contexts, choice)
+            met = self.contexts.taken(self.start)
+            if not attempt.doubts and _is_flattened(attempt, name):
+                self.best, self.choice, self.met = attempt, choice, met
+
     def finish(self) -> Study:
         """The best of the studies; what was tried in vain tells other classes nothing."""
         for node, calls in self.met.items():
@@ -178,6 +204,27 @@ class _Search:
 
 
 Choice = Mapping[str, int]  # parameter -> rank
+
+
+def _text(cls: Class) -> str:
+    return "".join(module.source.text for module in {c.module for c in classes.mro(cls)})
+
+
+def _is_flattened(study: Study, parameter: str) -> bool:
+    """Whether modules see the last axes of an input, two or more, all together and in no other way."""
+    value = study.arguments.get("__call__", {}).get(parameter)
+    if not isinstance(value, Array) or value.shape is None:
+        return False
+    axes = set().union(*map(names, value.shape))
+    seen = {
+        frozenset(names(array.shape[-1]) & axes)
+        for uses in study.facts.uses_of.values()
+        for use in uses
+        for array in [*use.args, *use.kwargs.values()]
+        if isinstance(array, Array) and array.shape
+    } - {frozenset()}
+    ends = [set().union(*map(names, value.shape[at:])) for at in range(len(value.shape) - 1)]
+    return len(seen) == 1 and set(seen.pop()) in ends
 
 
 def _choices(
@@ -206,8 +253,14 @@ def _is_told(parameter: ast.arg, function: Function, seen: Sequence[Context]) ->
 
 
 def _is_shaped(parameter: ast.arg, function: Function, seen: Sequence[Context]) -> bool:
-    """Whether all that calls give a parameter are arrays: their ranks may have been guessed where they were made."""
-    return all(isinstance(value, Array) for value in _examples(parameter, function, seen))
+    """Whether all that calls give a parameter are arrays whose ranks may have been guessed where they were made.
+
+    An array that a program makes, with a number for each axis, is no guess.
+    """
+    return all(
+        isinstance(value, Array) and (value.shape is None or any(map(names, value.shape)))
+        for value in _examples(parameter, function, seen)
+    )
 
 
 def _examples(parameter: ast.arg, function: Function, seen: Sequence[Context]) -> list[Value]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,11 @@ class InputAxis(Origin):
     path: str
     axis: int
     rank: int
+
+
+@dataclass(frozen=True)
+class InputSize(InputAxis):
+    """The product of all axes from `axis` on: what a flattened input has."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,20 @@ class Symbols:
                 return dim
             dim = substitute(dim, {name: self._bound[name] for name in bound})
         return dim
+
+    def merge(self, axes: Sequence[str], origin: InputSize, dims: Iterable[Dim]) -> bool:
+        """Takes the product of `axes` as one symbol, if they occur in `dims` in no other way."""
+        product: Dim = 1
+        for name in axes:
+            product = product * self.symbol(name)
+        merged = self.new(origin)
+        apart = {**dict.fromkeys(axes[:-1], 1), axes[-1]: merged}
+        (name,) = names(merged)
+        for dim in dims:
+            if not same(substitute(substitute(dim, apart), {name: product}), dim):
+                return False
+        self._bound.update(apart)
+        return True
 
     # ---- printing ----------------------------------------------------------------------------
 

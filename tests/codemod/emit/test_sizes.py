@@ -81,3 +81,37 @@ def test_the_first_size_is_kept_apart_from_the_running_one() -> None:
     text = rewritten(program(LOOP + "return nn.Dense(inputs.shape[-1])(x)")).after["program.py"]
     lines = [line.strip() for line in text.splitlines()]
     assert not any(line.startswith("in_features = ") for line in lines)
+
+
+FLAT = """
+import flax.linen as nn
+import jax.numpy as jnp
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        BODY
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "sizes"),
+    [
+        ("return nn.Dense(3)(x.reshape(x.shape[0], -1))", {"in_features": "x[0].size"}),
+        ("return nn.Dense(3)(jnp.ravel(x))", {"in_features": "x.size"}),
+        ("return nn.Dense(3)(x)", {"in_features": "x.shape[-1]"}),
+        (  # One layer sees the last axis alone: the axes stay apart.
+            "y = nn.Conv(2, (3, 3))(x)\nreturn nn.Dense(3)(x.reshape(x.shape[0], -1)) + y.sum()",
+            {
+                "in_height": "x.shape[1]",
+                "in_width": "x.shape[2]",
+                "in_features": "x.shape[-1]",
+            },
+        ),
+    ],
+)
+def test_a_flattened_input_has_one_size(body: str, sizes: dict[str, str]) -> None:
+    done = rewritten(FLAT.replace("BODY", body.replace("\n", "\n        ")))
+    (report,) = done.outcomes["program.py"].report.classes
+    assert {a.name: a.from_ for a in report.added_parameters} == sizes

@@ -1,0 +1,130 @@
+"""Haiku modules that are dataclasses, written with a constructor first.
+
+Haiku lets `@dataclasses.dataclass` make a module's constructor. Its fields are what an explicit `__init__` would take:
+such a class is first written that way, in the text; from then on it is rewritten like any other.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from .edits import Edits
+from .emit.file_names import FileNames
+from .functions import MadeClass, Prepared
+from .project import Module, Project
+from .rulebook import Rulebook
+from .shapes import classes, frameworks
+from .shapes.interpreter import Interpreter
+from .shapes.values import Class
+from .source import Source
+
+
+def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]) -> Prepared:
+    """Writes constructors for the dataclass modules of a project, but for those named in `leave`."""
+    prepared = Prepared(Project(dict(project.modules), project.load))
+    candidates = [m for m in project.modules.values() if m.rewritable and _may_have(m.source)]
+    if not candidates:
+        return prepared
+    interp = Interpreter(project, rules, definitions_only=True)
+    frameworks.install(interp)
+    for module in candidates:
+        edits = Edits(module.source)
+        names = FileNames(module, interp.environment_of(module), rules)
+        for cls in _module_classes(interp, module):
+            if (module.path, cls.name) not in leave and _is_plain(cls, names):
+                _write(cls, edits)
+                prepared.made.append(
+                    MadeClass(module.path, cls.name, cls.name, cls.node.lineno, is_function=False)
+                )
+        if edits.touched:
+            prepared.originals[module.path] = module.source
+            text = edits.apply()
+            prepared.project.modules[module.path] = Module(
+                Source(module.path, module.source.encode(text))
+            )
+    return prepared
+
+
+def is_dataclass_module(cls: Class) -> bool:
+    """Whether a Haiku module has a constructor that a decorator makes."""
+    return classes.framework(cls) == "haiku" and classes.is_record(cls)
+
+
+def _may_have(source: Source) -> bool:
+    return "haiku" in source.text and "dataclass" in source.text
+
+
+def _module_classes(interp: Interpreter, module: Module) -> Iterator[Class]:
+    for value in interp.environment_of(module).names.values():
+        if isinstance(value, Class) and value.module is module and is_dataclass_module(value):
+            yield value
+
+
+def _is_plain(cls: Class, names: FileNames) -> bool:
+    """Whether the constructor is made by assigning the fields, and by nothing else."""
+    if len(classes.mro(cls)) > 1 or len(cls.node.decorator_list) > 1:
+        return False
+    if any(classes.method(cls, name) for name in ("__init__", "__post_init__")):
+        return False
+    return _is_bare(cls.node.decorator_list[0]) and not any(
+        isinstance(part, ast.Call) and (names.qualified(part.func) or "").startswith("dataclasses.")
+        for declared in classes.fields(cls)
+        if declared.default is not None
+        for part in ast.walk(declared.default)
+    )
+
+
+def _is_bare(decorator: ast.expr) -> bool:
+    """Whether a decorator has no argument that changes the constructor."""
+    return not isinstance(decorator, ast.Call) or (
+        not decorator.args and all(k.arg in ("eq", "repr", "frozen") for k in decorator.keywords)
+    )
+
+
+def _write(cls: Class, edits: Edits) -> None:
+    """Puts `__init__` in the place of the first field; comments beside the fields stay where they are."""
+    source, unit = edits.source, edits.source.indent_unit
+    edits.remove_item(cls.node, cls.node.decorator_list[0])
+    declared = classes.fields(cls)
+    inner = source.line_indent(source.span(cls.node)[0]) + unit
+    lines = ["def __init__("]
+    lines += [unit * 2 + line for line in _parameters(source, declared)]
+    lines += ["):", f"{unit}super().__init__(name=name)"]
+    lines += [f"{unit}self.{f.name} = {f.name}" for f in declared if f.name != "name"]
+    text = f"\n{inner}".join(lines)
+    methods = [n for n in cls.node.body if isinstance(n, ast.FunctionDef)]
+    if methods:
+        edits.insert_before(methods[0], text + "\n\n")
+    else:
+        edits.insert_after(cls.node.body[-1], "\n" + text)
+    for each in declared:
+        edits.delete_statement(each.statement, with_comments=True)
+
+
+def _parameters(source: Source, declared: Sequence[classes.Field]) -> list[str]:
+    """The lines of the constructor's parameters, with the comments that the fields have."""
+    lines = ["self,"]
+    for each in declared:
+        if each.keyword_only and "*," not in lines:
+            lines.append("*,")
+        start, end = source.span(each.statement)
+        above = source.text[: source.line_start(start)].split("\n")[:-1]
+        comments = list(itertools.takewhile(_is_comment, reversed(above)))
+        line_end = source.text.find("\n", end)
+        behind = source.text[end : line_end if line_end >= 0 else None].strip()
+        lines += [comment.strip() for comment in reversed(comments)]
+        lines.append(f"{_parameter(source, each)},  {behind}".rstrip())
+    return lines if "name" in [f.name for f in declared] else [*lines, "name=None,"]
+
+
+def _is_comment(line: str) -> bool:
+    return line.strip().startswith("#")
+
+
+def _parameter(source: Source, declared: classes.Field) -> str:
+    annotation = source.segment(declared.annotation)
+    default = "" if declared.default is None else f" = {source.segment(declared.default)}"
+    return f"{declared.name}: {annotation}{default}"
