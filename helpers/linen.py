@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax import nnx
-from flax.core import FrozenDict
+from flax.core import FrozenDict, meta, spmd
 
 # ---- half precision ----------------------------------------------------------------------
 
@@ -454,6 +454,60 @@ class SpectralNorm(nnx.Module):
             return weight
 
         return call_with_weights(self.layer_instance, change, *args, **kwargs)
+
+
+# ---- names of axes -----------------------------------------------------------------------
+
+
+def with_logical_constraint(
+    x: Any,
+    logical_axis_resources: Any,
+    rules: Sequence[tuple[str, Any]] | None = None,
+    mesh: jax.sharding.Mesh | None = None,
+) -> Any:
+    """Shards arrays by the logical names of their axes; without rules for these, or without a mesh, nothing happens."""
+    rules = spmd.get_logical_axis_rules() if rules is None else rules
+    if not rules or logical_axis_resources is None:
+        return x
+
+    def spec(names: Sequence[Any]) -> jax.sharding.PartitionSpec:
+        taken: set[str] = set()
+        chosen: dict[str, Any] = {}
+        for name, axes in rules:
+            wanted = set(jax.tree.leaves(axes))
+            if name in names and name not in chosen and not taken & wanted:
+                chosen[name] = axes
+                taken |= wanted
+        return jax.sharding.PartitionSpec(
+            *(chosen.get(name) if isinstance(name, str) else name for name in names)
+        )
+
+    def constrain(names: Sequence[Any] | None, leaf: jax.Array) -> jax.Array:
+        if mesh is None and not meta.global_mesh_defined():
+            return leaf
+        if names is None:
+            return leaf
+        axes = spec(names)
+        sharding = axes if mesh is None else jax.sharding.NamedSharding(mesh, axes)
+        return jax.lax.with_sharding_constraint(leaf, sharding)
+
+    def is_spec(node: Any) -> bool:
+        return node is None or (
+            isinstance(node, tuple)
+            and all(name is None or not isinstance(name, tuple | dict | list) for name in node)
+        )
+
+    return jax.tree.map(constrain, logical_axis_resources, x, is_leaf=is_spec)
+
+
+# ---- arguments -----------------------------------------------------------------------
+
+
+def merge_param(name: str, a: Any, b: Any) -> Any:
+    """The one of two values that is not None: an argument may be given to the constructor or to the call."""
+    if (a is None) == (b is None):
+        raise ValueError(f"give `{name}` to the constructor or to the call, and not to both")
+    return b if a is None else a
 
 
 # ---- bridges -----------------------------------------------------------------------------

@@ -84,11 +84,9 @@ RULES = (
                 for name in (
                     "get_logical_axis_rules",
                     "set_logical_axis_rules",
-                    "logical_axis_rules",
                     "logical_to_mesh",
                     "logical_to_mesh_axes",
                     "logical_to_mesh_sharding",
-                    "with_logical_constraint",
                     "RulesFallback",
                 )
             },

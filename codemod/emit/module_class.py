@@ -625,7 +625,9 @@ class ClassEmitter:
         if not isinstance(origin, Choice) or name not in self.study.facts.choices:
             return None
         node = origin.node
-        if not isinstance(node, ast.If | ast.IfExp | ast.BoolOp):
+        if not isinstance(node, ast.If | ast.IfExp | ast.BoolOp | ast.Call):
+            return None
+        if isinstance(node, ast.Call) and len(node.args) != 3:
             return None
         if isinstance(node, ast.BoolOp) and (
             not isinstance(node.op, ast.Or) or len(node.values) != 2
@@ -642,6 +644,9 @@ class ClassEmitter:
             if isinstance(node, ast.BoolOp):
                 first = self.transport.expression(node.values[0], scope_of(function))
                 return f"({first} or {self.transport.size(right, node)})"
+            if isinstance(node, ast.Call):  # nn.merge_param
+                first = self.transport.expression(node.args[1], scope_of(function))
+                return f"({self.transport.size(right, node)} if {first} is None else {first})"
             test = self.transport.expression(node.test, scope_of(function))
             one, other = self.transport.size(left, node), self.transport.size(right, node)
         finally:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from . import applied, library, lifts, numpy_random, operators
+from . import applied, joins, library, lifts, numpy_random, operators
 from .calls import bind_signature
 from .facts import VariableMade
 from .values import (
@@ -15,6 +15,7 @@ from .values import (
     UNKNOWN,
     Array,
     Constant,
+    Either,
     External,
     Items,
     Object,
@@ -22,7 +23,9 @@ from .values import (
     Unknown,
     Value,
     Variable,
+    as_dim,
     as_shape,
+    from_dim,
 )
 
 if TYPE_CHECKING:
@@ -157,6 +160,15 @@ def _flag(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
 
 
 def _merge_param(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+    """The one of two values that is not None; for sizes, a choice between them."""
+    bound = bind_signature(("name", "a", "b"), args, kwargs)
+    first, second = bound.get("a", UNKNOWN), bound.get("b", UNKNOWN)
+    if NONE in (first, second):
+        return second if first == NONE else first
+    options = first.values if isinstance(first, Either) else (first,)
+    one, two = as_dim(next((o for o in options if o != NONE), None)), as_dim(second)
+    if one is not None and two is not None and node is not None:
+        return from_dim(joins.join_dims(interp, node, "", 0, one, two))
     return Unknown(None, "flag")
 
 
