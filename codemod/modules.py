@@ -266,7 +266,7 @@ def _bridges(
     calls = bridges.find(used, model)
     if calls and made <= {bridge.call for bridge in calls}:
         return calls
-    if not made <= set(ast.walk(cls.node)):
+    if not made <= set(ast.walk(cls.node)) or made & interp.rematerialized.keys():
         return None  # a module that is handed in, made by code elsewhere
     return find_alias(interp, {cls.module: bridges}, used, model, limit)
 

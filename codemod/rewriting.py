@@ -36,7 +36,7 @@ from .rulebook import Rulebook
 from .shapes import classes, frameworks
 from .shapes.interpreter import Interpreter
 from .shapes.traced import Traced, example
-from .shapes.values import Class, Object
+from .shapes.values import Class, Object, Value
 from .source import Source
 from .surroundings import Surroundings
 
@@ -466,7 +466,7 @@ def _finish(
             for m in found.models.values()
             if not isinstance(m.cls, Class) and m.cls.environment.module is module
         ]
-        _rename(module, _edits(found, module), names, found, file, stays)
+        _rename(interp, module, _edits(found, module), names, found, file, stays)
         file.findings += _leftovers(_edits(found, module), names, file)
         file.helpers = names.helpers | found.helpers.get(module, set())
         file.new_text = _text(project, module, found, names, file, options.line_length)
@@ -476,6 +476,7 @@ def _finish(
 
 
 def _rename(
+    interp: Interpreter,
     module: Module,
     edits: Edits,
     names: FileNames,
@@ -485,7 +486,12 @@ def _rename(
 ) -> None:
     """Renames what rules rename in the text that stays, outside of the classes and statements that stay as they are."""
     kept = {*(refusal.cls.node for refusal in file.kept), *stays}
-    names.value_of = lambda node: None
+
+    def value_of(node: ast.AST) -> Value | None:
+        value = interp.facts.value(node)
+        remains = isinstance(value, Class) and value.node not in found.models
+        return None if remains else value
+
     names.layers_as_values = not found.refusals  # a class that stays may be given the layer
 
     def visit(node: ast.AST) -> None:
@@ -498,7 +504,8 @@ def _rename(
                 else None
             )
         except Declined as refusal:
-            file.findings.append(Finding(node, "NX103", refusal.message, refusal.help))
+            if survives(edits, node):
+                file.findings.append(Finding(node, "NX103", refusal.message, refusal.help))
             return
         if new is not None and isinstance(node, ast.Call) and _touched(edits, node):
             for child in ast.iter_child_nodes(node):

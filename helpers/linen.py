@@ -4,6 +4,7 @@ Rewritten programs get copies of the definitions that they use, so each stands o
 jax alone, and reads as if written for the program.
 """
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -508,6 +509,16 @@ def merge_param(name: str, a: Any, b: Any) -> Any:
     if (a is None) == (b is None):
         raise ValueError(f"give `{name}` to the constructor or to the call, and not to both")
     return b if a is None else a
+
+
+# ---- memory ------------------------------------------------------------------------
+
+
+@functools.cache
+def rematerialized(cls: type[nnx.Module], **options: Any) -> type[nnx.Module]:
+    """The class, but for calls that keep no activations for the gradients: these compute them again."""
+    call = nnx.remat(cls.__call__, **options)
+    return type(cls.__name__, (cls,), {"__call__": call, "__module__": cls.__module__})
 
 
 # ---- bridges -----------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from ..shapes import classes
 from ..shapes.calls import use_of
 from ..shapes.dims import Dim, same
 from ..shapes.interpreter import Interpreter
-from ..shapes.lifts import Lifted
+from ..shapes.lifts import Lifted, Rematerialized
 from ..shapes.values import NONE, Class, Constant, External, LayerObject, Object, Partial, Value
 from .transport import CannotMove, NeedsFlags, Scope, Transport
 
@@ -327,12 +327,22 @@ class Constructor:
         """The class of a module as its site names it; for a lifted class, the one that was lifted."""
         lift = self.interp.lifted.get(site.node)
         if isinstance(lift, Lifted) and lift.node is not None:
+            if not isinstance(lift.target, Class):
+                return self.transport.expression(lift.node.args[0], scope)
             return self.transport.source.segment(lift.node.args[0])
         if isinstance(self.transport.facts.value(site.node.func), Class):
             return self.transport.source.segment(site.node.func)
         return self.transport.expression(site.node.func, scope)
 
+    def _keep_static_flags(self, site: Site, child: ModuleModel) -> None:
+        """`static_argnums` of nn.remat count the arguments of the call: none of them may go."""
+        found = self.interp.rematerialized.get(site.node)
+        if isinstance(found, Rematerialized) and child.modes.get("__call__"):
+            if any(keyword.arg == "static_argnums" for keyword in found.node.keywords):
+                raise NeedsFlags(child.node, child.name)
+
     def _module(self, site: Site, child: ModuleModel, scope: Scope) -> Constructed:
+        self._keep_static_flags(site, child)
         args: list[str] = []
         named: list[str] = []
         keywords_only = bool(site.node.keywords) and not site.node.args

@@ -161,6 +161,9 @@ class InitBody:
         if isinstance(statement, ast.Assign):
             text = self._bind_rngs(statement, text)
         comment = self._trailing_comment(end)
+        if isinstance(statement, ast.Assign) and "\n" not in text and not comment:
+            head, _, value = text.partition(" = ")
+            return self._assigned(f"{head} = ", value, "", depth)
         return self._lines(depth, text + comment, source.line_indent(start))
 
     def _bind_rngs(self, statement: ast.Assign, text: str) -> str:

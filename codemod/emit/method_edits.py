@@ -744,7 +744,7 @@ class MethodEdits:
         """Assignments that only fed what has moved to the constructor go."""
         changed = True
         while changed:
-            changed = False
+            changed = self._dead_chain(function)
             loads = self._loads(function)
             for node in ast.walk(function):
                 if isinstance(
@@ -764,6 +764,27 @@ class MethodEdits:
                     self.edits.delete_statement(node)
                     self.gone.add(node)
                     changed = True
+
+    def _dead_chain(self, function: ast.FunctionDef) -> bool:
+        """Assignments that moved and make a name anew of itself (`block = nn.remat(block)`), read by nothing else."""
+        chains: dict[str, list[ast.stmt]] = {}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign) and node in self.moved and not self._is_gone(node):
+                for name in _bound_names(node) if len(_bound_names(node)) == 1 else ():
+                    chains.setdefault(name, []).append(node)
+        for name, statements in chains.items():
+            inside = {inner for statement in statements for inner in ast.walk(statement)}
+            reads = [
+                node
+                for node in ast.walk(function)
+                if isinstance(node, ast.Name) and node.id == name and not self._is_gone(node)
+            ]
+            if len(statements) > 1 and all(node in inside for node in reads):
+                for statement in statements:
+                    self.edits.delete_statement(statement, with_comments=True)
+                    self.gone.add(statement)
+                return True
+        return False
 
     def _emptied(self, node: ast.If) -> bool:
         """Whether all that an `if` did has moved to the constructor."""

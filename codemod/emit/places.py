@@ -211,6 +211,8 @@ class Places:
         )
         if self.framework == "haiku":
             return names.haiku_name(name)
+        if site.node in self.interp.rematerialized:
+            name = f"Checkpoint{name}"
         lift = self.interp.lifted.get(site.node)
         return _LIFTS.get(type(lift), "") + name if isinstance(lift, Lifted) else name
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..edits import Edits
@@ -44,6 +44,18 @@ class ScanWriter:
             ],
         )
 
+    def over_layers_alike(self, statement: ast.stmt, local: str, inputs: Sequence[str]) -> str:
+        """A scan over stacked layers, each of which gets the same inputs besides the carry."""
+        return self._made(
+            statement,
+            local,
+            [
+                f"lambda carry, {local}: {local}({', '.join(['carry', *inputs])})",
+                "in_axes=(nnx.Carry, 0)",
+                "out_axes=(nnx.Carry, 0)",
+            ],
+        )
+
     def over_layers(self, statement: ast.stmt, local: str, has_input: bool) -> str:
         """A scan over stacked layers, called with the carry and the layers."""
         parameters = f"carry, {local}" + (", x" if has_input else "")
@@ -64,9 +76,13 @@ class ScanWriter:
         carry, *inputs = call.args
         edits = self.edits
         given = [a for a in inputs if not (isinstance(a, ast.Constant) and a.value is None)]
-        if lift.stacked:
+        if lift.stacked and lift.in_axis is None:
+            name = self.over_layers_alike(statement, local, [edits.render(a) for a in inputs])
+            given = []
+        elif lift.stacked:
             name = self.over_layers(statement, local, bool(given))
         else:
+            assert lift.in_axis is not None
             given = inputs
             name = self.over_time(statement, local, lift.in_axis, lift.out_axis)
         edits.replace(call.func, name)

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from .values import (
+    NONE,
     UNKNOWN,
     Array,
     Behaviour,
+    Class,
     Constant,
+    Either,
+    External,
     Function,
     Items,
     LayerObject,
@@ -72,10 +76,30 @@ class LiftedModule(Behaviour):
 
 
 @dataclass(eq=False)
+class Rematerialized(Behaviour):
+    """`nn.remat(Cls, ...)`: a class like the one it is given, but for what its gradients keep in memory."""
+
+    target: Value
+    node: ast.Call
+
+    def call(
+        self,
+        interp: Interpreter,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.Call | None,
+    ) -> Value:
+        made = interp.call(self.target, args, kwargs, node)
+        if node is not None:
+            interp.rematerialized[node] = self
+        return made
+
+
+@dataclass(eq=False)
 class Scanned(Lifted):
     """`nn.scan(Cls, ...)`: over time with shared parameters, or over layers with stacked ones."""
 
-    in_axis: int = 0
+    in_axis: int | None = 0  # None: all inputs go to each step as they are
     out_axis: int = 0
 
     def module(self, made: Object | LayerObject) -> Value:
@@ -141,16 +165,17 @@ class MappedModule(LiftedModule):
 
 
 def scan(
-    interp: Interpreter, function: Value, args: Sequence[Value], in_axis: int, out_axis: int
+    interp: Interpreter, function: Value, args: Sequence[Value], in_axis: int | None, out_axis: int
 ) -> Value:
     """One step of `function(carry, x)`, its outputs stacked."""
     carry, *inputs = args
-    steps = [without_axis(value, in_axis) for value in inputs]
+    steps = [value if in_axis is None else without_axis(value, in_axis) for value in inputs]
     result = interp.call(function, [carry, *steps], {}, None)
     if not isinstance(result, Items) or len(result.items) != 2:
         return Items([carry, UNKNOWN])
     _same_shape(interp, carry, result.items[0])
-    length = next((n for value in inputs if (n := _extent(value, in_axis)) is not None), None)
+    extents = [] if in_axis is None else [_extent(value, in_axis) for value in inputs]
+    length = next((n for n in extents if n is not None), None)
     if length is None:
         length = interp.symbols.unknown("the length of a scan")
     return Items([carry, with_axis(result.items[1], out_axis, length)])
@@ -214,18 +239,49 @@ def linen_scan(
         kwargs.get("variable_broadcast") == Constant("params") and "variable_axes" not in kwargs
     )
     axes = kwargs.get("variable_axes")
-    stacked = isinstance(axes, Table) and axes.items == {"params": Constant(0)}
+    stacked = (
+        isinstance(axes, Table)
+        and "params" in axes.items
+        and all(axis == Constant(0) for axis in axes.items.values())
+    )
     if shared == stacked or not _splits(kwargs.get("split_rngs"), stacked):
         return None
     in_axis, out_axis = (kwargs.get(name, Constant(0)) for name in ("in_axes", "out_axes"))
+    if stacked and _broadcast(in_axis):
+        in_axis = NONE
+    elif in_axis == NONE:
+        return None
     if not isinstance(in_axis, Constant) or not isinstance(out_axis, Constant):
         return None
     length = next((k.value for k in node.keywords if k.arg == "length"), None)
     if stacked and length is None:
         return None
-    return Scanned(
-        args[0], stacked, length, node, int(in_axis.value or 0), int(out_axis.value or 0)
-    )
+    return Scanned(args[0], stacked, length, node, in_axis.value, int(out_axis.value or 0))
+
+
+def _broadcast(axes: Value) -> bool:
+    """Whether `in_axes` hands all inputs to each step as they are."""
+    parts = axes.items if isinstance(axes, Items) else [axes]
+    return bool(parts) and all(part == External("flax.linen.broadcast") for part in parts)
+
+
+def linen_remat(
+    interp: Interpreter, node: ast.Call | None, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """`nn.remat(Cls, ...)` of a module class of the user's."""
+    if node is None or not args or not _is_module_class(args[0]):
+        return None
+    return Rematerialized(args[0], node)
+
+
+def _is_module_class(value: Value) -> bool:
+    from . import classes
+
+    if isinstance(value, Rematerialized):
+        return _is_module_class(value.target)
+    if isinstance(value, Either):
+        return all(_is_module_class(option) for option in value.values)
+    return isinstance(value, Class) and classes.framework(value) is not None
 
 
 def linen_vmap(
@@ -347,6 +403,8 @@ def layer_stack(
 def install(interp: Interpreter) -> None:
     """Adds the handlers."""
     interp.handlers["flax.linen.scan"] = linen_scan
+    interp.handlers["flax.linen.remat"] = linen_remat
+    interp.handlers["flax.linen.checkpoint"] = linen_remat
     interp.handlers["flax.linen.vmap"] = linen_vmap
     interp.handlers["haiku.scan"] = haiku_scan
     interp.handlers["haiku.experimental.layer_stack"] = layer_stack
