@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
+import inspect
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -157,12 +158,25 @@ def run(
         if not (k in _DTYPE_ARGUMENTS and not isinstance(v, External))
     }
     arrays: list[Any] = []
+    args = _without_unknown_dtype(function, args)
     try:
         real_args = [_convert(interp, value, arrays) for value in args]
         real_kwargs = {key: _convert(interp, value, arrays) for key, value in kwargs.items()}
     except Unconvertible:
         return _without_knowing(args, kwargs, elementwise)
     return _evaluate(interp, node, function, real_args, real_kwargs, arrays)
+
+
+def _without_unknown_dtype(function: Callable[..., Any], args: Sequence[Value]) -> Sequence[Value]:
+    """Arguments without a last one that only says a dtype, where reading cannot tell which."""
+    if not args or not isinstance(args[-1], Unknown | Either):
+        return args
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return args
+    place = len(args) - 1
+    return args[:-1] if place < len(names) and names[place] in _DTYPE_ARGUMENTS else args
 
 
 def _without_knowing(
