@@ -46,6 +46,7 @@ class Use:
     to_dim: Callable[[Value | None], Dim | None] = as_dim
     unknown: Callable[[str], Dim] = lambda why: 1
     written: Callable[[str], Dim | None] = lambda text: None  # the size that an expression computes
+    own_features: Callable[[], Dim] = lambda: 1  # `out_features` of the layer that is made
 
     def input(self, which: int | str = 0) -> Value | None:
         if isinstance(which, str):
@@ -98,7 +99,9 @@ def axis(which: int | str = 0, at: int = -1) -> SizeOf:
     """The size of axis `at` of an input."""
 
     def size(use: Use) -> Dim | None:
-        shape = use.shape(which)
+        shape, value = use.shape(which), use.input(which)
+        if shape is None and at == -1 and isinstance(value, Array):
+            return value.last
         return None if shape is None or not -len(shape) <= at < len(shape) else shape[at]
 
     return size
@@ -113,11 +116,15 @@ def last_axis(name: str, which: int | str = 0) -> ShapeOf:
     """The result is an input with the last axis replaced by a constructor argument."""
 
     def shape(use: Use) -> Value | None:
-        source, features = use.shape(which), use.dim(name)
+        source, features, value = use.shape(which), use.dim(name), use.input(which)
+        if source is None and isinstance(value, Array) and value.last is not None:
+            return Array(
+                None, dtype_of(value), last=use.own_features() if features is None else features
+            )
         if source is None:
             return None
         if features is None:
-            features = use.unknown("the features of a layer")
+            features = use.own_features()
         return Array((*source[:-1], features), dtype_of(use.input(which)))
 
     return shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..model.module import AddedParameter, ModuleModel
@@ -13,10 +13,11 @@ from ..model.sites import Site
 from ..rule import Declined, Drop, Layer, Mode, Refuse, To, Use, Written
 from ..shapes import classes
 from ..shapes.calls import use_of
-from ..shapes.dims import Dim, same
+from ..shapes.dims import Dim
 from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Lifted, Rematerialized
 from ..shapes.values import NONE, Class, Constant, External, LayerObject, Object, Partial, Value
+from .agreement import Measured, agreed
 from .transport import CannotMove, NeedsFlags, Scope, Transport
 
 FRAMEWORK_ARGUMENTS = frozenset(("name", "parent"))
@@ -71,6 +72,7 @@ class Constructor:
         unpacked = {k: self._unpacked(k.value, scope) for k in site.node.keywords if k.arg is None}
         given = source_arguments(site.node, (*rule.signature, *rule.keyword_only), unpacked)
         whole = self._whole(rule, unpacked)
+        self._refuse_uncertain(site, rule, unpacked, whole)
         leading = [self._leading(name, site, rule, given, use, scope) for name in rule.leading]
         used = {name for name in given if self._target_name(rule, name) in rule.leading}
         positional = len([text for text in leading if text is not None])
@@ -140,6 +142,37 @@ class Constructor:
             for keyword, entries in unpacked.items()
             if entries and all(same(name) and name not in rule.leading for name in entries)
         ]
+
+    def _refuse_uncertain(
+        self,
+        site: Site,
+        rule: Layer,
+        unpacked: Mapping[ast.keyword, dict[str, ast.expr] | None],
+        whole: Sequence[ast.keyword],
+    ) -> None:
+        """A dict that a condition chooses can only be handed on as it is, and to a layer with the same defaults."""
+        for keyword, entries in unpacked.items():
+            chosen = self._display(keyword.value)
+            if not isinstance(chosen, ast.IfExp) or not entries:
+                continue
+            if keyword not in whole or entries.keys() & rule.stated.keys():
+                raise CannotMove(
+                    site.node,
+                    "arguments that a condition chooses are unpacked with **",
+                    "write the arguments out, each with its own condition",
+                )
+
+    def _display(self, node: ast.expr) -> ast.expr | None:
+        """What the source assigns to a name that a call unpacks."""
+        found = [
+            statement.value
+            for statement in ast.walk(self.transport.source.tree)
+            if isinstance(statement, ast.Assign)
+            and isinstance(node, ast.Name)
+            and [ast.unparse(target) for target in statement.targets] == [node.id]
+            and isinstance(statement.value, ast.IfExp)
+        ]
+        return found[0] if found else None
 
     def _is_direct(self, node: ast.Call) -> bool:
         """Whether a call names the layer itself, and not a partial, a field or a local that holds it."""
@@ -228,35 +261,34 @@ class Constructor:
 
     def _size(self, site: Site, rule: Layer, name: str) -> Dim:
         """The input size of a layer; every use must agree."""
-        found: Dim | None = None
+        kind = rule.source.rsplit(".", 1)[-1]
+        sizes: list[Measured] = []
         for used in site.uses:
-            if used.method != "__call__" and name not in rule.sizes:
-                continue
-            assert isinstance(used.target, LayerObject)
-            use = use_of(self.interp, rule, used.target.arguments, used.args, used.kwargs)
-            if used.method != "__call__":
-                continue
-            dim = rule.sizes[name](use)
-            if dim is None:
-                raise CannotMove(
-                    site.node,
-                    f"the input size of `{rule.source.rsplit('.', 1)[-1]}` could not be inferred",
-                    "annotate the shapes, run with --trace, or write the layer with its size by hand",
-                    unsized=True,
-                )
-            dim = self.transport.symbols.resolve(dim)
-            if found is not None and not same(found, dim):
-                raise CannotMove(
-                    site.node,
-                    f"`{rule.source.rsplit('.', 1)[-1]}` is called with inputs of different sizes",
-                    "one layer cannot have both; check the calls",
-                )
-            found = dim
+            if used.method == "__call__":
+                assert isinstance(used.target, LayerObject)
+                use = use_of(self.interp, rule, used.target.arguments, used.args, used.kwargs)
+                sizes.append((used, rule.sizes[name](use)))
+        if not sizes:
+            raise CannotMove(
+                site.node,
+                f"no call of this `{kind}` was found that would show its input size",
+                "remove the layer if it is unused, or call it in a method that runs",
+            )
+        found, agree = agreed(
+            self.interp, self.transport.facts, site, sizes, self.transport.source.parents
+        )
+        if (found is None and agree) or all(dim is None for _, dim in sizes):
+            raise CannotMove(
+                site.node,
+                f"the input size of `{kind}` could not be inferred",
+                "annotate the shapes, run with --trace, or write the layer with its size by hand",
+                unsized=True,
+            )
         if found is None:
             raise CannotMove(
                 site.node,
-                f"no call of this `{rule.source.rsplit('.', 1)[-1]}` was found that would show its input size",
-                "remove the layer if it is unused, or call it in a method that runs",
+                f"`{kind}` is called with inputs of different sizes",
+                "one layer cannot have both; check the calls",
             )
         return found
 
@@ -411,6 +443,9 @@ def _entries(node: ast.expr) -> dict[str, ast.expr] | None:
             names = [key.value for key in keys if isinstance(key, ast.Constant)]
             if len(names) == len(keys) and all(isinstance(name, str) for name in names):
                 return {str(name): value for name, value in zip(names, values, strict=True)}
+        case ast.IfExp(body=body, orelse=orelse):
+            one, other = _entries(body), _entries(orelse)
+            return None if one is None or other is None else {**one, **other}
         case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
             if all(keyword.arg is not None for keyword in keywords):
                 return {str(keyword.arg): keyword.value for keyword in keywords}

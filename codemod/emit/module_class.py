@@ -18,6 +18,7 @@ from ..shapes.interpreter import Environment, Interpreter
 from ..shapes.lifts import Lifted
 from ..shapes.values import Array, Class, Either, External, Object, Partial, Value, as_dim
 from . import inheritance, layout, names
+from .agreement import Measured, agreed
 from .construct import Constructor
 from .file_names import FileNames
 from .flags import Flags, decide, inherit, inherited_modes
@@ -605,13 +606,19 @@ class ClassEmitter:
 
     def _size_of(self, site: Site, added: AddedParameter) -> Dim | None:
         """The value of a child's size parameter at a site: its expression on the arguments of the child's call."""
-        found: Dim | None = None
-        for use in site.uses:
-            if use.method != added.method or not isinstance(use.target, Object):
-                continue
-            dim = argument_size(self.interp, use.target.cls, added, use.args, use.kwargs)
-            if dim is not None:
-                found = dim
+        sizes: list[Measured] = [
+            (use, argument_size(self.interp, use.target.cls, added, use.args, use.kwargs))
+            for use in site.uses
+            if use.method == added.method and isinstance(use.target, Object)
+        ]
+        told = [(use, dim) for use, dim in sizes if dim is not None]
+        found, agree = agreed(self.interp, self.study.facts, site, told, self.source.parents)
+        if not agree:
+            raise CannotMove(
+                site.node,
+                f"a module is called with inputs of different sizes (`{added.name}`)",
+                "one module cannot have both; check the calls",
+            )
         return found
 
     def _choice(self, origin: Origin, name: str) -> str | None:
@@ -647,13 +654,23 @@ class ClassEmitter:
             if isinstance(node, ast.Call):  # nn.merge_param
                 first = self.transport.expression(node.args[1], scope_of(function))
                 return f"({self.transport.size(right, node)} if {first} is None else {first})"
-            test = self.transport.expression(node.test, scope_of(function))
+            test = self.transport.expression(self._test_of(node, function), scope_of(function))
             one, other = self.transport.size(left, node), self.transport.size(right, node)
         finally:
             self._choosing.discard(name)
         if test in (f"{one} == {other}", f"{other} == {one}"):
             return other
         return f"({one} if {test} else {other})"
+
+    def _test_of(self, node: ast.If | ast.IfExp, function: ast.FunctionDef) -> ast.expr:
+        """The test of a branch; what a local stands for, in a method that gives the constructor no statements."""
+        assigned = scope_of(function).assignments
+        match node.test:
+            case ast.Name(id=name) if function not in self._constructing():
+                found = assigned.get(name, [])
+                if len(found) == 1 and isinstance(found[0], ast.Assign):
+                    return found[0].value
+        return node.test
 
     def _ask(self, site: Site) -> bool:
         """Whether what a site makes tells its size; its class is asked to, from the next attempt on."""

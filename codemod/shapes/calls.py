@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..rule import Layer, Use
 from . import builtin, classes, held, joins, library, loops, operators, traced
-from .dims import Dim, Expression
+from .dims import Dim, Expression, Output
 from .facts import Made, Used
 from .values import (
     NONE,
@@ -25,6 +26,7 @@ from .values import (
     Items,
     LayerObject,
     Object,
+    OpenShape,
     Partial,
     Repeated,
     Super,
@@ -119,9 +121,9 @@ def _super_attribute(owner: Super, name: str) -> Value:
 def _array_attribute(array: Array, name: str) -> Value:
     match name:
         case "shape":
-            return (
-                Unknown() if array.shape is None else Items([from_dim(dim) for dim in array.shape])
-            )
+            if array.shape is None:
+                return Unknown() if array.last is None else OpenShape(array.last)
+            return Items([from_dim(dim) for dim in array.shape])
         case "ndim":
             return UNKNOWN if array.shape is None else Constant(len(array.shape))
         case "size":
@@ -231,7 +233,7 @@ def _call_unknown(args: Args, kwargs: Kwargs) -> Value:
         if isinstance(value, Array) and value.dtype != "key"
     ]
     if len(arrays) == 1 and args and args[0] is arrays[0]:
-        return Array(arrays[0].shape, arrays[0].dtype)
+        return Array(arrays[0].shape, arrays[0].dtype, last=arrays[0].last)
     return Array(None) if arrays else UNKNOWN
 
 
@@ -278,6 +280,8 @@ def _call_array_method(
     ):
         return array
     if array.shape is None:
+        if bound.name == "astype":
+            return library.method(interp, node or ast.Pass(), array, "astype", args, kwargs)
         return (
             Array(None, array.dtype)
             if bound.name != "reshape"
@@ -339,9 +343,14 @@ def record_made(interp: Interpreter, value: LayerObject | Object, node: ast.Call
 
 
 def use_of(
-    interp: Interpreter, rule: Layer, arguments: Mapping[str, Value], args: Args, kwargs: Kwargs
+    interp: Interpreter,
+    rule: Layer,
+    arguments: Mapping[str, Value],
+    args: Args,
+    kwargs: Kwargs,
+    site: ast.Call | None = None,
 ) -> Use:
-    """One use of a layer as its rule sees it."""
+    """One use of a layer as its rule sees it; one made at a known `site` can tell its own size later on."""
     defaults = {name: _default(value) for name, value in rule.defaults.items()}
     inputs = bind_signature(rule.inputs, args, kwargs)
     return Use(
@@ -351,7 +360,15 @@ def use_of(
         lambda value: _size(interp, value),
         interp.symbols.unknown,
         lambda text: interp.symbols.new(Expression(text), ("text", interp.root, text)),
+        functools.partial(_own_features, interp, rule, site),
     )
+
+
+def _own_features(interp: Interpreter, rule: Layer, site: ast.Call | None) -> Dim:
+    """The last axis of a result that the arguments do not show: the layer itself has it, if it is of those that tell."""
+    if site is None or rule.target not in held.TELLING:
+        return interp.symbols.unknown("the features of a layer")
+    return interp.symbols.new(Output(site), ("output", site, interp.root))
 
 
 def _size(interp: Interpreter, value: Value | None) -> Dim | None:
@@ -378,7 +395,7 @@ def apply_layer(
 ) -> Value:
     """A layer is called: its rule tells the shape of the result."""
     args, kwargs = traced.given(interp, node, args, kwargs)
-    use = use_of(interp, layer.rule, layer.arguments, args, kwargs)
+    use = use_of(interp, layer.rule, layer.arguments, args, kwargs, layer.site)
     output = layer.rule.output if name == "__call__" else layer.rule.methods.get(name)
     result = _composite(interp, layer, name, args, kwargs, node)
     if name == "__call__" and layer.rule.runs is not None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .interpreter import Interpreter
 
 # Layers of NNX that tell the size of what they return.
-_TELLING = ("flax.nnx.Linear", "flax.nnx.Conv", "flax.nnx.ConvTranspose", "flax.nnx.Einsum")
+TELLING = ("flax.nnx.Linear", "flax.nnx.Conv", "flax.nnx.ConvTranspose", "flax.nnx.Einsum")
 
 
 @dataclass(eq=False)
@@ -158,7 +158,7 @@ def told(interp: Interpreter, modules: Sequence[Value]) -> bool:
     """Whether all of these can tell the size of what they return; the user's own classes are asked to."""
     telling = all(
         (isinstance(m, Object) and classes.framework(m.cls) == "linen")
-        or (isinstance(m, LayerObject) and m.rule.target in _TELLING)
+        or (isinstance(m, LayerObject) and m.rule.target in TELLING)
         for m in modules
     )
     if telling:
@@ -168,14 +168,18 @@ def told(interp: Interpreter, modules: Sequence[Value]) -> bool:
 
 def from_outside(interp: Interpreter, owner: Object, args: Sequence[Value], result: Value) -> Value:
     """What a module returns, as its caller sees it: a size that only the inside can tell is the module's to tell."""
-    if not isinstance(result, Array) or not result.shape or not isinstance(owner.site, ast.Call):
+    if not isinstance(result, Array) or not isinstance(owner.site, ast.Call):
         return result
-    origins = interp.symbols.origins_of(result.shape[-1])
+    if result.features is None:
+        return result
+    origins = interp.symbols.origins_of(result.features)
     inner = {n for n, o in origins.items() if isinstance(o, Running | Choice | Output)}
     known = [*owner.arguments.values(), *owner.attributes.values(), *args]
     if not inner - {name for value in known for name in _symbols(interp, value)}:
         return result
     dim = interp.symbols.new(Output(owner.site), ("output", owner.site, interp.root))
+    if result.shape is None:
+        return Array(None, result.dtype, result.optional, dim)
     return Array((*result.shape[:-1], dim), result.dtype, result.optional)
 
 

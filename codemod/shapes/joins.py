@@ -89,7 +89,10 @@ def _arrays(interp: Interpreter, node: ast.AST, name: str, left: Array, right: A
     dtype = left.dtype if left.dtype == right.dtype else (left.dtype or right.dtype)
     optional = left.optional or right.optional
     if left.shape is None or right.shape is None or len(left.shape) != len(right.shape):
-        return Array(None, dtype, optional)
+        one, two = left.features, right.features
+        known = one is not None and two is not None
+        last = join_dims(interp, node, name, -1, one, two) if known else None
+        return Array(None, dtype, optional, last)
     shape: Shape = tuple(
         join_dims(interp, node, name, axis - len(left.shape), a, b)
         for axis, (a, b) in enumerate(zip(left.shape, right.shape, strict=True))

@@ -123,7 +123,7 @@ def method(
     """What a method of an array returns."""
     if name in _ELEMENTWISE_METHODS:
         dtype = _dtype_name(args[0]) if name == "astype" and args else array.dtype
-        return Array(array.shape, dtype)
+        return Array(array.shape, dtype, last=array.last)
     if name == "reshape":
         shape = (
             args[0]
@@ -184,7 +184,7 @@ def _without_knowing(
 ) -> Value:
     arrays = [value for value in args if isinstance(value, Array)]
     if elementwise and len(arrays) == 1 and args and args[0] is arrays[0]:
-        return Array(arrays[0].shape, arrays[0].dtype)
+        return Array(arrays[0].shape, arrays[0].dtype, last=arrays[0].last)
     return Array(None) if arrays else UNKNOWN
 
 

@@ -14,6 +14,8 @@ def resolve_value(symbols: Symbols, value: Value) -> Value:
     match value:
         case Size(dim=dim):
             return from_dim(symbols.resolve(dim))
+        case Array(shape=None, dtype=dtype, optional=optional, last=last) if last is not None:
+            return Array(None, dtype, optional, symbols.resolve(last))
         case Array(shape=shape, dtype=dtype, optional=optional) if shape is not None:
             return Array(tuple(symbols.resolve(dim) for dim in shape), dtype, optional)
         case Items(items=items):

@@ -39,16 +39,22 @@ class Size(Value):
 class Array(Value):
     """An array. `shape` is None where even the rank is unknown; `dtype` is a NumPy name or None.
 
-    An `optional` array may be None instead.
+    An `optional` array may be None instead. Of one of unknown rank, `last` may still tell the last axis.
     """
 
     shape: Shape | None
     dtype: str | None = None
     optional: bool = False
+    last: Dim | None = None
 
     @property
     def rank(self) -> int | None:
         return None if self.shape is None else len(self.shape)
+
+    @property
+    def features(self) -> Dim | None:
+        """The last axis; None where there is none, or it is not known."""
+        return self.last if self.shape is None else (self.shape[-1] if self.shape else None)
 
 
 @dataclass(eq=False)
@@ -223,6 +229,19 @@ class Behaviour(Value):
     def join(self, other: Value) -> Value | None:
         """A value that stands for both, None where there is none."""
         return None
+
+
+@dataclass(eq=False)
+class OpenShape(Behaviour):
+    """The shape of an array of unknown rank whose last axis is known."""
+
+    last: Dim
+
+    def subscript(self, interp: Interpreter, index: Value, node: ast.Subscript) -> Value:
+        return from_dim(self.last) if index == Constant(-1) else UNKNOWN
+
+    def join(self, other: Value) -> Value | None:
+        return UNKNOWN
 
 
 UNKNOWN = Unknown()

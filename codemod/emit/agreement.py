@@ -1,0 +1,142 @@
+"""One size for a layer that several calls use.
+
+A layer has one input size. Calls that run whenever the layer is made tell it, whatever others say that may not run; where
+no call is certain to run, all must say the same, or a branch decides.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+
+from ..model.sites import Site
+from ..shapes.dims import Dim, Unexplained, same
+from ..shapes.facts import Facts, Used
+from ..shapes.interpreter import Interpreter
+from ..shapes.joins import join_dims
+
+Measured = tuple[Used, "Dim | None"]
+
+
+def agreed(
+    interp: Interpreter,
+    facts: Facts,
+    site: Site,
+    sizes: Sequence[Measured],
+    parents: Mapping[ast.AST, ast.AST],
+) -> tuple[Dim | None, bool]:
+    """The size that the uses of a site agree on, None where one is missing, and whether there is one at all."""
+    sizes = _of_entry(sizes, parents)
+    known = [(use, interp.symbols.resolve(dim)) for use, dim in sizes if dim is not None]
+    if not known:
+        return None, not sizes
+    certain = [dim for use, dim in known if _runs_with(site, use, parents)]
+    told = [dim for dim in certain if not _unexplained(interp, dim)]
+    if told:
+        return min(told, key=lambda dim: _length(interp, facts, dim, frozenset())), True
+    if len(known) < len(sizes):
+        return None, True
+    first = known[0][1]
+    if all(same(first, dim) for _, dim in known):
+        return first, True
+    chosen = _chosen(interp, facts, known, parents)
+    return chosen, chosen is not None
+
+
+def _length(interp: Interpreter, facts: Facts, dim: Dim, seen: frozenset[str]) -> int:
+    """How long a size is once it is written, with what its branches choose from."""
+    total = len(str(dim))
+    for name in interp.symbols.origins_of(dim).keys() - seen:
+        for side in facts.choices.get(name, ()):
+            total += _length(interp, facts, interp.symbols.resolve(side), seen | {name})
+    return total
+
+
+def _of_entry(sizes: Sequence[Measured], parents: Mapping[ast.AST, ast.AST]) -> Sequence[Measured]:
+    """The uses in a run of `__call__`, where there are any: what other methods are given has to fit these."""
+
+    def runs(use: Used) -> bool:
+        first = use.stack[0] if use.stack else use.call
+        function = _function(first, parents) if first is not None else None
+        return getattr(function, "name", "") == "__call__"
+
+    return [(use, dim) for use, dim in sizes if runs(use)] or sizes
+
+
+def _unexplained(interp: Interpreter, dim: Dim) -> bool:
+    return any(isinstance(o, Unexplained) for o in interp.symbols.origins_of(dim).values())
+
+
+def _runs_with(site: Site, use: Used, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether a call runs whenever its layer is made and the module is called."""
+    if use.call is None or use.call not in parents:
+        return False
+    around, function = _branches(use.call, parents), _function(use.call, parents)
+    constructs = getattr(site.function, "name", "") in ("setup", "__init__")
+    if function is None or _left_before(use.call, function, None if constructs else site.node):
+        return False
+    if constructs:
+        return getattr(function, "name", "") == "__call__" and not around
+    inside = _branches(site.node, parents)
+    return function is site.function and all(branch in inside for branch in around)
+
+
+def _left_before(call: ast.Call, function: ast.AST, site: ast.Call | None) -> bool:
+    """Whether a function may return before a call, and after the place that makes the layer."""
+    start = site.lineno if site is not None else 0
+    return any(
+        isinstance(node, ast.Return) and start <= node.lineno < call.lineno
+        for node in ast.walk(function)
+    )
+
+
+def _branches(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> list[tuple[ast.AST, str]]:
+    """The branches and loops that a node stands in, each with the side of it, up to its function."""
+    found: list[tuple[ast.AST, str]] = []
+    below, above = node, parents.get(node)
+    while above is not None and not isinstance(above, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+        if isinstance(above, ast.If | ast.IfExp | ast.For | ast.While | ast.Try | ast.BoolOp):
+            found.append((above, _side(above, below)))
+        elif isinstance(above, ast.ListComp | ast.DictComp | ast.SetComp | ast.GeneratorExp):
+            found.append((above, ""))
+        below, above = above, parents.get(above)
+    return found
+
+
+def _side(above: ast.AST, below: ast.AST) -> str:
+    """The field of a statement or expression that a node below it stands in."""
+    for name, value in ast.iter_fields(above):
+        if value is below or (isinstance(value, list) and any(item is below for item in value)):
+            return name
+    return ""
+
+
+def _function(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> ast.AST | None:
+    current: ast.AST | None = node
+    while current is not None and not isinstance(current, ast.FunctionDef | ast.Lambda):
+        current = parents.get(current)
+    return current
+
+
+def _chosen(
+    interp: Interpreter,
+    facts: Facts,
+    known: Sequence[tuple[Used, Dim]],
+    parents: Mapping[ast.AST, ast.AST],
+) -> Dim | None:
+    """A size that one `if` decides between two: its sides hold the calls of either."""
+    sides: dict[ast.AST, dict[str, list[Dim]]] = {}
+    for use, dim in known:
+        if use.call is None or use.call not in parents:
+            return None
+        for branch, side in _branches(use.call, parents):
+            if isinstance(branch, ast.If | ast.IfExp) and side in ("body", "orelse"):
+                sides.setdefault(branch, {}).setdefault(side, []).append(dim)
+    for branch, found in sides.items():
+        if len(found) < 2 or sum(map(len, found.values())) < len(known):
+            continue
+        if all(all(same(dims[0], dim) for dim in dims) for dims in found.values()):
+            dim = join_dims(interp, branch, "", -1, found["body"][0], found["orelse"][0])
+            facts.choices[str(dim)] = (found["body"][0], found["orelse"][0])
+            return dim
+    return None
