@@ -405,13 +405,15 @@ def _reshape_target(interp: Interpreter, target: Value) -> Shape | None:
 
 
 def matmul(interp: Interpreter, node: ast.AST, left: Value, right: Value) -> Value:
-    from .operators import agree
+    from .operators import agree, broadcast
 
     if not (isinstance(left, Array) and isinstance(right, Array) and left.shape and right.shape):
         return Array(None)
     contracted = right.shape[-2] if len(right.shape) > 1 else right.shape[-1]
     if agree(interp, node, [left.shape[-1], contracted]) is None:
         return UNKNOWN
+    if len(left.shape) > 2 and len(right.shape) > 2:
+        broadcast(interp, node, left.shape[:-2], right.shape[:-2])  # equal where they must be
     import jax.numpy as jnp
 
     return run(interp, node, jnp.matmul, [left, right], {})
