@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from . import unseen
 from .config import Options
 from .edits import EditConflict, Edits
 from .emit.aliases import Alias, find_alias, write_alias
@@ -345,8 +346,8 @@ def _rewrite_class(
         result.refusals[cls.node] = refusal
 
 
-def _check_text(cls: Class, edits: Edits, known: Collection[str]) -> None:
-    """Raises Declined where the new text of a class is not Python, or reads a name that nothing defines."""
+def _check_text(cls: Class, edits: Edits, known: Collection[str]) -> ast.Module:
+    """The new text of a class; raises Declined where it is not Python, or reads a name that nothing defines."""
     source = cls.module.source
     start = source.span(cls.node, decorators=True)[0]
     text = source.line_indent(start) + edits.render((start, source.span(cls.node)[1]))
@@ -379,6 +380,7 @@ def _check_text(cls: Class, edits: Edits, known: Collection[str]) -> None:
             f"the new text of `{cls.name}` would read `{min(missing)}`, which nothing defines",
             "please report it with the class; rewrite it by hand meanwhile",
         )
+    return tree
 
 
 def _unbound(tree: ast.Module, cls: Class) -> set[str]:
@@ -421,6 +423,30 @@ def _check_leftovers(cls: Class, edits: Edits, names: FileNames) -> None:
                 f"`{source.segment(node)}` has no rule where `{cls.name}` uses it",
                 "write this part for NNX by hand, and run the tool again",
             )
+
+
+def _check_moved(cls: Class, new: ast.Module, names: FileNames) -> None:
+    """Raises Declined where a name of Linen or Haiku has moved into the new constructor."""
+    for function in ast.walk(new):
+        if not (isinstance(function, ast.FunctionDef) and function.name == "__init__"):
+            continue
+        bound = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+        for node in (inner for statement in function.body for inner in ast.walk(statement)):
+            if _root(node) in bound:
+                continue
+            qualified = names.qualified(node)
+            if qualified is not None and names.rules.is_framework(qualified):
+                raise Declined(
+                    f"`{ast.unparse(node)}` has no rule where `{cls.name}` uses it",
+                    "write this part for NNX by hand, and run the tool again",
+                )
+
+
+def _root(node: ast.AST) -> str | None:
+    """The name that an attribute chain begins with."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def _check_strangers(interp: Interpreter, cls: Class) -> None:
@@ -517,9 +543,11 @@ def _rewrite_by_study(
             original_names=options.names == "original",
         )
         emitted = emitter.emit()
-        _check_text(cls, trial, _new_names(names, emitted, result))
+        new = _check_text(cls, trial, _new_names(names, emitted, result))
         _check_leftovers(cls, trial, names)
+        _check_moved(cls, new, names)
         _check_strangers(interp, cls)
+        unseen.check(interp, cls, found.facts.functions)
     except Declined as refusal:
         if isinstance(refusal, NeedsFlags):
             result.flag_requests.add(refusal.cls)

@@ -82,10 +82,11 @@ class HaikuModule(hk.Module):
 
 def haiku_module(
     module: Callable[..., nnx.Module],
+    /,
     *args: Any,
-    sizes: Callable[..., Sequence[int]] | None = None,
+    call_sizes: Callable[..., Sequence[int]] | None = None,
     name: str | None = None,
     **kwargs: Any,
 ) -> HaikuModule:
     """A module of NNX where Haiku code makes one of its own."""
-    return HaikuModule(module, args, kwargs, sizes, name)
+    return HaikuModule(module, args, kwargs, call_sizes, name)

@@ -552,10 +552,11 @@ class LinenModule(nn.Module):
 
 def linen_module(
     module: Callable[..., nnx.Module],
+    /,
     *args: Any,
-    sizes: Callable[..., Sequence[int]] | None = None,
+    call_sizes: Callable[..., Sequence[int]] | None = None,
     name: str | None = None,
     **kwargs: Any,
 ) -> LinenModule:
     """`nnx.bridge.to_linen` for a module that draws random numbers, or whose sizes only a call tells."""
-    return LinenModule(module, args, FrozenDict(kwargs), sizes, name=name)
+    return LinenModule(module, args, FrozenDict(kwargs), call_sizes, name=name)

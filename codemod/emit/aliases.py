@@ -1,4 +1,4 @@
-"""A Linen or Haiku name for a rewritten module: `LinenNet = functools.partial(linen_module, Net, sizes=...)` below the class.
+"""A Linen or Haiku name for a rewritten module: `LinenNet = functools.partial(linen_module, Net, call_sizes=...)` below the class.
 
 Code that stays and speaks of the class in other ways than calling it, `partial(Net, depth=2)` or `model=Net`, reads that
 name instead.
@@ -21,7 +21,7 @@ from .bridges import Bridges, bound_class
 
 @dataclass
 class Alias:
-    """`LinenNet = functools.partial(linen_module, Net, sizes=...)` below a class, and what reads it instead."""
+    """`LinenNet = functools.partial(linen_module, Net, call_sizes=...)` below a class, and what reads it instead."""
 
     home: Module
     cls: Class

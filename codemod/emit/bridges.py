@@ -350,19 +350,19 @@ def _gives_name(call: ast.Call, cls: Class) -> bool:
 
 
 def _sizes_of_call(cls: Class, added: Sequence[AddedParameter]) -> str | None:
-    """`sizes=lambda x, **_: (x.shape[-1],)`: the sizes in terms of what the module is called with."""
+    """`call_sizes=lambda x, **_: (x.shape[-1],)`: the sizes in terms of what the module is called with."""
     function = _method(cls, "__call__")
     if function is None or any("self." in a.source for a in added):
         return None
     if not added:
-        return "sizes=lambda *_, **__: ()"
+        return "call_sizes=lambda *_, **__: ()"
     names = [a.arg for a in function.args.args[1:]]
     roots = [_root(a) for a in added]
     if not set(roots) <= set(names) or any(_is_told_apart(cls, "__call__", r) for r in roots):
         return None
     last = max(names.index(root) for root in roots)
     values = ", ".join(a.source for a in added) + ("," if len(added) == 1 else "")
-    return f"sizes=lambda {', '.join(names[: last + 1])}, *_, **__: ({values})"
+    return f"call_sizes=lambda {', '.join(names[: last + 1])}, *_, **__: ({values})"
 
 
 def _root(added: AddedParameter) -> str:

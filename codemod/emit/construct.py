@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..model.module import AddedParameter, ModuleModel
@@ -18,6 +18,7 @@ from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Lifted, Rematerialized
 from ..shapes.values import NONE, Class, Constant, External, LayerObject, Object, Partial, Value
 from .agreement import Measured, agreed
+from .told import told
 from .transport import CannotMove, NeedsFlags, Scope, Transport
 
 FRAMEWORK_ARGUMENTS = frozenset(("name", "parent"))
@@ -73,7 +74,11 @@ class Constructor:
         given = source_arguments(site.node, (*rule.signature, *rule.keyword_only), unpacked)
         whole = self._whole(rule, unpacked)
         self._refuse_uncertain(site, rule, unpacked, whole)
-        leading = [self._leading(name, site, rule, given, use, scope) for name in rule.leading]
+        asked = told(self.interp, self.transport, site, rule)
+        leading = [
+            asked.get(name) or self._leading(name, site, rule, given, use, scope)
+            for name in rule.leading
+        ]
         used = {name for name in given if self._target_name(rule, name) in rule.leading}
         positional = len([text for text in leading if text is not None])
         args = [text for text in leading if text is not None]
@@ -87,6 +92,8 @@ class Constructor:
             if written is None:
                 continue
             target, text = written
+            if target in asked:
+                continue
             by_position = _is_positional(site.node, node) and positional == len(args)
             if by_position and signature[len(args) : len(args) + 1] == [target]:
                 args.append(text)
@@ -94,12 +101,14 @@ class Constructor:
             else:
                 args.append(f"{target}={text}")
         args += [f"**{self.transport.expression(keyword.value, scope)}" for keyword in whole]
-        extra = [name for name in rule.sizes if name not in rule.leading]
+        extra = [name for name in rule.sizes if name not in rule.leading and name not in asked]
         sized = [
             f"{name}={self.transport.size(self._size(site, rule, name), site.node)}"
             for name in extra
         ]
+        sized += [f"{name}={text}" for name, text in asked.items() if name not in rule.leading]
         args[min(1, len(args)) : min(1, len(args))] = sized
+        self._note_helpers(asked.values())
         if self._is_direct(site.node):
             args += [
                 f"{name}={text}"
@@ -212,13 +221,14 @@ class Constructor:
         return f"{self.transport.source.segment(node.func)}({', '.join(args)})"
 
     def _needs_helpers(self, rule: Layer, args: list[str]) -> None:
-        from .helpers import helper_names
-
         if rule.helper:
             self.helpers.add(rule.target)
-        for text in rule.stated.values():
-            if text in helper_names():
-                self.helpers.add(text)
+        self._note_helpers(rule.stated.values())
+
+    def _note_helpers(self, texts: Iterable[str]) -> None:
+        from .helpers import helper_names
+
+        self.helpers |= set(texts) & set(helper_names())
 
     def _use(self, site: Site, rule: Layer) -> Use:
         assert isinstance(site.value, LayerObject)
@@ -362,8 +372,10 @@ class Constructor:
             if not isinstance(lift.target, Class):
                 return self.transport.expression(lift.node.args[0], scope)
             return self.transport.source.segment(lift.node.args[0])
-        if isinstance(self.transport.facts.value(site.node.func), Class):
-            return self.transport.source.segment(site.node.func)
+        func = site.node.func
+        field = isinstance(func, ast.Attribute) and func.attr in self.transport.fields
+        if isinstance(self.transport.facts.value(func), Class) and not field:
+            return self.transport.source.segment(func)
         return self.transport.expression(site.node.func, scope)
 
     def _keep_static_flags(self, site: Site, child: ModuleModel) -> None:

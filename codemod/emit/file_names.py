@@ -25,6 +25,8 @@ class FileNames:
     helpers: set[str] = field(default_factory=set)
     layers_as_values: bool = False  # whether a layer class that is not called is replaced
 
+    instead: dict[ast.AST, str] = field(default_factory=dict)  # what `text` writes for some nodes
+
     def __post_init__(self) -> None:
         self.aliases = self._aliases()
 
@@ -148,7 +150,7 @@ class FileNames:
         return splice(source.text, start, end, pieces)
 
     def _collect(self, node: ast.AST, pieces: list[tuple[int, int, str]]) -> None:
-        new = self.rewrite(node)
+        new = self.instead.get(node) or self.rewrite(node)
         if new is not None:
             pieces.append((*self.module.source.span(node), new))
             return

@@ -17,7 +17,7 @@ from ..model.sites import Comprehension, Site
 from ..shapes.dims import Running, names
 from ..shapes.facts import RunningSize
 from ..shapes.lifts import Lifted
-from . import layout
+from . import layout, turns
 from .construct import Constructor
 from .names import singular
 from .scans import stacked_lines
@@ -277,6 +277,9 @@ class InitBody:
         return [self._line(depth, "pass")]
 
     def _for(self, statement: ast.For, scope: Scope, depth: int, whole: bool) -> list[str]:
+        made_in = any(inner in self.by_statement for inner in ast.walk(statement))
+        if not made_in and not self.block(statement.body, scope, depth + 1, whole):
+            return []  # it only goes through layers that are made elsewhere
         before, after = self._running(statement, scope, depth)
         inner = self.block(statement.body, scope, depth + 1, whole)
         if not inner:
@@ -341,30 +344,35 @@ class InitBody:
                 return self._target(item, read, sequence), self.transport.expression(
                     sequence, scope
                 )
+            case ast.Tuple(elts=[ast.Name(id=index), ast.Name(id=name) as item]), ast.Call(
+                func=ast.Name(id="enumerate"), args=[sequence], keywords=[]
+            ) if name not in read:
+                renamed = f"{index}, {self._target(item, read, sequence)}"
+                return renamed, self.transport.expression(iterable, scope)
         return self._target(target, read, iterable), self.transport.expression(iterable, scope)
 
     def _target(self, target: ast.expr, read: set[str], iterable: ast.expr | None = None) -> str:
-        if isinstance(target, ast.Name) and target.id not in read:
-            return self._other_name(iterable, read) or "_"
-        return self.transport.source.segment(target)
+        if not isinstance(target, ast.Name):
+            return self.transport.source.segment(target)
+        other = self._other_name(target, iterable, read)
+        if target.id in read and other is not None:
+            raise CannotMove(
+                target,
+                f"`{other}` of another loop decides a size here",
+                "give the items of both loops one name",
+            )
+        return other or (target.id if target.id in read else "_")
 
-    def _other_name(self, iterable: ast.expr | None, read: set[str]) -> str | None:
+    def _other_name(self, own: ast.Name, iterable: ast.expr | None, read: set[str]) -> str | None:
         """The name that another loop over the same sequence gives its items, if this body needs it."""
         if iterable is None:
             return None
         wanted = ast.unparse(iterable)
         for site in self.sites:
             for loop in site.loops:
-                pairs = [(loop.target, loop.iter)] if isinstance(loop, ast.For) else []
-                if isinstance(loop, Comprehension):
-                    pairs = [(generator.target, generator.iter) for generator in loop.generators]
-                for target, sequence in pairs:
-                    if (
-                        isinstance(target, ast.Name)
-                        and target.id in read
-                        and ast.unparse(sequence) == wanted
-                    ):
-                        return target.id
+                for name, sequence in turns.items(loop).items():
+                    if name in read and name != own.id and sequence == wanted:
+                        return name
         return None
 
     def _running(self, loop: ast.AST, scope: Scope, depth: int) -> tuple[list[str], list[str]]:
@@ -495,16 +503,25 @@ class InitBody:
         ):
             return self._unrolled(container, sites[0], running, scope, depth)
         if isinstance(container, Comprehension) and len(container.generators) == 1:
-            generator = container.generators[0]
-            body = " ".join(self.transport.substitutes.get(site.node, "") for site in sites)
-            if isinstance(generator.target, ast.Name) and not isinstance(container, ast.DictComp):
-                name_read, _ = self._turns(generator.target, generator.iter, scope, body)
-                self.transport.substitutes[generator.target] = name_read
+            self._rename_turns(container, scope)
         text = self.transport.expression(container, scope)
         kind = "Dict" if isinstance(container, ast.Dict | ast.DictComp) else "List"
         if isinstance(container, ast.Tuple | ast.GeneratorExp):
             text = f"[{text.strip()[1:-1]}]"
         return self._assigned(f"self.{name} = ", f"nnx.{kind}({text})", "", depth)
+
+    def _rename_turns(self, container: Comprehension, scope: Scope) -> None:
+        """A comprehension's variables are called as what it makes needs them."""
+        generator = container.generators[0]
+        parts = (
+            [container.key, container.value]
+            if isinstance(container, ast.DictComp)
+            else [container.elt]
+        )
+        body = " ".join(self.transport.expression(part, scope) for part in parts)
+        target, iterable = self._turns(generator.target, generator.iter, scope, body)
+        self.transport.substitutes[generator.target] = target
+        self.transport.substitutes[generator.iter] = iterable
 
     def _running_in(self, sites: Sequence[Site]) -> list[tuple[str, RunningSize]]:
         """The running sizes of loops elsewhere (a loop over the list in a method) that the sites' sizes need."""

@@ -463,8 +463,20 @@ class ClassEmitter:
         for function in self._constructing():
             whole = function.name in ("setup", "__init__")
             lines += self.body.method(function, self.scopes[function], whole)
+        if any(self._draws_at_call(site) for site in self.sites):
+            lines.append(f"{self._indent(2)}self.rngs = rngs.fork()")
         told, late = self._told_output()
         return [*lines, *told] if late else [*told, *lines]
+
+    def _draws_at_call(self, site: Site) -> bool:
+        """Whether a Haiku module asks for a random key as it is called: all its keys come from one fork."""
+        if self.study.framework != "haiku" or site.variable is None or site.variable.kind != "rng":
+            return False
+        above = self.source.parents.get(site.node)
+        if isinstance(above, ast.keyword):
+            above = self.source.parents.get(above)
+        within = above in self.study.facts.made  # dropout, which has a stream of its own
+        return not within and getattr(site.function, "name", "") != "__init__"
 
     def _super_call(self, indent: str) -> list[str]:
         """The call of the base's constructor, with the sizes that its layers have here."""

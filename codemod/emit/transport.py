@@ -16,6 +16,7 @@ from ..shapes.dims import Choice, Dim, Expression, Origin, Symbols, Unexplained
 from ..shapes.facts import Facts
 from ..shapes.values import Array, Constant, External, Items, Value, as_dim
 from ..source import Source
+from . import turns
 
 
 class Rewriter(Protocol):
@@ -96,6 +97,14 @@ class Transport:
                     f"a size could not be inferred ({origin.why})",
                     "give the size to the constructor by hand, or run with --trace and samples that show it",
                     unsized=True,
+                )
+            if isinstance(origin, Expression) and not turns.reads(
+                origin, node, self.source.parents
+            ):
+                raise CannotMove(
+                    node,
+                    f"`{origin.text}` of another loop decides a size here",
+                    "make both layers in one loop",
                 )
             self.needs.symbols[name] = origin
         self.needs.sizes.append(self.symbols.resolve(dim))

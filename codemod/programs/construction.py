@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ..emit import layout
 from ..emit.construct import Constructor
@@ -16,11 +17,26 @@ from ..shapes import classes
 from ..shapes.calls import bind_signature
 from ..shapes.facts import Facts, Made, Used
 from ..shapes.interpreter import Environment, Interpreter
-from ..shapes.values import UNKNOWN, External, Function, LayerObject, Object, as_dim
+from ..shapes.values import UNKNOWN, External, Function, LayerObject, Object, Value, as_dim
 from .kinds import Net
 from .samples import local_names, written_size
 
 Text = Callable[[ast.expr], str]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a module is called with: the values, and the program's expressions by the parameters of the call."""
+
+    parameters: Sequence[str]
+    args: Sequence[Value]
+    kwargs: Mapping[str, Value]
+    written: Mapping[str, ast.expr]
+
+    def expression(self, value: Value) -> ast.expr | None:
+        """The expression of an input that is handed on as it is."""
+        known = {**dict(zip(self.parameters, self.args, strict=False)), **self.kwargs}
+        return next((self.written.get(n) for n, given in known.items() if given is value), None)
 
 
 class Construction:
@@ -52,14 +68,57 @@ class Construction:
         `arguments` are the expressions of the module's call by parameter name, `text` writes an expression where the
         call will stand.
         """
+        inputs = Inputs(_parameters(made, "__call__"), net.args, net.kwargs, arguments)
+        for inner in self.held(maker):
+            self.names.instead[inner] = self._held(inner, inputs, text, key)
+        try:
+            return self._made(made, maker, inputs, text, key)
+        finally:
+            self.names.instead.clear()
+
+    def held(self, maker: ast.Call) -> list[ast.Call]:
+        """The calls within a maker's arguments that make modules of their own, the inner ones first."""
+        found = []
+        for argument in [*maker.args, *[k.value for k in maker.keywords]]:
+            for node in ast.walk(argument):
+                value = self.interp.facts.value(node) if isinstance(node, ast.Call) else None
+                if isinstance(value, LayerObject) or (
+                    isinstance(value, Object) and value.cls.node in self.models
+                ):
+                    found.append(node)
+        return [node for node in reversed(found) if isinstance(node, ast.Call)]
+
+    def _held(self, maker: ast.Call, outer: Inputs, text: Text, key: str) -> str:
+        """A module that another one is given: its sizes are those of what that one calls it with."""
+        made = self.interp.facts.value(maker)
+        assert isinstance(made, Object | LayerObject)
+        uses = [u for u in self.interp.facts.uses_of.get(maker, []) if u.target is made]
+        if not uses:
+            raise Declined(
+                "a module that is handed to the model is not called in sight",
+                "make it in the model, or give it its sizes by hand",
+            )
+        names = _parameters(made, uses[-1].method)
+        given = {**dict(zip(names, uses[-1].args, strict=False)), **uses[-1].kwargs}
+        written = {
+            name: expression
+            for name, value in given.items()
+            if (expression := outer.expression(value)) is not None
+        }
+        inputs = Inputs(names, uses[-1].args, uses[-1].kwargs, written)
+        return self._made(made, maker, inputs, text, key)
+
+    def _made(
+        self, made: Object | LayerObject, maker: ast.Call, inputs: Inputs, text: Text, key: str
+    ) -> str:
         if isinstance(made, LayerObject):
-            return self._layer(net, made, maker, key)
+            return self._layer(inputs, made, maker, key)
         function = self.interp.facts.value(maker.func)
         made_by = function.node if isinstance(function, Function) else made.cls.node
         model = self.models.get(made_by)
         if model is None:
             raise Declined(f"`{made.cls.name}` stays as it is", "it has a diagnostic of its own")
-        sizes = [self._size(net, made, added, arguments, text) for added in model.added]
+        sizes = [self._size(made, added, inputs, text) for added in model.added]
         by_keyword = not maker.args
         args = [
             f"{added.name}={size}" if by_keyword or added.keyword_only else size
@@ -84,16 +143,10 @@ class Construction:
             args.append(f"rngs={key}")
         return f"{text(maker.func)}({', '.join(args)})"
 
-    def _size(
-        self,
-        net: Net,
-        made: Object,
-        added: AddedParameter,
-        arguments: Mapping[str, ast.expr],
-        text: Text,
-    ) -> str | None:
+    def _size(self, made: Object, added: AddedParameter, inputs: Inputs, text: Text) -> str | None:
         """A size: a literal where the sample is one, else read off the sample's shape."""
-        number = self._number(net, made, added)
+        arguments = inputs.written
+        number = self._number(inputs, made, added)
         tree = ast.parse(added.source, mode="eval").body
         names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
         roots = [arguments[name] for name in names if name in arguments]
@@ -114,23 +167,25 @@ class Construction:
             "make the model where a sample input is at hand",
         )
 
-    def _number(self, net: Net, made: Object, added: AddedParameter) -> object:
+    def _number(self, inputs: Inputs, made: Object, added: AddedParameter) -> object:
         method = classes.method(made.cls, added.method)
         if method is None:
             return None
         env = Environment(made.cls.module, None)
         parameters = [a.arg for a in method.node.args.args][1:]
-        env.names.update(bind_signature(parameters, net.args, net.kwargs))
+        env.names.update(bind_signature(parameters, list(inputs.args), inputs.kwargs))
         saved, self.interp.recording = self.interp.recording, False
         try:
             return as_dim(self.interp.evaluate(ast.parse(added.source, mode="eval").body, env))
         finally:
             self.interp.recording = saved
 
-    def _layer(self, net: Net, made: LayerObject, maker: ast.Call, key: str) -> str:
-        """A layer of the library as the whole model."""
+    def _layer(self, inputs: Inputs, made: LayerObject, maker: ast.Call, key: str) -> str:
+        """A layer of the library as the whole model, or as one that the model is given."""
         site = Site(maker, maker, ast.Pass(), [], [Made(made, ())])
-        site.uses = [Used(made, None, "__call__", tuple(net.args), net.kwargs, UNKNOWN, ())]
+        site.uses = [
+            Used(made, None, "__call__", tuple(inputs.args), dict(inputs.kwargs), UNKNOWN, ())
+        ]
         transport = Transport(
             self.names.module.source,
             Facts(),
@@ -186,6 +241,11 @@ class Construction:
         return layout.expression(
             call, indent=indent, unit=unit, limit=self.limit, prefix=f"{name} = "
         )
+
+
+def _parameters(made: Object | LayerObject, method: str) -> list[str]:
+    found = classes.method(made.cls, method) if isinstance(made, Object) else None
+    return [a.arg for a in found.node.args.args][1:] if found is not None else []
 
 
 def _is_short(node: ast.expr) -> bool:

@@ -453,11 +453,8 @@ class FunctionalRewriter(ProgramRewriter):
 
     def _construction_lines(self, net: Net, definition: Definition) -> list[str]:
         indent = self.source.line_indent(self.source.span(self._statement_of(net.init))[0])
-        lines = [
-            self.construction.statement(
-                definition.module_name, self._constructor(net, self._plain), indent
-            )
-        ]
+        lines, made = self._constructor(net, self._plain)
+        lines.append(self.construction.statement(definition.module_name, made, indent))
         if definition.mode == _EVAL:
             lines.append(f"{definition.module_name}.eval()")
         return [line.replace("\n" + indent, "\n") for line in lines]
@@ -1105,7 +1102,11 @@ class FunctionalRewriter(ProgramRewriter):
                 return f"{self.edits.render(owner)}.{definition.name}"
             case ast.Name():
                 parameter = self._parameter(node)
-                return definition.name if parameter is None else self._parameter_name(parameter)
+                if parameter is not None:
+                    return self._parameter_name(parameter)
+                if not graphdefs.is_variable(node, definition, self.parents):
+                    return node.id  # another variable that the graphdef was handed to
+                return definition.name
         raise Stay(node, "the model is made where it is applied", "give it a name of its own")
 
     def _parameter(self, node: ast.expr) -> ast.arg | None:

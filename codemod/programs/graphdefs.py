@@ -131,6 +131,13 @@ def free(name: str, taken: set[str]) -> str:
     return candidate
 
 
+def is_variable(node: ast.Name, definition: Definition, parents: Parents) -> bool:
+    """Whether a name is the variable that held the model where it was made."""
+    if node.id != _variable(definition, parents):
+        return False
+    return scope_of(definition.site, parents) in scopes_of(node, parents)
+
+
 def _variable(definition: Definition, parents: Parents) -> str | None:
     """The variable, attribute or function name that held the model."""
     if isinstance(definition.site, ast.FunctionDef):

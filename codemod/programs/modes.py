@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -16,18 +16,33 @@ class Demand:
     mode: str
 
 
-def placed(demands: Iterable[Demand], parents: Mapping[ast.AST, ast.AST]) -> list[Demand]:
+@dataclass(frozen=True)
+class Making:
+    """A statement that makes a new model under a name."""
+
+    statement: ast.stmt
+    model: str
+
+
+def placed(
+    demands: Iterable[Demand], makings: Iterable[Making], parents: Mapping[ast.AST, ast.AST]
+) -> list[Demand]:
     """The statements before which a switch is written, in order of the text.
 
-    A demand moves out of loops whose other demands agree with it; one that the statement before it in the same block
-    has already met is left out.
+    A demand moves out of loops whose other demands agree with it and that make no new model; one that the statement
+    before it in the same block has already met is left out.
     """
     unique = list(dict.fromkeys(demands))
-    moved = list(dict.fromkeys(_hoisted(d, unique, parents) for d in unique))
-    moved.sort(key=lambda d: (d.statement.lineno, d.statement.col_offset))
+    made = list(makings)
+    moved = list(dict.fromkeys(_hoisted(d, unique, made, parents) for d in unique))
     result: list[Demand] = []
     last: dict[tuple[str, int], str] = {}
-    for demand in moved:
+    events: list[Demand | Making] = [*moved, *made]
+    for demand in sorted(events, key=lambda d: _place(d.statement)):
+        if isinstance(demand, Making):
+            for key in [k for k in last if k[0] == demand.model]:
+                del last[key]  # a new model trains until it is told not to
+            continue
         block = id(_block(demand.statement, parents))
         if last.get((demand.model, block)) != demand.mode:
             result.append(demand)
@@ -37,7 +52,16 @@ def placed(demands: Iterable[Demand], parents: Mapping[ast.AST, ast.AST]) -> lis
     return result
 
 
-def _hoisted(demand: Demand, demands: list[Demand], parents: Mapping[ast.AST, ast.AST]) -> Demand:
+def _place(statement: ast.stmt) -> tuple[int, int]:
+    return statement.lineno, statement.col_offset
+
+
+def _hoisted(
+    demand: Demand,
+    demands: Sequence[Demand],
+    makings: Sequence[Making],
+    parents: Mapping[ast.AST, ast.AST],
+) -> Demand:
     node: ast.AST = demand.statement
     result = demand.statement
     while node in parents:
@@ -51,6 +75,10 @@ def _hoisted(demand: Demand, demands: list[Demand], parents: Mapping[ast.AST, as
                 if d.model == demand.model and _within(d.statement, node, parents)
             ]
             if any(d.mode != demand.mode for d in inside):
+                break
+            if any(
+                m.model == demand.model and _within(m.statement, node, parents) for m in makings
+            ):
                 break
             result = node
     return Demand(result, demand.model, demand.mode)

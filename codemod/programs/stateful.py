@@ -16,6 +16,7 @@ from ..project import Module
 from ..rule import Declined
 from ..shapes import classes
 from ..shapes.values import Constant, Function, LayerObject, Object, Partial, Value
+from . import graphdefs
 from .construction import Construction
 from .explore import Explorer
 from .haiku import maker_call, module_of
@@ -34,7 +35,7 @@ from .kinds import (
     is_model,
 )
 from .linen import BoundModel, BoundPart
-from .modes import Demand, placed
+from .modes import Demand, Making, placed
 from .roles import MODEL, OPTIMIZER, FunctionRole, Roles, absorbed, is_key, net_of
 from .trees import STATE_TYPES, locate
 
@@ -75,6 +76,8 @@ class ProgramRewriter:
         self.construction = Construction(self.interp, names, models, limit)
         self.gone: set[ast.AST] = set()
         self.demands: list[Demand] = []
+        self.makings: list[Making] = []
+        self.splits: list[tuple[ast.FunctionDef, str]] = []
         self.split: dict[ast.AST, Net] = {}  # functions whose model is split for its gradients
         self.net_names: dict[Net, str] = {}
         self.constructed: set[tuple[ast.AST, str]] = set()
@@ -111,6 +114,8 @@ class ProgramRewriter:
                 self._expression(node)
         self._compilers()
         self._modes()
+        for function, line in self.splits:
+            self.edits.insert_before(function, line)
         self._dead_code()
         self._close_up()
 
@@ -454,6 +459,8 @@ class ProgramRewriter:
                     name = self.object_name(net, kind, node)
                     if name not in texts:
                         texts.append(name)
+                    if kind == MODEL:
+                        self.makings.append(Making(node, name))
         if created:
             self.edits.replace(target, ", ".join(texts))
             self.gone.add(target)
@@ -655,12 +662,11 @@ class ProgramRewriter:
                 return self.source.segment(target)
             if not kept:
                 return None
+            nested = isinstance(self.parents[target], ast.Tuple)
             if len(kept) == 1:
-                return kept[0]
+                within = kept[0].startswith("(") and not nested
+                return kept[0][1:-1] if within else kept[0]
             text = ", ".join(kept)
-            nested = isinstance(self.parents[target], ast.Tuple) or self.source.segment(
-                target
-            ).startswith("(")
             return f"({text})" if nested else text
         if isinstance(target, ast.Name | ast.Attribute | ast.Starred):
             value = self.facts.value(target)
@@ -812,10 +818,11 @@ class ProgramRewriter:
             self._construct_at_callers(role, net, node)
             return
         indent = self.source.line_indent(self.source.span(node)[0])
-        text = self._constructor(net, lambda e: self._plain(e))
-        lines = [self.construction.statement(name, text, indent)]
-        lines += [f"{indent}{line}" for line in self._first_run(net, name)]
-        self.edits.replace(node, "\n".join(lines))
+        lines, text = self._constructor(net, lambda e: self._plain(e))
+        self.makings.append(Making(node, name))
+        lines.append(self.construction.statement(name, text, indent))
+        lines += self._first_run(net, name)
+        self.edits.replace(node, f"\n{indent}".join(lines))
         self._forget(node)
 
     def _first_run(self, net: Net, name: str) -> list[str]:
@@ -922,7 +929,7 @@ class ProgramRewriter:
             return self._plain(node)
 
         maker = self._maker(net)
-        made = self._constructor(net, text, surplus)
+        lines, made = self._constructor(net, text, surplus)
         if isinstance(arg, ast.Name):
             definition = next(
                 (n for n in self.nodes if isinstance(n, ast.Assign) and n.value is maker), None
@@ -932,20 +939,30 @@ class ProgramRewriter:
                     arg, "the model is made elsewhere", "make it where a sample input is at hand"
                 )
             indent = self.source.line_indent(self.source.span(definition)[0])
-            self.edits.replace(definition, self.construction.statement(arg.id, made, indent))
+            self.makings.append(Making(definition, arg.id))
+            lines.append(self.construction.statement(arg.id, made, indent))
+            self.edits.replace(definition, f"\n{indent}".join(lines))
             self._forget(definition)
             return
+        if lines:
+            raise Stay(arg, "a model of several modules is made here", "give it a name of its own")
         self.edits.replace(arg, made)
         self.gone.add(arg)
 
     def _constructor(
         self, net: Net, text: Callable[[ast.expr], str], surplus: Sequence[ast.expr] = ()
-    ) -> str:
+    ) -> tuple[list[str], str]:
+        """The call that makes a net's module, and the lines that go before it."""
         maker = self._maker(net)
         assert net.module is not None
         arguments = self._call_arguments(net, surplus)
         key = self.construction.rngs(net.key, text, self.stream_keys.get(net))
-        return self.construction.write(net, net.module, maker, arguments, text, key)
+        lines: list[str] = []
+        if self.construction.held(maker):  # several modules that draw from the same streams
+            taken = graphdefs.names_in(self._enclosing(net.init))
+            name = graphdefs.free("rngs", taken)
+            lines, key = [f"{name} = {key}"], name
+        return lines, self.construction.write(net, net.module, maker, arguments, text, key)
 
     def _maker(self, net: Net) -> ast.Call:
         if isinstance(net.model, Transformed) and isinstance(net.model.function, Function):
@@ -1222,6 +1239,10 @@ class ProgramRewriter:
     def _add_demands(self, node: ast.AST, net: Net, mode: str, seen: frozenset[ast.AST]) -> None:
         """Moves a demand out of compiled and differentiated functions to the statements that call them."""
         function = self._enclosing(node)
+        if isinstance(function, ast.FunctionDef) and self._splits(function) is not None:
+            if function not in seen:  # the graphdef has the mode of the moment of the split
+                self._add_demands(function, net, mode, seen | {function})
+                return
         if (
             isinstance(function, FunctionNode)
             and function not in seen
@@ -1410,15 +1431,17 @@ class ProgramRewriter:
 
     def _gradient(self, node: ast.Call, function: FunctionNode, split: Net | None) -> None:
         """`jax.grad(loss_fn)(params)` is `nnx.grad(loss_fn)(model)`, on split parameters where the model holds state."""
-        maker = node.func
-        if not isinstance(maker, ast.Call):
-            return
+        made = self.facts.value(node.func)
+        maker = made.node if isinstance(made, GradOf) else None
+        if not isinstance(maker, ast.Call) or maker not in self.inside:
+            raise Stay(node, "a gradient that is made out of sight", "make it where it is called")
+        if split is not None and isinstance(function, ast.FunctionDef):
+            self._split_around(node, function, split)
         qualified = self.names.qualified(maker.func)
-        if qualified in ("jax.grad", "jax.value_and_grad"):
-            self.edits.replace(
-                maker.func, self.names.target(qualified.replace("jax.", "flax.nnx."))
-            )
-            self.gone.add(maker.func)
+        if qualified not in ("jax.grad", "jax.value_and_grad") or maker.func in self.gone:
+            return
+        self.edits.replace(maker.func, self.names.target(qualified.replace("jax.", "flax.nnx.")))
+        self.gone.add(maker.func)
         for keyword in maker.keywords:
             if keyword.arg == "has_aux" and self._aux_gone(function):
                 self.edits.remove_item(maker, keyword)
@@ -1429,8 +1452,6 @@ class ProgramRewriter:
                     "gradients with `argnums`",
                     "differentiate with regard to the model alone",
                 )
-        if split is not None and isinstance(function, ast.FunctionDef):
-            self._split_around(node, function, split)
 
     def _aux_gone(self, function: FunctionNode) -> bool:
         for inner in ast.walk(function):
@@ -1454,16 +1475,10 @@ class ProgramRewriter:
         nnx, param = self.names.target("flax.nnx"), self.names.target("flax.nnx.Param")
         if outer not in self.split:
             self.split[outer] = net
-            name = (
-                self.object_name(net, MODEL, outer)
-                if isinstance(outer, ast.Module)
-                else self.object_name(net, MODEL, function)
-            )
-            role = self.roles.functions.get(outer)
-            if role is not None:
-                name = role.names[MODEL]
-            self.edits.insert_before(
-                function, f"graphdef, params, rest = {nnx}.split({name}, {param}, ...)\n\n"
+            name = self.object_name(net, MODEL, self.parents[function])
+            gap = "\n\n\n" if isinstance(outer, ast.Module) else "\n\n"
+            self.splits.append(
+                (function, f"graphdef, params, rest = {nnx}.split({name}, {param}, ...){gap}")
             )
         first = next(
             s
@@ -1538,7 +1553,7 @@ class ProgramRewriter:
         )
 
     def _modes(self) -> None:
-        for demand in placed(self.demands, self.parents):
+        for demand in placed(self.demands, self.makings, self.parents):
             self.edits.insert_before(
                 demand.statement, f"{demand.model}.{demand.mode}()\n", below_comments=True
             )

@@ -85,7 +85,7 @@ def attribute(interp: Interpreter, owner: Value, name: str, node: ast.AST) -> Va
             options = [attribute(interp, option, name, node) for option in values if option != NONE]
             return joins.either(*options) if options else UNKNOWN
         case Unknown(text=text):
-            return Unknown(f"{text}.{name}", owner.why) if text else UNKNOWN
+            return Unknown(f"{text}.{name}", owner.why, owner.loop) if text else UNKNOWN
         case Items() | Table() | Repeated() | Constant():
             return Bound(owner, External(f"builtins.{type(owner).__name__}.{name}"), name)
     return _module_attribute(interp, owner, name)

@@ -41,9 +41,13 @@ class InputSize(InputAxis):
 
 @dataclass(frozen=True)
 class Expression(Origin):
-    """A number that `text` computes in the constructor: a field, `config.mlp_dim`, `2**i`."""
+    """A number that `text` computes in the constructor: a field, `config.mlp_dim`, `2**i`.
+
+    What a loop counts or goes through has that value in the turns of `loop` alone.
+    """
 
     text: str
+    loop: ast.AST | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ def _widened(
         one, two = interp.symbols.resolve(one), interp.symbols.resolve(two)
         if same(one, two):
             return None
-        dim = interp.symbols.new(Expression(name), ("counter", node, name))
+        dim = interp.symbols.new(Expression(name, node), ("counter", node, name))
         return None if same(dim, one) else Size(dim)
     if isinstance(start, Array) and isinstance(end, Array):
         return _widened_array(interp, node, name, start, end)
@@ -361,9 +361,11 @@ def bind_target(
     """Assigns a loop variable; numbers and unknowns get the variable's own name as their text."""
     match target, value:
         case ast.Name(id=name), Index():
-            value = Size(interp.symbols.new(Expression(name), ("loop", node, name, interp.root)))
+            value = Size(
+                interp.symbols.new(Expression(name, node), ("loop", node, name, interp.root))
+            )
         case ast.Name(id=name), Unknown(text=""):
-            value = Unknown(name)
+            value = Unknown(name, loop=node)
         case ((ast.Tuple(elts=elts) | ast.List(elts=elts)), Items(items=items)) if len(elts) == len(
             items
         ):

@@ -72,7 +72,8 @@ def binary(
         if one is not None and two is not None:
             return _dims(interp, op, one, two)
     text = _composed(interp, op, left, right)
-    return Unknown(text) if text else UNKNOWN
+    loop = getattr(left, "loop", None) or getattr(right, "loop", None)
+    return Unknown(text, loop=loop) if text else UNKNOWN
 
 
 def _main(value: Value) -> Value:
@@ -125,7 +126,9 @@ def dim_of(interp: Interpreter, value: Value) -> Dim | None:
     if dim is not None:
         return dim
     if isinstance(value, Unknown) and value.text is not None and value.why != "not a size":
-        return interp.symbols.new(Expression(value.text), ("text", interp.root, value.text))
+        return interp.symbols.new(
+            Expression(value.text, value.loop), ("text", interp.root, value.text, value.loop)
+        )
     return None
 
 
@@ -487,7 +490,7 @@ def items_of(interp: Interpreter, value: Value, count: int | None = None) -> lis
             length = shape[0] if isinstance(shape[0], int) and shape[0] <= 256 else count
             return None if length is None else [Array(shape[1:], dtype)] * length
         case Unknown(text=text) if text is not None and count is not None:
-            return [Unknown(f"{text}[{i}]") for i in range(count)]
+            return [Unknown(f"{text}[{i}]", loop=value.loop) for i in range(count)]
         case Array() if count is not None:
             return [Array(None, value.dtype)] * count
     return None
@@ -524,7 +527,7 @@ def subscript(interp: Interpreter, node: ast.Subscript, container: Value, index:
             return container
         case Unknown(text=text), _ if text is not None:
             inside = _index_text(index)
-            return Unknown(f"{text}[{inside}]") if inside is not None else UNKNOWN
+            return Unknown(f"{text}[{inside}]", loop=container.loop) if inside else UNKNOWN
         case Either(values=values), _:
             known = [value for value in values if value != NONE]
             if len(known) == 1:

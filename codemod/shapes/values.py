@@ -182,10 +182,14 @@ class Variable(Value):
 
 @dataclass(frozen=True)
 class Unknown(Value):
-    """Something that reading cannot tell. `text`, where set, writes it in a constructor (`config.dtype`)."""
+    """Something that reading cannot tell. `text`, where set, writes it in a constructor (`config.dtype`).
+
+    What a loop goes through is so written in the turns of `loop` alone.
+    """
 
     text: str | None = None
     why: str = ""
+    loop: ast.AST | None = None
 
 
 @dataclass(eq=False)

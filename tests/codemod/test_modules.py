@@ -78,3 +78,14 @@ class Net"""
     done = rewritten(text)
     assert done.statuses == {"Odd": "kept", "Net": "kept"}
     assert done.after == done.before
+
+
+def test_a_name_of_linen_does_not_move_into_the_constructor(tmp_path: Path) -> None:
+    body = (
+        "scan = nn.scan(nn.GRUCell, variable_broadcast='params', split_rngs={'params': False})\n"
+        "        _, x = scan(4)(jnp.zeros(4), x)\n"
+        "        return x"
+    )
+    done = rewritten(PROGRAM.replace("BODY", body))
+    assert done.statuses == {"Net": "kept"}
+    check(done, tmp_path)

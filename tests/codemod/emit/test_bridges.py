@@ -169,3 +169,12 @@ def test_haiku_code_runs_rewritten_modules(tmp_path: Path) -> None:
     assert (done.statuses["Block"], done.statuses["Model"]) == ("rewritten", "bridged")
     assert "haiku_module" in done.after["nnx_layers.py"]
     check(done, tmp_path)
+
+
+def test_fields_may_have_the_names_of_the_bridge(tmp_path: Path) -> None:
+    block = LINEN.replace("    features: int\n", "    sizes: tuple\n    module: str = 'relu'\n")
+    block = block.replace("self.features", "self.sizes[0]")
+    last = "Block(sizes=(4,), module='relu')(x)"
+    done = rewritten(block.replace("STAYS", GROWING.replace("LAST", last).strip()))
+    assert done.statuses["Block"] == "rewritten" and done.statuses["Model"] == "bridged"
+    check(done, tmp_path)

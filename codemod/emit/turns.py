@@ -1,0 +1,70 @@
+"""What a loop goes through, and which places may read the variable that it gives its items."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from ..shapes.dims import Expression
+
+Parents = Mapping[ast.AST, ast.AST]
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_LOOPS = (ast.For, *_COMPREHENSIONS)
+
+
+def reads(origin: Expression, node: ast.AST, parents: Parents) -> bool:
+    """Whether a variable of a loop has, at a node, the value that its turn there has."""
+    loop = origin.loop
+    if loop is None or loop not in parents or node not in parents:
+        return True
+    if _function(loop, parents) is not _function(node, parents):
+        return True  # the text of a method that is called in the loop
+    around = list(_around(node, parents))
+    if loop is node or loop in around:
+        return True
+    wanted = items(loop).get(origin.text)
+    own = [each for each in around if each not in _around(loop, parents)]
+    if wanted is not None and any(_goes_through(each, wanted) for each in own):
+        return True
+    return isinstance(loop, ast.For) and not own
+
+
+def items(loop: ast.AST) -> dict[str, str]:
+    """The sequences that a loop goes through, by the variables for their items."""
+    found: dict[str, str] = {}
+    for target, sequence in clauses(loop):
+        match target, sequence:
+            case ast.Name(id=name), _:
+                found[name] = ast.unparse(sequence)
+            case ast.Tuple(elts=[_, ast.Name(id=name)]), ast.Call(
+                func=ast.Name(id="enumerate"), args=[inner], keywords=[]
+            ):
+                found[name] = ast.unparse(inner)
+    return found
+
+
+def clauses(loop: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
+    """The targets and the iterables of a loop or comprehension."""
+    if isinstance(loop, ast.For):
+        return [(loop.target, loop.iter)]
+    return [(each.target, each.iter) for each in getattr(loop, "generators", [])]
+
+
+def _goes_through(loop: ast.AST, sequence: str) -> bool:
+    return sequence in items(loop).values()
+
+
+def _function(node: ast.AST, parents: Parents) -> ast.AST | None:
+    while node in parents and not isinstance(node, ast.FunctionDef):
+        node = parents[node]
+    return node
+
+
+def _around(node: ast.AST, parents: Parents) -> Iterator[ast.AST]:
+    """The loops of its own function that a node stands in."""
+    while node in parents:
+        node = parents[node]
+        if isinstance(node, ast.FunctionDef | ast.Lambda):
+            return
+        if isinstance(node, _LOOPS):
+            yield node

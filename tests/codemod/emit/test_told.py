@@ -1,0 +1,62 @@
+"""Arguments that only some uses of a layer need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnx_codemod.tests.programs import check, rewritten
+
+PROGRAM = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x, memory):
+        BODY
+
+
+x = jax.random.normal(jax.random.key(1), (2, 5, 8))
+memory = jax.random.normal(jax.random.key(2), (2, 7, 6))
+model = Net()
+params = model.init(jax.random.key(0), x, memory)
+print('RESULT', float(jnp.abs(model.apply(params, x, memory)).astype(jnp.float32).sum()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("return nn.MultiHeadAttention(2)(x, memory)", "in_kv_features=memory_features"),
+        ("return nn.LayerNorm(dtype=jnp.bfloat16)(x)", "promote_dtype=keep_dtypes"),
+        ("return nn.DenseGeneral(3, axis=(-2, -1))(x)", "(in_length, in_features)"),
+    ],
+)
+def test_an_argument_is_told(body: str, told: str, tmp_path: Path) -> None:
+    done = rewritten(PROGRAM.replace("BODY", body))
+    assert done.statuses == {"Net": "rewritten"}
+    assert told in done.after["program.py"]
+    check(done, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["return nn.MultiHeadAttention(2)(x, x)", "return nn.LayerNorm()(x)"],
+)
+def test_where_nothing_asks_for_it_nothing_is_told(body: str, tmp_path: Path) -> None:
+    done = rewritten(PROGRAM.replace("BODY", body))
+    assert "in_kv_features" not in done.after["program.py"]
+    assert "promote_dtype" not in done.after["program.py"]
+    check(done, tmp_path)
+
+
+def test_calls_that_differ_keep_the_class(tmp_path: Path) -> None:
+    body = "layer = nn.MultiHeadAttention(2)\n        return layer(x, x) + layer(x, memory[..., :5])"
+    text = PROGRAM.replace("BODY", body).replace("memory[..., :5]", "memory")
+    done = rewritten(text.replace("(2, 7, 6)", "(2, 7, 8)"))
+    assert done.statuses == {"Net": "kept"}
+    check(done, tmp_path)
