@@ -55,7 +55,9 @@ def test_where_nothing_asks_for_it_nothing_is_told(body: str, tmp_path: Path) ->
 
 
 def test_calls_that_differ_keep_the_class(tmp_path: Path) -> None:
-    body = "layer = nn.MultiHeadAttention(2)\n        return layer(x, x) + layer(x, memory[..., :5])"
+    body = (
+        "layer = nn.MultiHeadAttention(2)\n        return layer(x, x) + layer(x, memory[..., :5])"
+    )
     text = PROGRAM.replace("BODY", body).replace("memory[..., :5]", "memory")
     done = rewritten(text.replace("(2, 7, 6)", "(2, 7, 8)"))
     assert done.statuses == {"Net": "kept"}
