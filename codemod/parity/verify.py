@@ -234,7 +234,7 @@ def _attempt(
     if not ladder.beyond_rounding(single):
         double = _in_double(first, original, subject, trees, sides, folder)
     ladder.climb_all(climb, single, double)
-    climb.note = _NOTES.get(original["weights"], "")
+    climb.note = "; ".join(note for note in _notes(original) if note)
     climb.rest("not asked for")
     return climb
 
@@ -243,6 +243,14 @@ _NOTES = {
     "initial": "weights as initialised: the original makes NaN of random ones",
     "by size": "no weights carried over: both sides start from equal random draws by shape",
 }
+
+
+def _notes(original: Mapping[str, Any]) -> list[str]:
+    missing = ", ".join(original.get("stand_ins", ()))
+    return [
+        _NOTES.get(original["weights"], ""),
+        f"imported without {missing} (not installed)" if missing else "",
+    ]
 
 
 def job(side: str, subject: Subject, trees: Trees, wishes: Wishes, folder: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.machinery
 import os
 import re
 import sys
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from . import standins
 from .failure import Failure, describe
 from .subject import wide
 
@@ -81,6 +83,7 @@ class Reader:
             "functools": functools,
             "module": module,
             "load": importlib.import_module,
+            "draw": self.array,
             **names,
         }
 
@@ -144,11 +147,62 @@ def load(name: str, paths: list[str], tree: str) -> ModuleType:
     sys.path[:] = [*paths, *(path for path in sys.path if path not in _given)]
     _given.update(paths)
     try:
-        return importlib.import_module(name)
+        return standins.load(name)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
+        again = _in_package(name) if "." not in name else _without_packages(name, tree)
+        if again is not None:
+            return again
         raise Failure("imports", describe(error)) from error
+
+
+_PACKAGE = "package_of_the_tree"
+
+
+def _in_package(name: str) -> ModuleType | None:
+    """A file of the tree's root imported as part of a package, for one whose imports are relative; None if that fails, too."""
+    found = importlib.machinery.PathFinder.find_spec(name)
+    if found is None or not found.origin or name in sys.modules:
+        return None
+    folder = os.path.dirname(found.origin)
+    for old in [m for m in sys.modules if m == _PACKAGE or m.startswith(f"{_PACKAGE}.")]:
+        del sys.modules[old]
+    package = ModuleType(_PACKAGE)
+    package.__path__ = [folder]
+    sys.modules[_PACKAGE] = package
+    try:
+        return standins.load(f"{_PACKAGE}.{name}")
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return None
+
+
+def _without_packages(name: str, tree: str) -> ModuleType | None:
+    """The module imported without running the `__init__.py` of the tree's packages that it is in; None if that fails, too."""
+    *packages, _ = name.split(".")
+    root = os.path.realpath(tree) + os.sep
+    for count in range(1, len(packages) + 1):
+        package = ".".join(packages[:count])
+        if package in sys.modules:
+            continue
+        found = importlib.machinery.PathFinder.find_spec(
+            package,
+            list(getattr(sys.modules.get(package.rpartition(".")[0]), "__path__", sys.path)),
+        )
+        folders = list(found.submodule_search_locations or ()) if found is not None else []
+        if not any(os.path.realpath(folder).startswith(root) for folder in folders):
+            return None
+        bare = ModuleType(package)
+        bare.__path__ = folders
+        sys.modules[package] = bare
+    try:
+        return standins.load(name)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return None
 
 
 _given: set[str] = set()  # paths that a case put on sys.path

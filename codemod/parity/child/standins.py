@@ -1,0 +1,147 @@
+"""Stand-ins for libraries that the tree's files import and that are not installed.
+
+A file that defines models often imports what loads data or writes logs, too. A stand-in gives whatever name is asked of
+it while files are imported; code that runs later and calls one gets an error that names the missing library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.machinery
+import importlib.util
+import sys
+from collections.abc import Iterator
+from types import FunctionType, ModuleType
+from typing import Any, ClassVar
+
+_MOST = 30  # libraries for one file
+
+
+class Missing(ImportError):
+    """A missing library is used by code that runs."""
+
+
+class _Importing:
+    """Whether files are being imported, when stand-ins may be called."""
+
+    now = False
+
+
+class _Kind(type):
+    """The class of stand-ins: each is a class, so that it can be inherited from, annotate and decorate."""
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return _made(f"{cls.__qualname__}.{name}")
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if getattr(cls, "_stand_in", "") != cls.__qualname__:
+            return super().__call__(*args, **kwargs)  # a class of the user's that inherits from one
+        if not _Importing.now:
+            raise Missing(f"{cls.__qualname__} is not installed")
+        if len(args) == 1 and not kwargs and isinstance(args[0], (FunctionType, type)):
+            return args[0]  # a decorator
+        return cls
+
+    def __getitem__(cls, _: Any) -> Any:
+        return cls
+
+    def __iter__(cls) -> Iterator[Any]:
+        return iter(())
+
+    def __or__(cls, _: Any) -> Any:
+        return object
+
+    def __ror__(cls, _: Any) -> Any:
+        return object
+
+    def __enter__(cls) -> Any:
+        return cls
+
+    def __exit__(cls, *_: object) -> None:
+        return None
+
+
+def _made(name: str) -> Any:
+    return _Kind(name, (), {"__qualname__": name, "_stand_in": name})
+
+
+class _Module(ModuleType):
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__path__: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        made = _made(f"{self.__name__}.{name}")
+        setattr(self, name, made)
+        return made
+
+
+class _Finder:
+    """Finds stand-ins for the libraries named so far."""
+
+    names: ClassVar[list[str]] = []
+
+    @classmethod
+    def find_spec(cls, name: str, path: Any = None, target: Any = None) -> Any:
+        loader: Any = cls
+        if name.split(".")[0] in cls.names:
+            return importlib.machinery.ModuleSpec(name, loader, is_package=True)
+        return None
+
+    @staticmethod
+    def create_module(spec: Any) -> ModuleType:
+        return _Module(spec.name)
+
+    @staticmethod
+    def exec_module(module: ModuleType) -> None:
+        return None
+
+
+def load(name: str) -> ModuleType:
+    """Imports a module, with stand-ins for the libraries that are not installed."""
+    if _Finder not in sys.meta_path:
+        sys.meta_path.append(_Finder)
+    for _ in range(_MOST):
+        before = set(sys.modules)
+        try:
+            with _importing():
+                return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").split(".")[0]
+            if not missing or missing in _Finder.names or _is_installed(missing):
+                raise
+            _Finder.names.append(missing)
+            for half in (
+                set(sys.modules) - before
+            ):  # a file that failed may have kept a part of itself
+                if _is_pure(half):
+                    del sys.modules[half]
+    raise ImportError(f"{name} imports too much that is not installed")
+
+
+def _is_pure(name: str) -> bool:
+    """Whether a module can be imported a second time: JAX and other compiled libraries cannot."""
+    file = getattr(sys.modules[name], "__file__", None) or ""
+    return file.endswith(".py") and "site-packages" not in file and "dist-packages" not in file
+
+
+@contextlib.contextmanager
+def _importing() -> Iterator[None]:
+    _Importing.now = True
+    try:
+        yield
+    finally:
+        _Importing.now = False
+
+
+def _is_installed(name: str) -> bool:
+    return importlib.machinery.PathFinder.find_spec(name) is not None
+
+
+def standing_in() -> list[str]:
+    """The libraries that this process stands in for."""
+    return list(_Finder.names)

@@ -1,0 +1,124 @@
+"""Files of models are imported although a library that they name is not installed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from nnx_codemod.cli import cli
+
+CHILD = """
+import json, sys
+from pathlib import Path
+from nnx_codemod.codemod.parity.child import case, standins
+module = case.load(sys.argv[1], json.loads(sys.argv[2]), sys.argv[3])
+found = {"names": sorted(vars(module)), "for": standins.standing_in()}
+try:
+    module.use()
+    found["error"] = ""
+except Exception as error:
+    found["error"] = str(error)
+print(json.dumps(found))
+"""
+MODEL = """import dataclasses
+
+import no_such_logger
+from no_such_loader.sets import Images, load as load_images
+
+FLAGS = no_such_logger.flags.FLAGS
+no_such_logger.flags.define("rate", 0.1)
+
+
+@no_such_logger.configurable
+def use(batch: Images = None):
+    return load_images("train")
+
+
+@no_such_logger.registered(name="net")
+class Net(Images.Base):
+    width: int | Images = 3
+"""
+
+
+def loaded(tree: Path, name: str, *folders: str) -> subprocess.CompletedProcess[str]:
+    paths = json.dumps([str(tree / folder) for folder in folders or (".",)])
+    command = [sys.executable, "-c", CHILD, name, paths, str(tree)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_missing_library_is_stood_in_for_and_not_run(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(MODEL)
+    found = json.loads(loaded(tmp_path, "model").stdout)
+    assert {"Net", "use", "FLAGS"} <= set(found["names"])
+    assert found["for"] == ["no_such_logger", "no_such_loader"]
+    assert found["error"] == "no_such_loader.sets.load is not installed"
+
+
+def test_what_the_tree_itself_lacks_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "here.py").write_text("x = 1\n")
+    (tmp_path / "model.py").write_text("import here.inner\n")
+    assert "here.inner" in loaded(tmp_path, "model").stderr
+
+
+def test_a_package_that_does_not_import_is_left_out(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('too new')\n")
+    (package / "model.py").write_text("from .other import x\n\ndef use():\n    return x\n")
+    (package / "other.py").write_text("x = 1\n")
+    found = json.loads(loaded(tmp_path, "package.model").stdout)
+    assert found["error"] == ""
+
+
+def test_relative_imports_in_the_root_of_the_tree(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text("from .other import x\n\ndef use():\n    return x\n")
+    (tmp_path / "other.py").write_text("x = 1\n")
+    assert json.loads(loaded(tmp_path, "model").stdout)["error"] == ""
+
+
+HEAD = """import no_such_library
+from typing import NamedTuple
+import jax.numpy as jnp
+from flax import linen as nn
+
+
+class Batch(NamedTuple):
+    image: jnp.ndarray
+    label_ids: jnp.ndarray
+
+
+"""
+MODELS = {
+    "Wide": """    @nn.compact
+    def __call__(self, x):
+        x = nn.Conv(4, (8, 8), strides=(4, 4), padding="VALID")(x)
+        x = nn.Conv(4, (4, 4), strides=(2, 2), padding="VALID")(x)
+        return nn.Dense(3)(x.reshape(x.shape[0], -1))
+""",
+    "Both": """    @nn.compact
+    def __call__(self, batch: Batch):
+        return nn.Dense(8)(batch.image) + nn.Embed(9, 8)(batch.label_ids)
+""",
+}
+
+
+def test_the_search_knows_images_and_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = HEAD + "\n\n".join(f"class {name}(nn.Module):\n{body}" for name, body in MODELS.items())
+    for folder in ("before", "after"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "models.py").write_text(text)
+    monkeypatch.chdir(tmp_path / "after")
+    assert CliRunner().invoke(cli, ["rewrite", "--trace", "."]).exit_code == 0
+    result = CliRunner().invoke(
+        cli, ["verify", "--trace", "--original", "../before", "--report", "-", "."]
+    )
+    modules = {one["name"]: one for one in json.loads(result.stdout[result.stdout.index("{") :])["modules"]}
+    assert {name: one["status"] for name, one in modules.items()} == {"Wide": "pass", "Both": "pass"}
+    assert "no_such_library" in modules["Wide"]["note"]
