@@ -19,6 +19,9 @@ _SLACK = 4096.0  # FLOPs or bytes that do not count
 _TRAJECTORY = 1e-3  # relative, of losses
 
 
+NAN = "the original makes NaN of this case"
+
+
 @dataclass
 class Measured:
     """Both sides' answers and arrays for one precision."""
@@ -154,7 +157,7 @@ def forward(name: str, single: Measured, double: Measured | None) -> Rung:
         return Rung(name, "not run", why="the output holds no numbers")
     first = distance(*pairs)
     if first.undefined:
-        return Rung(name, "not run", why="the original makes NaN of this case")
+        return Rung(name, "not run", why=NAN)
     return numeric(name, first, distance(*double.outputs(name)) if double else None)
 
 

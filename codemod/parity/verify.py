@@ -187,18 +187,25 @@ def _climb(subject: Subject, trees: Trees, wishes: Wishes, sides: _Sides, folder
             break
         if not _unfit(other):
             other.note = f"{other.note}; " if other.note else ""
-            other.note += f"the rewrite does not take {_inputs(first)}, which the original does"
+            other.note += _why_another(first)
             return other
     return first
 
 
 def _unfit(climb: Climb) -> bool:
-    """Whether the rewrite does not run on a case that was searched, or has other parameters there."""
+    """Whether the rewrite does not run on a case that was searched, or has other parameters there, or nothing comes of it."""
     searched = climb.case is not None and "search" in climb.case["origin"]
     return searched and any(
-        rung.status == "fail" and (rung.name == "parameters" or rung.figure == FAILS)
+        (rung.status == "fail" and (rung.name == "parameters" or rung.figure == FAILS))
+        or rung.why == ladder.NAN
         for rung in climb.rungs
     )
+
+
+def _why_another(first: Climb) -> str:
+    if any(rung.why == ladder.NAN for rung in first.rungs):
+        return f"the original makes NaN of {_inputs(first)}"
+    return f"the rewrite does not take {_inputs(first)}, which the original does"
 
 
 def _inputs(climb: Climb) -> str:

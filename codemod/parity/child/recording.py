@@ -206,7 +206,9 @@ def _common(one: Any, other: Any) -> Any:
         if one.keys() != other.keys():
             return None
         found = {name: _common(one[name], other[name]) for name in one}
-        whole = (name for name in ("shape", "items", "table", "names", "args", "kwargs") if name in found)
+        whole = (
+            name for name in ("shape", "items", "table", "names", "args", "kwargs") if name in found
+        )
         return None if any(found[name] is None for name in whole) else found
     if isinstance(one, list) and isinstance(other, list):
         if len(one) != len(other):

@@ -81,6 +81,8 @@ def _constructed(
 
 def _accepted(cls: Any) -> set[str] | None:
     """The names of a constructor's parameters; None if it takes any."""
+    if cls.__init__ is object.__init__:
+        return set()
     parameters = inspect.signature(cls.__init__).parameters.values()
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
         return None

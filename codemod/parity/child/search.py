@@ -49,30 +49,40 @@ def search(
     `job["skip"]` cases that it accepts are passed over. Raises Failure where no case is found."""
     begun = time.monotonic()
     last, left = "", job["skip"]
+    half: tuple[dict[str, Any], Any] | None = None  # one that runs in evaluation alone
     for method in _methods(thing, job):
         for tried, given in enumerate(itertools.islice(_cases(thing, method, job, module), _MOST)):
             if time.monotonic() - begun > _SECONDS:
+                if half is not None and not left:
+                    return half
                 raise Failure(
                     "case", f"no case was found in {_SECONDS:.0f} s; the last trial: {last}"
                 )
             try:
                 values = case.evaluate(given, module, job["seed"], names)
                 subject = maker(thing, values, method, job["class"]["mode_arguments"])
-                _runs(subject)
+                _runs(subject, "eval")
             except Exception as error:
                 last = describe(error)
+                continue
+            try:
+                _runs(subject, "train" if subject.modes else "eval")
+            except Exception:
+                half = half or ({**given, "tried": tried + 1}, subject)
                 continue
             if left:
                 left -= 1
                 continue
             return {**given, "tried": tried + 1}, subject
+    if half is not None and not left:
+        return half
     more = f"; {refusals[0]}" if refusals else ""
     raise Failure(
         "case", f"no case was found that the original accepts{more}; the last trial: {last}"
     )
 
 
-def _runs(subject: Any) -> None:
+def _runs(subject: Any, mode: str) -> None:
     """Raises where a pass fails, or works on nothing: windows may leave no place of a small input."""
     import jax
 
@@ -80,7 +90,7 @@ def _runs(subject: Any) -> None:
     if empty:
         raise ValueError(f"{empty[0]} has no numbers")
     jax.eval_shape(
-        lambda p, s, x: subject.apply(p, s, x, "eval"),
+        lambda p, s, x: subject.apply(p, s, x, mode),
         subject.params,
         subject.state,
         subject.arrays,
@@ -192,7 +202,9 @@ def _field(parameter: inspect.Parameter, module: Any) -> list[Any]:
         return ["py:jnp.float32"]
     if "Callable" in annotation or name in ("act", "activation", "act_fn", "nonlinearity"):
         return ["py:jax.nn.relu"]
-    if "Module" in annotation or name in ("norm", "conv", "block_cls", "norm_layer"):
+    if name in ("conv", "conv_cls", "conv_layer", "conv_block_cls"):
+        return ["py:nn.Conv"]
+    if "Module" in annotation or name in ("norm", "block_cls", "norm_layer", "norm_cls"):
         return ["py:nn.LayerNorm"]
     return _integers(name)
 

@@ -119,6 +119,11 @@ def test_the_search_knows_images_and_records(
     result = CliRunner().invoke(
         cli, ["verify", "--trace", "--original", "../before", "--report", "-", "."]
     )
-    modules = {one["name"]: one for one in json.loads(result.stdout[result.stdout.index("{") :])["modules"]}
-    assert {name: one["status"] for name, one in modules.items()} == {"Wide": "pass", "Both": "pass"}
+    modules = {
+        one["name"]: one for one in json.loads(result.stdout[result.stdout.index("{") :])["modules"]
+    }
+    assert {name: one["status"] for name, one in modules.items()} == {
+        "Wide": "pass",
+        "Both": "pass",
+    }
     assert "no_such_library" in modules["Wide"]["note"]
