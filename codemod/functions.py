@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .culprit import working_on
 from .edits import Edits, move
 from .emit.file_names import FileNames
 from .emit.names import camel, says_nothing, without_verb
@@ -74,7 +75,8 @@ def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]
     explorer.run_rest(candidates)
     prepared = Prepared(Project(dict(project.modules), project.load))
     for module in candidates:
-        _prepare_module(interp, explorer, module, leave, prepared)
+        with working_on(module.path):
+            _prepare_module(interp, explorer, module, leave, prepared)
     return prepared
 
 

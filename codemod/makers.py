@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .culprit import working_on
 from .edits import Edits, move
 from .emit.file_names import FileNames
 from .emit.names import camel, snake, without_verb
@@ -586,12 +587,14 @@ class _Writer:
             maker.captured, maker.attributes = _captures(maker)
         calls = [(m, call, maker) for maker in self.makers.values() for m, call in maker.calls]
         for module, call, maker in sorted(calls, key=lambda c: _size(c[1])):
-            self._call(module, call, maker)
+            with working_on(module.path):
+                self._call(module, call, maker)
         for maker in self.makers.values():
             for module, node in maker.aliases:
                 self.edits[module].replace(node, self._head(module, node, maker))
         for maker in sorted(self.makers.values(), key=lambda m: _size(m.node)):
-            self._class(maker)
+            with working_on(maker.module.path):
+                self._class(maker)
         return [
             MadeClass(m.module.path, self.class_names[m.node], m.node.name, m.node.lineno)
             for m in self.makers.values()

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from .culprit import working_on
 from .edits import Edits
 from .emit.file_names import FileNames
 from .functions import MadeClass, Prepared
@@ -31,21 +32,28 @@ def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]
     interp = Interpreter(project, rules, definitions_only=True)
     frameworks.install(interp)
     for module in candidates:
-        edits = Edits(module.source)
-        names = FileNames(module, interp.environment_of(module), rules)
-        for cls in _module_classes(interp, module):
-            if (module.path, cls.name) not in leave and _is_plain(cls, names):
-                _write(cls, edits)
-                prepared.made.append(
-                    MadeClass(module.path, cls.name, cls.name, cls.node.lineno, is_function=False)
-                )
-        if edits.touched:
-            prepared.originals[module.path] = module.source
-            text = edits.apply()
-            prepared.project.modules[module.path] = Module(
-                Source(module.path, module.source.encode(text))
-            )
+        with working_on(module.path):
+            _prepare_module(interp, module, leave, prepared)
     return prepared
+
+
+def _prepare_module(
+    interp: Interpreter, module: Module, leave: frozenset[tuple[Path, str]], prepared: Prepared
+) -> None:
+    edits = Edits(module.source)
+    names = FileNames(module, interp.environment_of(module), interp.rules)
+    for cls in _module_classes(interp, module):
+        if (module.path, cls.name) not in leave and _is_plain(cls, names):
+            _write(cls, edits)
+            prepared.made.append(
+                MadeClass(module.path, cls.name, cls.name, cls.node.lineno, is_function=False)
+            )
+    if edits.touched:
+        prepared.originals[module.path] = module.source
+        text = edits.apply()
+        prepared.project.modules[module.path] = Module(
+            Source(module.path, module.source.encode(text))
+        )
 
 
 def is_dataclass_module(cls: Class) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from . import functions as function_modules
 from . import makers, records
 from .config import Options
+from .culprit import working_on
 from .edits import EditConflict, Edits
 from .emit import imports
 from .emit.bridges import is_bridge
@@ -209,7 +210,8 @@ def _rewrite_prepared(
     modules = [module for module in project.modules.values() if module.rewritable]
     for module in modules:
         progress(str(module.path))
-        interp.environment_of(module)
+        with working_on(module.path):
+            interp.environment_of(module)
     programs.explore(modules)
     needed = _used_by_fixed(interp, fixed)
 
@@ -444,35 +446,40 @@ def _finish(
     source_units = around.run_by_source(functools.partial(_edits, found), found.refusals.keys())
     stays = {unit.node for unit in source_units}
     for module in modules:
-        names = _names(interp, found, module)
-        file = FileRewrite(module, findings=list(findings.get(module, [])))
-        for cls in module_classes(interp):
-            if cls.module is not module:
-                continue
-            if cls.node in found.refusals:
-                refusal = found.refusals[cls.node]
-                if (
-                    refusal.node not in module.source.parents
-                ):  # what stopped it stands in another file
-                    refusal = dataclasses.replace(refusal, node=cls.node)
-                file.kept.append(refusal)
-                file.findings.append(
-                    Finding(refusal.node, refusal.code, refusal.message, refusal.help)
-                )
-            elif cls.node in found.models:
-                file.models.append(found.models[cls.node])
-        file.models += [
-            m
-            for m in found.models.values()
-            if not isinstance(m.cls, Class) and m.cls.environment.module is module
-        ]
-        _rename(interp, module, _edits(found, module), names, found, file, stays)
-        file.findings += _leftovers(_edits(found, module), names, file)
-        file.helpers = names.helpers | found.helpers.get(module, set())
-        file.new_text = _text(project, module, found, names, file, options.line_length)
+        with working_on(module.path):
+            file = _outcomes(interp, module, found, findings.get(module, []))
+            names = _names(interp, found, module)
+            _rename(interp, module, _edits(found, module), names, found, file, stays)
+            file.findings += _leftovers(_edits(found, module), names, file)
+            file.helpers = names.helpers | found.helpers.get(module, set())
+            file.new_text = _text(project, module, found, names, file, options.line_length)
         result.files.append(file)
     _create_helpers(project, result)
     return result
+
+
+def _outcomes(
+    interp: Interpreter, module: Module, found: ModuleRewrite, findings: Iterable[Finding]
+) -> FileRewrite:
+    """What became of the classes of a file."""
+    file = FileRewrite(module, findings=list(findings))
+    for cls in module_classes(interp):
+        if cls.module is not module:
+            continue
+        if cls.node in found.refusals:
+            refusal = found.refusals[cls.node]
+            if refusal.node not in module.source.parents:  # what stopped it stands in another file
+                refusal = dataclasses.replace(refusal, node=cls.node)
+            file.kept.append(refusal)
+            file.findings.append(Finding(refusal.node, refusal.code, refusal.message, refusal.help))
+        elif cls.node in found.models:
+            file.models.append(found.models[cls.node])
+    file.models += [
+        m
+        for m in found.models.values()
+        if not isinstance(m.cls, Class) and m.cls.environment.module is module
+    ]
+    return file
 
 
 def _rename(

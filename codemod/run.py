@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import git, reach, report, write
 from .cache import Cache, key
 from .config import Options
+from .culprit import culprit
 from .discover import Found, Problem, discover
 from .report import Diagnostic, FileReport, Outcome
 from .source import Source, Unreadable
@@ -206,7 +207,7 @@ class _Task:
                     outcome.report.path: why for outcome in outcomes if (why := _no_python(outcome))
                 }
             except Exception as error:
-                outcomes, broken = [], {at.path: _crash(error)}
+                outcomes, broken = [], {str(culprit(error) or at.path): _crash(error)}
             if not broken:
                 return failed + outcomes
             culprits = [source for source in sources if str(source.path) in broken] or sources

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from ..culprit import working_on
 from ..project import Module
 from ..shapes import classes
 from ..shapes.calls import call_function
@@ -187,19 +188,22 @@ class Explorer:
     def run_rest(self, modules: Iterable[Module]) -> None:
         """Functions that nothing calls are run with unknown arguments, as a library's are."""
         for module in modules:
-            environment = self.interp.environment_of(module)
-            for value in list(environment.names.values()):
-                if isinstance(value, Function) and value.environment.module is module:
-                    self._run_uncalled(value)
-                elif (
-                    isinstance(value, Class)
-                    and value.module is module
-                    and classes.framework(value) is None
-                ):
-                    for member in value.members.values():
-                        if isinstance(member, Function):
-                            self._run_uncalled(member)
-            self._run_inner(module)
+            with working_on(module.path):
+                self._run_module(module)
+
+    def _run_module(self, module: Module) -> None:
+        for value in list(self.interp.environment_of(module).names.values()):
+            if isinstance(value, Function) and value.environment.module is module:
+                self._run_uncalled(value)
+            elif (
+                isinstance(value, Class)
+                and value.module is module
+                and classes.framework(value) is None
+            ):
+                for member in value.members.values():
+                    if isinstance(member, Function):
+                        self._run_uncalled(member)
+        self._run_inner(module)
 
     def _run_inner(self, module: Module) -> None:
         """Functions within functions that were made, but handed to something that is not known."""
