@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..rules import catalogue
+from .beside import is_helper_file
 from .config import Options
 from .findings import Finding
 from .model.module import ModuleModel
@@ -37,17 +38,24 @@ def rewrite(
     is told the path of the file that work begins on, and an exception is taken for a failure at that file. `traced` holds
     facts from runs of the originals.
     """
-    project = Project({source.path: Module(source) for source in sources}, load)
+    project = Project(
+        {source.path: Module(source, not is_helper_file(source)) for source in sources}, load
+    )
     for source in fixed:
         project.modules.setdefault(source.path, Module(source, rewritable=False))
     rules = Rulebook(catalogue(), options.select, options.ignore)
     result = rewrite_project(
         project, rules, options, [project.modules[s.path] for s in fixed], progress, traced
     )
-    outcomes = [_outcome(file) for file in result.files]
+    outcomes = {file.module.path: _outcome(file) for file in result.files}
+    for source in sources:
+        if is_helper_file(source):
+            outcomes[source.path] = Outcome(FileReport(str(source.path)), source)
     for path, text in sorted(result.created.items()):
-        outcomes.append(Outcome(FileReport(str(path), "rewritten"), None, text))
-    return outcomes
+        known = outcomes[path].source if path in outcomes else load(path)
+        if known is None or known.text != text:
+            outcomes[path] = Outcome(FileReport(str(path), "rewritten"), known, text)
+    return list(outcomes.values())
 
 
 def _outcome(file: FileRewrite) -> Outcome:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from . import functions as function_modules
 from . import makers, records
+from .beside import helper_file, helper_module
 from .config import Options
 from .culprit import working_on
 from .edits import EditConflict, Edits
 from .emit import imports
 from .emit.bridges import is_bridge
 from .emit.file_names import FileNames
-from .emit.helpers import nnx_layers
 from .findings import Finding
 from .model.module import ModuleModel
 from .model.study import Context, Contexts
@@ -41,7 +41,6 @@ from .shapes.values import Class, Object, Value
 from .source import Source
 from .surroundings import Surroundings
 
-HELPER_FILE = "nnx_layers.py"
 MAX_TURNS = 3
 SKIP = "# nnx-codemod: skip"
 
@@ -454,7 +453,14 @@ def _finish(
             file.helpers = names.helpers | found.helpers.get(module, set())
             file.new_text = _text(project, module, found, names, file, options.line_length)
         result.files.append(file)
-    _create_helpers(project, result)
+    folders: dict[Path, list[FileRewrite]] = {}
+    for file in result.files:
+        if file.helpers and file.new_text is not None:
+            folders.setdefault(file.module.path.parent, []).append(file)
+    for folder, files in folders.items():
+        helpers = {name for file in files for name in file.helpers}
+        path, text = helper_file(folder, helpers, files[0].module.source.indent_unit)
+        result.created[path] = text
     return result
 
 
@@ -586,7 +592,7 @@ def _text(
     wanted = set(names.wanted) | found.wanted.get(module, set())
     if file.helpers:
         wanted.add(
-            f"from {_helper_module(module, project)} import {', '.join(sorted(file.helpers))}"
+            f"from {helper_module(module, project)} import {', '.join(sorted(file.helpers))}"
         )
     if "nnx." in text:
         wanted.add("from flax import nnx")
@@ -600,37 +606,6 @@ def _text(
     return None if text == module.source.text else text
 
 
-def _helper_module(module: Module, project: Project) -> str:
-    """How a file imports the helpers beside it: relatively, where it is part of a package."""
-    stem = HELPER_FILE.removesuffix(".py")
-    folder = module.path.parent
-    if (folder / "__init__.py").exists():
-        return f".{stem}"
-    package = _package_of(folder, project)
-    return f"{package}.{stem}" if package else stem
-
-
-def _package_of(folder: Path, project: Project) -> str | None:
-    """The name by which imports in the project speak of a folder without `__init__.py`, None where none does."""
-    siblings = {path.stem for path in folder.glob("*.py")}
-    for module in list(project.modules.values()):
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.ImportFrom) and not node.level:
-                dotted = [node.module or "", *[f"{node.module}.{a.name}" for a in node.names]]
-            elif isinstance(node, ast.Import):
-                dotted = [alias.name for alias in node.names]
-            else:
-                continue
-            for name in dotted:
-                package, _, last = name.rpartition(".")
-                if not package or last not in siblings:
-                    continue
-                found = project.find(name, module.path)
-                if found is not None and found.path.parent == folder:
-                    return package
-    return None
-
-
 def _variable_classes(module: Module, edits: Edits, found: ModuleRewrite) -> None:
     """Puts each Variable class above the first class that uses it."""
     unit = module.source.indent_unit
@@ -638,16 +613,3 @@ def _variable_classes(module: Module, edits: Edits, found: ModuleRewrite) -> Non
         base = f"class {text}(nnx.Variable):"
         body = f'{unit}"""A variable of the `{collection}` collection."""'
         edits.insert_before(cls.node, f"{base}\n{body}\n\n\n")
-
-
-def _create_helpers(project: Project, result: ProjectRewrite) -> None:
-    """One nnx_layers.py in each folder whose files need helpers."""
-    folders: dict[Path, list[FileRewrite]] = {}
-    for file in result.files:
-        if file.helpers and file.new_text is not None:
-            folders.setdefault(file.module.path.parent, []).append(file)
-    for folder, files in folders.items():
-        path = folder / HELPER_FILE
-        existing = path.read_text() if path.exists() else None
-        names = sorted({name for file in files for name in file.helpers})
-        result.created[path] = nnx_layers(names, existing, files[0].module.source.indent_unit)

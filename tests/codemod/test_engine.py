@@ -169,3 +169,29 @@ def test_what_cannot_be_rewritten_stays_with_a_located_diagnostic():
     assert [cls.status for cls in outcome.report.classes] == ["kept"]
     assert all(d.help and d.line > 1 for d in outcome.report.diagnostics)
     assert outcome.report.diagnostics
+
+
+def test_a_later_run_adds_to_the_helpers_that_are_there(tmp_path: Path) -> None:
+    folder = tmp_path / "code"
+    folder.mkdir()
+    first, second = folder / "first.py", folder / "second.py"
+    first.write_text(
+        "import haiku as hk\n\n\nclass A(hk.Module):\n  def __call__(self, x):\n    return hk.Linear(3)(x)\n"
+    )
+    for outcome in rewrite([Source(first)], Options()):
+        assert outcome.new_text is not None
+        Path(outcome.report.path).write_text(outcome.new_text)
+    second.write_text(
+        "import haiku as hk\n\n\nclass B(hk.Module):\n  def __call__(self, x):\n    return hk.Flatten()(x)\n"
+    )
+    helpers = folder / "nnx_layers.py"
+    before = helpers.read_text()
+    sources = [Source(path) for path in (first, second, helpers)]
+    outcomes = {Path(o.report.path).name: o for o in rewrite(sources, Options())}
+    assert len(outcomes) == 3
+    new = outcomes["nnx_layers.py"]
+    assert not new.created and not new.report.classes
+    assert new.new_text is not None and "def flatten" in new.new_text
+    assert new.new_text.split("def haiku_init")[1].startswith(
+        before.split("def haiku_init")[1].rstrip()
+    )

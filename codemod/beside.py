@@ -1,0 +1,73 @@
+"""The file of helpers beside the user's code: where it lies, what is in it, how a file imports it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from .emit.helpers import DOCSTRING, nnx_layers
+from .project import Module, Project
+from .source import Source
+
+HELPER_FILE = "nnx_layers.py"
+
+
+def helper_file(folder: Path, names: Collection[str], indent: str) -> tuple[Path, str]:
+    """The path and text of a folder's file with these helpers; what an earlier run put there stays."""
+    path = folder / HELPER_FILE
+    existing = path.read_text() if path.exists() else None
+    return path, nnx_layers(sorted(names), existing, indent)
+
+
+def is_helper_file(source: Source) -> bool:
+    """Whether a file is one of ours."""
+    return source.path.name == HELPER_FILE and source.text.startswith(DOCSTRING)
+
+
+def helper_module(module: Module, project: Project) -> str:
+    """The name by which a file imports the helpers beside it: relative, where it is part of a package."""
+    stem = HELPER_FILE.removesuffix(".py")
+    folder = module.path.parent
+    if (folder / "__init__.py").exists():
+        return f".{stem}"
+    package = _imported_package(folder, project) or _enclosing_package(folder, project)
+    return f"{package}.{stem}" if package else stem
+
+
+def _imported_package(folder: Path, project: Project) -> str | None:
+    """The name by which imports in the project speak of a folder without `__init__.py`, None where none does."""
+    siblings = {path.stem for path in folder.glob("*.py")}
+    for module in list(project.modules.values()):
+        for name in _imports(module):
+            package, _, last = name.rpartition(".")
+            if not package or last not in siblings:
+                continue
+            found = project.find(name, module.path)
+            if found is not None and found.path.parent == folder:
+                return package
+    return None
+
+
+def _enclosing_package(folder: Path, project: Project) -> str | None:
+    """The name of a folder within a package that its own files import: they run where the package can be found."""
+    for above in folder.parents:
+        if (above / "__init__.py").exists() and not (above.parent / "__init__.py").exists():
+            names = {
+                name.split(".")[0]
+                for module in project.modules.values()
+                if module.path.parent == folder
+                for name in _imports(module)
+            }
+            return ".".join(folder.relative_to(above.parent).parts) if above.name in names else None
+    return None
+
+
+def _imports(module: Module) -> Iterator[str]:
+    """The dotted names that absolute imports of a file may mean."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
