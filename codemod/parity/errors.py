@@ -12,7 +12,8 @@ Array = np.ndarray[Any, Any]
 TOLERANCE = 1e-4  # in float32, relative to the greatest number of the array
 TIGHT = 1e-6  # the same in float64, where what the program itself does in float32 remains
 CHAOS = 1e-2  # a difference in float32 that rounding does not explain
-_SMALL = 1e-3  # arrays smaller than this part of the greatest are measured by that
+SMALL = 1e-3  # arrays smaller than this part of the greatest are measured by that
+CANCELLED = 0.1  # the same for gradients in float64: some are nothing but what rounding leaves of a sum of zero
 
 
 @dataclass
@@ -31,9 +32,15 @@ class Distance:
 
 
 def distance(
-    before: Sequence[Array], after: Sequence[Array], names: Sequence[str] = ()
+    before: Sequence[Array],
+    after: Sequence[Array],
+    names: Sequence[str] = (),
+    small: float = SMALL,
 ) -> Distance:
-    """Holds arrays against each other, pair by pair."""
+    """Holds arrays against each other, pair by pair.
+
+    Arrays smaller than the part `small` of the greatest are measured by that.
+    """
     found = Distance(empty=not before)
     if len(before) != len(after):
         found.problem = f"{len(before)} arrays before, {len(after)} after"
@@ -46,7 +53,7 @@ def distance(
                 found.problem or f"{name} has shape {old.shape} before, {new.shape} after"
             )
             continue
-        _add(found, old, new, max(_largest(old), _SMALL * largest))
+        _add(found, old, new, max(_largest(old), small * largest))
     return found
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import initialisation
 from .child import carry, store
-from .errors import CHAOS, TIGHT, TOLERANCE, Array, Distance, distance
+from .errors import CANCELLED, CHAOS, SMALL, TIGHT, TOLERANCE, Array, Distance, distance
 from .rungs import FAILS, Climb, Rung, Status
 
 _FLOPS, _BYTES = 1.05, 1.25  # of the original's that the rewrite may cost
@@ -168,13 +168,13 @@ def gradients(single: Measured, double: Measured | None) -> Rung:
         return failed
     if not single.original.get("differentiable") or not store.part(single.before, "gradient:"):
         return Rung("gradients", "not run", why="there is nothing to differentiate")
-    second = _gradient_distance(double) if double else None
+    second = _gradient_distance(double, CANCELLED) if double else None
     return numeric("gradients", _gradient_distance(single), second)
 
 
-def _gradient_distance(measured: Measured) -> Distance:
+def _gradient_distance(measured: Measured, small: float = SMALL) -> Distance:
     if measured.mapped:
-        return distance(*measured.paired("gradient", 0))
+        return distance(*measured.paired("gradient", 0), small=small)
     sums = [_by_size(store.part(side, "gradient:")) for side in (measured.before, measured.after)]
     if sums[0].keys() != sums[1].keys():
         sums = [{0: _total(side)} for side in sums]

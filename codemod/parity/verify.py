@@ -15,7 +15,7 @@ from .process import Child, Settings
 from .programs import Compared
 from .rungs import FAILS, Climb, Rung
 from .subjects import Subject
-from .trees import Trees
+from .trees import Trees, Unusable
 
 _STEPS = 3  # training passes after which the state is compared; the trajectory is a little longer
 _DRAWS = 2_000_000  # initial numbers that are drawn to compare distributions
@@ -64,7 +64,7 @@ def verify(
 ) -> Verdict:
     """Climbs the ladder with each rewritten class of a report.
 
-    Raises NothingRewritten, and ConfigError for samples that cannot be read.
+    Raises NothingRewritten, Unusable where a device is not there, and ConfigError for samples that cannot be read.
     """
     found = subjects.subjects(report, trees)
     changed = [Path(file["path"]) for file in report["files"] if file["status"] != "unchanged"]
@@ -76,10 +76,23 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="nnx-codemod-parity-") as scratch:
         sides = _Sides.start(trees, wishes, scratch)
         try:
+            _expect_device(sides, wishes)
             climbs = _climbs(chosen, trees, wishes, sides, Path(scratch), progress)
             return Verdict(climbs, wishes.seed, sides.platforms() if chosen else {}, kept)
         finally:
             sides.close()
+
+
+def _expect_device(sides: _Sides, wishes: Wishes) -> None:
+    """Raises Unusable where JAX would take another device than the one that was asked for."""
+    asked = wishes.rewritten.device.split(",")[0]
+    wanted = {"cuda": "gpu"}.get(asked, asked)
+    if wanted in ("", "cpu"):
+        return
+    for side, facts in sides.platforms().items():
+        if facts.get("platform") != wanted:
+            there = facts.get("platform") or facts.get("error", "nothing")
+            raise Unusable(f"there is no {wanted} for the {side}: JAX finds {there}")
 
 
 def add_cases(chosen: Sequence[Subject], trees: Trees, options: Options) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import case
+from . import abstract, case
 from .failure import Failure, describe
 from .modes import flags
 
@@ -47,6 +47,7 @@ def search(
 ) -> tuple[dict[str, Any], Any]:
     """A case and its subject; `names` are in the scope of expressions.
     `job["skip"]` cases that it accepts are passed over. Raises Failure where no case is found."""
+    reported, linen = job["class"]["mode_arguments"], job["class"]["source"] == "linen"
     begun = time.monotonic()
     last, left = "", job["skip"]
     half: tuple[dict[str, Any], Any] | None = None  # one that runs in evaluation alone
@@ -60,7 +61,9 @@ def search(
                 )
             try:
                 values = case.evaluate(given, module, job["seed"], names)
-                subject = maker(thing, values, method, job["class"]["mode_arguments"])
+                if not abstract.is_transformed(thing):  # a quick look before all is drawn
+                    abstract.init(thing, values, method, reported, linen)
+                subject = maker(thing, values, method, reported)
                 _runs(subject, "eval")
             except Exception as error:
                 last = describe(error)
@@ -309,7 +312,7 @@ def _input(parameter: inspect.Parameter, rank: int, integers: bool, module: Any)
     if "length" in name:
         return f"i32[2]<{_BELOW}"
     if any(word in name for word in _MASKS):
-        return f"bool[{sizes}]"
+        return f"bool[2,1,{_SIZE},{_SIZE}]" if rank == 4 else f"bool[{sizes}]"  # for all heads
     if name in ("t", "timestep", "timesteps", "time"):
         return "f32[2]"
     if any(word in name for word in _INTEGERS):

@@ -11,11 +11,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from . import case
-from .calls import Call, positional
+from . import abstract, case
 from .case import Values
-from .failure import Failure
-from .modes import flags
 from .recording import Recorder
 from .subject import Subject
 from .variations import Variable, changed, variables
@@ -154,56 +151,12 @@ def _together(
 
 
 def _runner(job: dict[str, Any], thing: Any) -> Run:
-    make = _linen if job["class"]["source"] == "linen" else _haiku
+    linen = job["class"]["source"] == "linen"
 
     def run(values: Values) -> dict[str, Any]:
         recorder = Recorder(thing, job["tree"])
-        method = job["method"]
-        function = getattr(thing, method) if isinstance(thing, type) else thing
-        constructor = thing if isinstance(thing, type) else None
-        skip = 1 if constructor is not None else 0
-        call = Call(values, positional(function, skip), flags(function, constructor, {}))
-        make(thing, values, method, call, recorder)
+        call = abstract.init(thing, values, job["method"], {}, linen, recorder)
         args, kwargs = call.arguments(call.arrays, "eval", rewritten=False)
         return recorder.seen(dict(zip(call.names, args, strict=False)) | kwargs)
 
     return run
-
-
-def _linen(cls: Any, values: Values, method: str, call: Call, recorder: Recorder) -> None:
-    import jax
-    from flax import linen as nn
-
-    if not isinstance(cls, type):
-        raise Failure("case", "it is no class")
-    modes = {flag.name: flag.value("eval") for flag in call.flags if flag.field}
-    model = cls(*values.args, **{**values.kwargs, **modes})
-    how = {} if method == "__call__" else {"method": method}
-
-    def init(arrays: list[Any]) -> Any:
-        args, kwargs = call.arguments(arrays, "eval", rewritten=False)
-        rngs = {"params": jax.random.key(0), "dropout": jax.random.key(1)}
-        with recorder.running(), nn.intercept_methods(recorder.intercept):
-            return jax.tree_util.tree_leaves(model.init(rngs, *args, **kwargs, **how))
-
-    jax.eval_shape(init, call.arrays)
-
-
-def _haiku(thing: Any, values: Values, method: str, call: Call, recorder: Recorder) -> None:
-    import haiku as hk
-    import jax
-
-    modes = {flag.name: flag.value("train") for flag in call.flags if flag.field}
-    if hasattr(thing, "init") and hasattr(thing, "apply") and not isinstance(thing, type):
-        raise Failure("case", "it is transformed already")
-
-    def forward(arrays: list[Any]) -> Any:
-        args, kwargs = call.arguments(arrays, "train", rewritten=False)
-        with recorder.running(), hk.intercept_methods(recorder.intercept):
-            if not isinstance(thing, type):
-                return thing(*args, **kwargs)
-            module = thing(*values.args, **{**values.kwargs, **modes})
-            return getattr(module, method)(*args, **kwargs)
-
-    transformed = hk.transform_with_state(forward)
-    jax.eval_shape(transformed.init, jax.random.PRNGKey(0), call.arrays)

@@ -137,3 +137,40 @@ def test_the_real_thing(tree: Path) -> None:
         "state",
         "sharding",
     ]
+
+
+def test_a_device_that_is_not_there(tree: Path, report: Path) -> None:
+    """JAX would take another one, and the figures would be that one's."""
+    result = run(tree, "--rewrite-report", report, "--device", "tpu")
+    assert result.exit_code == 2
+    assert "there is no tpu for the original" in result.output
+
+
+PARTITIONED = """from flax import linen as nn
+
+
+class Net(nn.Module):
+    features: int
+
+    @nn.compact
+    def __call__(self, x):
+        init = nn.with_partitioning(nn.initializers.lecun_normal(), (None, "model"))
+        return nn.Dense(self.features, kernel_init=init)(nn.relu(x))
+"""
+
+
+def test_several_devices(tmp_path: Path) -> None:
+    """A forward pass over virtual devices, where the module says how it is laid out."""
+    folders = tmp_path / "before", tmp_path / "after"
+    for folder in folders:
+        folder.mkdir()
+        (folder / "net.py").write_text(PARTITIONED)
+    assert CliRunner().invoke(cli, ["rewrite", "--no-cache", str(folders[1])]).exit_code == 0
+    out = tmp_path / "out.json"
+    result = run(folders[1], "--original", folders[0], "--devices", "4", "--report", out)
+    assert result.exit_code == 0, result.output
+    found = json.loads(out.read_text())
+    assert {facts["devices"] for facts in found["platforms"].values()} == {4}
+    (module,) = found["modules"]
+    rungs = {rung["name"]: rung["status"] for rung in module["rungs"]}
+    assert rungs["sharding"] == "pass"
