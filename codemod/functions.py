@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +38,7 @@ class MadeClass:
     function: str
     line: int  # of the function, in the original
     is_function: bool = True
+    of_layers: bool = False  # the function is called by modules; it can stay beside its class
 
 
 @dataclass
@@ -107,6 +108,7 @@ def _prepare_module(
             or "self" in _Writer(module.source, edits, names, explorer).reads(node)
             or transformed.entries
             or not isinstance(function, Function)
+            or _is_inside(node, explorer.transformed, module)
         ):
             continue
         if maker_call(function, transformed) is not None:
@@ -115,13 +117,32 @@ def _prepare_module(
         name = writer.write(node, transformed, taken)
         taken.add(name)
         made.append(MadeClass(module.path, name, node.name, node.lineno))
-    if made:
+    text = edits.apply()
+    if made and is_python(text):
         prepared.made += made
         prepared.originals[module.path] = module.source
-        text = edits.apply()
         prepared.project.modules[module.path] = Module(
             Source(module.path, module.source.encode(text))
         )
+
+
+def _is_inside(node: ast.AST, others: Collection[ast.AST], module: Module) -> bool:
+    """Whether a function stands in another that is transformed: the outer one becomes the module."""
+    above = module.source.parents.get(node)
+    while above is not None:
+        if above in others:
+            return True
+        above = module.source.parents.get(above)
+    return False
+
+
+def is_python(text: str) -> bool:
+    """Whether a text parses: what was written in an unforeseen place may not."""
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def _belongs(node: ast.AST, module: Module) -> bool:

@@ -16,7 +16,7 @@ from .culprit import working_on
 from .edits import Edits, move
 from .emit.file_names import FileNames
 from .emit.names import camel, snake, without_verb
-from .functions import MadeClass, Prepared
+from .functions import MadeClass, Prepared, is_python
 from .model.symbolic import FLAGS
 from .project import Module, Project
 from .rulebook import Rulebook
@@ -35,9 +35,23 @@ _TRANSFORMS = frozenset(
     )
 )
 # What reads or writes variables of the module around it: a module of its own would keep others.
-_SHARED = frozenset(
-    f"haiku.{name}" for name in ("get_parameter", "get_state", "set_state", "next_rng_key")
+_SHARED = frozenset(f"haiku.{name}" for name in ("get_parameter", "get_state", "set_state"))
+_DRAWS = frozenset(
+    f"haiku.{name}" for name in ("next_rng_key", "next_rng_keys", "maybe_next_rng_key")
 )
+# Layers that are only ever called, with one array.
+_PLAIN_LAYERS = frozenset(
+    f"haiku.{name}"
+    for name in (
+        *("Linear", "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose"),
+        *("Conv3DTranspose", "DepthwiseConv1D", "DepthwiseConv2D", "LayerNorm", "GroupNorm"),
+        *("InstanceNorm", "RMSNorm", "Embed", "Flatten", "nets.MLP"),
+    )
+)
+
+
+# A function that makes layers, and a class or function that goes on calling it as it is: file and name of each.
+Apart = tuple[Path, str, Path, str]
 
 
 @dataclass
@@ -48,11 +62,14 @@ class Maker:
     node: ast.FunctionDef
     framework: str
     calls: list[tuple[Module, ast.Call]] = field(default_factory=list)
-    others: int = 0
+    left: bool = False  # some code goes on using the function, which stays beside its class
     aliases: list[tuple[Module, ast.expr]] = field(default_factory=list)  # uses that are no calls
     fields: list[ast.arg] = field(default_factory=list)
     captured: list[str] = field(default_factory=list)
     attributes: list[str] = field(default_factory=list)  # of `self` around a nested function
+    returned: list[ast.expr] = field(
+        default_factory=list
+    )  # the layers that it hands back, uncalled
 
     @property
     def parameters(self) -> list[ast.arg]:
@@ -69,12 +86,20 @@ class Maker:
         return pairs.get(parameter)
 
 
-def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]) -> Prepared:
-    """Writes classes for the functions of a project that make layers, but for those named in `leave`."""
+def prepare(
+    project: Project,
+    rules: Rulebook,
+    leave: frozenset[tuple[Path, str]],
+    apart: frozenset[Apart] = frozenset(),
+) -> Prepared:
+    """Writes classes for the functions of a project that make layers, but for those named in `leave`.
+
+    What `apart` names goes on calling the functions.
+    """
     interp = Interpreter(project, rules, definitions_only=True)
     frameworks.install(interp)
     modules = [m for m in project.modules.values() if m.rewritable]
-    makers = _Finder(interp, modules, leave).find()
+    makers = _Finder(interp, modules, leave, apart).find()
     prepared = Prepared(Project(dict(project.modules), project.load))
     if not makers:
         return prepared
@@ -83,8 +108,10 @@ def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]
         edits[module] = Edits(module.source)
     writer = _Writer(interp, edits, makers)
     prepared.made = writer.write()
-    for module in modules:
-        text = edits[module].apply()
+    texts = {module: edits[module].apply() for module in modules}
+    if not all(is_python(text) for text in texts.values()):
+        return Prepared(project)
+    for module, text in texts.items():
         if text != module.source.text:
             prepared.originals[module.path] = module.source
             prepared.project.modules[module.path] = Module(
@@ -100,11 +127,16 @@ class _Finder:
     """Finds the functions that make layers and are only ever called from where layers may be made."""
 
     def __init__(
-        self, interp: Interpreter, modules: Sequence[Module], leave: frozenset[tuple[Path, str]]
+        self,
+        interp: Interpreter,
+        modules: Sequence[Module],
+        leave: frozenset[tuple[Path, str]],
+        apart: frozenset[Apart] = frozenset(),
     ) -> None:
         self.interp = interp
         self.modules = modules
         self.leave = leave
+        self.apart = apart
         self.names = {m: FileNames(m, interp.environment_of(m), interp.rules) for m in modules}
 
     def find(self) -> dict[ast.AST | None, Maker]:
@@ -125,12 +157,25 @@ class _Finder:
                 del found[maker.node]
         for maker in found.values():
             self._sort_parameters(maker, found)
+        self._leave_together(found)
         return found
+
+    def _leave_together(self, found: Mapping[ast.AST | None, Maker]) -> None:
+        """A function that stays goes on calling the functions that it calls."""
+        pending = [maker for maker in found.values() if maker.left]
+        while pending:
+            maker = pending.pop()
+            for call in _calls(maker.node):
+                called = found.get(self._target(call.func, maker.module))
+                if called is not None and not called.left:
+                    called.left = True
+                    pending.append(called)
 
     def _in_module(self, module: Module) -> Iterator[Maker]:
         for node in ast.walk(module.tree):
             if isinstance(node, ast.FunctionDef) and self._is_plain(node, module):
                 kinds = {k for call in _calls(node) if (k := self._kind(call, module))}
+                kinds |= {"haiku" for call in _calls(node) if self._draws(call, module)}
                 kinds |= {"linen" for call in _calls(node) if _makes_on_self(call, node)}
                 if len(kinds) == 1:
                     yield Maker(module, node, kinds.pop())
@@ -256,6 +301,23 @@ class _Finder:
                 return classes.framework(value)
         return None
 
+    def _draws(self, call: ast.Call, module: Module) -> bool:
+        return self.names[module].qualified(call.func) in _DRAWS
+
+    def is_plain_layer(self, node: ast.expr, module: Module) -> bool:
+        """Whether an expression makes a layer of Haiku that is only ever called, with one array."""
+        return (
+            isinstance(node, ast.Call) and self.names[module].qualified(node.func) in _PLAIN_LAYERS
+        )
+
+    def makes_layers(self, function: ast.AST, module: Module) -> bool:
+        """Whether a function itself makes layers, and does not only draw random numbers."""
+        return any(
+            self._kind(call, module)
+            or (isinstance(function, ast.FunctionDef) and _makes_on_self(call, function))
+            for call in _calls(function)
+        )
+
     def _value(self, node: ast.expr, module: Module) -> Value | None:
         qualified = self.names[module].qualified(node)
         if qualified is not None:
@@ -319,15 +381,33 @@ class _Finder:
                 if target not in found:
                     continue
                 above = module.source.parents[node]
-                if isinstance(above, ast.Call) and above.func is node:
+                if self._is_apart(found[target], node, module):
+                    found[target].left = True
+                elif isinstance(above, ast.Call) and above.func is node:
                     found[target].calls.append((module, above))
                 elif _other_name(node, module) is not None:
                     found[target].aliases.append((module, node))
                 else:
-                    found[target].others += 1
+                    found[target].left = True
+
+    def _is_apart(self, maker: Maker, node: ast.AST, module: Module) -> bool:
+        """Whether a use stands in a class or function that goes on calling the function."""
+        scope = module.source.parents.get(node)
+        while scope is not None:
+            if isinstance(scope, ast.ClassDef | ast.FunctionDef):
+                if (maker.module.path, maker.node.name, module.path, scope.name) in self.apart:
+                    return True
+            scope = module.source.parents.get(scope)
+        return False
 
     def _is_fit(self, maker: Maker, found: Mapping[ast.AST | None, Maker]) -> bool:
-        if maker.others or not maker.calls or _returns_maker(maker, self):
+        if maker.left and not _can_stay(maker):
+            return False
+        maker.returned = _returned_layers(maker, self)
+        self._leave_calls(maker, found)
+        if not maker.calls:
+            return False
+        if not maker.returned and _returns_maker(maker, self):
             return False
         names = self.names[maker.module]
         named = any(p.arg == "name" for p in maker.parameters)
@@ -343,9 +423,16 @@ class _Finder:
         ):
             return False
         kept = [call for module, call in maker.calls if _kept_as(call, module) is not None]
-        if kept and not _takes_no_data(maker):
-            return False
-        return all(self._may_make(call, module, maker, found) for module, call in maker.calls)
+        if maker.returned:
+            return True
+        return not kept or _takes_no_data(maker)
+
+    def _leave_calls(self, maker: Maker, found: Mapping[ast.AST | None, Maker]) -> None:
+        """Calls from where no layers can be made go on calling a function at the top of a file."""
+        fit = [c for c in maker.calls if self._may_make(c[1], c[0], maker, found)]
+        if len(fit) < len(maker.calls):
+            maker.left = True
+            maker.calls = fit if _can_stay(maker) else []
 
     def _may_make(
         self, call: ast.Call, module: Module, maker: Maker, found: Mapping[ast.AST | None, Maker]
@@ -360,6 +447,8 @@ class _Finder:
                 if scope in found and scope is not maker.node:
                     return True
                 if self._method_around(scope, module) is not None:
+                    if maker.returned:
+                        return True
                     # What a constructor keeps of a module's call is no variable any more.
                     return scope.name not in _CONSTRUCTORS or _kept_as(call, module) is not None
                 if self._is_transformed(scope, module):
@@ -384,6 +473,12 @@ class _Finder:
     def _sort_parameters(self, maker: Maker, found: Mapping[ast.AST | None, Maker]) -> None:
         """Which parameters the constructor needs: those that reach a constructor, a loop or a test."""
         static: set[str] = set()
+        calls_makers = any(
+            self._target(call.func, maker.module) in found for call in _calls(maker.node)
+        )
+        if not calls_makers and not self.makes_layers(maker.node, maker.module):
+            maker.fields = []
+            return
         for node in ast.walk(maker.node):
             match node:
                 case ast.Call() if self._kind(node, maker.module) or _makes_on_self(
@@ -395,7 +490,9 @@ class _Finder:
                 case ast.If(test=test) | ast.IfExp(test=test):
                     static |= _read([test])
         data = {p.arg for p in maker.parameters if self._is_data(maker, p)}
-        if _takes_no_data(maker):
+        if maker.returned:
+            data = set()
+        if maker.returned or _takes_no_data(maker):
             static |= {p.arg for p in maker.parameters}
         changed = True
         while changed:  # a local that a constructor needs needs what it is computed from
@@ -429,6 +526,10 @@ class _Finder:
                     name == parameter.arg
                 ):
                     return True
+                case ast.Subscript(value=ast.Name(id=name), slice=ast.Slice() | ast.Tuple()) if (
+                    name == parameter.arg
+                ):
+                    return True
         return False
 
 
@@ -438,6 +539,12 @@ def _calls(tree: ast.AST) -> Iterator[ast.Call]:
 
 def _is_self(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id == "self"
+
+
+def _can_stay(maker: Maker) -> bool:
+    """Whether a function can stay beside its class."""
+    top = isinstance(maker.module.source.parents[maker.node], ast.Module)
+    return top and not maker.aliases and not maker.node.decorator_list
 
 
 def _is_method(maker: Maker) -> bool:
@@ -491,6 +598,32 @@ def _takes_no_data(maker: Maker) -> bool:
         for call in _calls(maker.node)
         if isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "self"
     ) and any(_makes_on_self(call, maker.node) for call in _calls(maker.node))
+
+
+def _returned_layers(maker: Maker, finder: _Finder) -> list[ast.expr]:
+    """The layers that a function hands back uncalled; empty unless all that it returns are plain layers.
+
+    A layer that it calls as well, and a name that is given more than one kind of thing, are not plain.
+    """
+    names: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(maker.node):
+        if isinstance(node, ast.Assign):
+            for name in _written(node):
+                names.setdefault(name, []).append(node.value)
+    called = {ast.unparse(call.func) for call in _calls(maker.node)}
+    own = [n for n in ast.walk(maker.node) if isinstance(n, ast.FunctionDef | ast.Lambda)]
+    found: list[ast.expr] = []
+    for node in ast.walk(maker.node):
+        if not isinstance(node, ast.Return):
+            continue
+        made = [node.value] if node.value is not None else []
+        if isinstance(node.value, ast.Name) and node.value.id not in called:
+            made = names.get(node.value.id, [])
+        plain = [finder.is_plain_layer(value, maker.module) for value in made]
+        if not plain or not all(plain) or node.value is None or len(own) > 1:
+            return []
+        found.append(node.value)
+    return found
 
 
 def _returns_maker(maker: Maker, finder: _Finder) -> bool:
@@ -596,7 +729,9 @@ class _Writer:
             with working_on(maker.module.path):
                 self._class(maker)
         return [
-            MadeClass(m.module.path, self.class_names[m.node], m.node.name, m.node.lineno)
+            MadeClass(
+                m.module.path, self.class_names[m.node], m.node.name, m.node.lineno, of_layers=True
+            )
             for m in self.makers.values()
         ]
 
@@ -635,13 +770,14 @@ class _Writer:
         config += [f"{name}={name}" for name in maker.captured]
         config += [*[f"{name}=self.{name}" for name in maker.attributes], *named]
         head = self._head(module, call.func, maker)
-        kept = _kept_as(call, module)
+        kept = _kept_as(call, module) if not maker.returned else None
         if kept is not None:  # the module is made here, and called where its value is read
             edits.replace(call, f"{head}({', '.join(config)})")
             for read in _reads_of(kept, module):
                 edits.replace(read, f"{edits.source.segment(read)}()")
             return
-        edits.replace(call, f"{head}({', '.join(config)})({', '.join(data)})")
+        made = f"{head}({', '.join(config)})"
+        edits.replace(call, made if maker.returned else f"{made}({', '.join(data)})")
 
     def _head(self, module: Module, func: ast.expr, maker: Maker) -> str:
         name = self.class_names[maker.node]
@@ -663,8 +799,9 @@ class _Writer:
             if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
                     if (alias.asname or alias.name) == getattr(func, "id", None):
-                        if edits.render(alias) == edits.source.segment(alias):
-                            edits.replace(alias, name)
+                        before = edits.source.segment(alias)
+                        if edits.render(alias) == before:
+                            edits.replace(alias, f"{before}, {name}" if maker.left else name)
 
     # ---- the class -------------------------------------------------------------------------------------------
 
@@ -679,12 +816,16 @@ class _Writer:
                 edits.remove_item(call, naming)  # type: ignore[arg-type]
         for node, text in self._renamed(maker):
             edits.replace(node, text)
+        for layer in maker.returned:
+            edits.insert(source.span(layer)[1], "(inputs)")
         unit = source.indent_unit
         lines = self._head_lines(maker, unit)
         body = self._body(maker, edits, unit)
         text = "\n".join([*lines, body])
         top: ast.AST = maker.node
         if isinstance(source.parents[maker.node], ast.Module):
+            if maker.left:
+                text = f"{text}\n\n\n{source.segment(maker.node)}"
             edits.replace(maker.node, text)
             return
         while not isinstance(source.parents[top], ast.Module):
@@ -758,6 +899,8 @@ class _Writer:
                 text += (" = " if p.annotation is not None else "=") + source.segment(default)
             arguments.append(text)
         returns = f" -> {source.segment(maker.node.returns)}" if maker.node.returns else ""
+        if maker.returned:
+            arguments, returns = ["inputs"], ""
         header = f"{unit}def __call__({', '.join(['self', *arguments])}){returns}:"
         body = maker.node.body[1:] if ast.get_docstring(maker.node) else maker.node.body
         start, end = source.span(body[0])[0], source.span(body[-1])[1]

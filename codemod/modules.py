@@ -39,6 +39,7 @@ class Refusal:
     help: str
     bridged: bool = False  # it runs rewritten modules through a bridge
     unsized: bool = False  # a size or rank was wanting
+    users: tuple[Class, ...] = ()  # the classes that it stays for
 
     @property
     def framework(self) -> str:
@@ -228,12 +229,14 @@ def _consequences(
             if found:
                 bridges.append((refusal.cls, among[used], found))
                 continue
+            earlier = new[used].users if used in new else ()
             new[used] = Refusal(
                 among[used],
                 used,
                 "NX102",
                 f"class `{among[used].name}` is used by `{refusal.cls.name}`, which stays as it is",
                 f"nothing here; it follows once `{refusal.cls.name}` can be rewritten",
+                users=(*earlier, refusal.cls),
             )
     return new, [b for b in bridges if b[1].node not in new]
 

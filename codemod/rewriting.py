@@ -41,7 +41,7 @@ from .shapes.values import Class, Object, Value
 from .source import Source
 from .surroundings import Surroundings
 
-MAX_TURNS = 3
+MAX_TURNS = 4
 SKIP = "# nnx-codemod: skip"
 
 
@@ -84,15 +84,17 @@ def rewrite_project(
     be rewritten stays a function: the project is then rewritten again without it.
     """
     leave: dict[tuple[Path, str], Finding] = {}
+    apart: set[makers.Apart] = set()
     unsized: set[tuple[Path, str]] = set()
     for turn in range(MAX_TURNS):
-        prepared = _prepared(project, rules, frozenset(leave))
+        prepared = _prepared(project, rules, frozenset(leave), frozenset(apart))
         prepared.project.left = leave
         facts = _facts(traced, prepared)
         result = _rewrite_prepared(prepared.project, rules, options, fixed, progress, facts)
-        refused = _refused_functions(prepared, result, unsized)
-        if not refused:
+        refused, users = _refused_functions(prepared, result, apart, unsized)
+        if not refused and not users:
             return _restored(prepared, result, leave, unsized)
+        apart |= users
         if turn == MAX_TURNS - 2:  # what is left hangs together in a way that turns do not sort out
             refused = {
                 (made.path, made.function): refused.get((made.path, made.function), _stays(made))
@@ -113,13 +115,16 @@ def _stays(made: function_modules.MadeClass) -> Finding:
 
 
 def _prepared(
-    project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]
+    project: Project,
+    rules: Rulebook,
+    leave: frozenset[tuple[Path, str]],
+    apart: frozenset[makers.Apart],
 ) -> function_modules.Prepared:
     """The project with constructors in dataclass modules, and classes in the place of functions that make layers,
     and of those given to a transform."""
     first = records.prepare(project, rules, leave)
     try:
-        second = makers.prepare(first.project, rules, leave)
+        second = makers.prepare(first.project, rules, leave, apart)
     except EditConflict:  # functions that hang together in a way that is not sorted out stay
         second = function_modules.Prepared(first.project)
     third = function_modules.prepare(second.project, rules, leave)
@@ -143,22 +148,49 @@ def _facts(traced: Traced | None, prepared: function_modules.Prepared) -> Traced
 
 
 def _refused_functions(
-    prepared: function_modules.Prepared, result: ProjectRewrite, unsized: set[tuple[Path, str]]
-) -> dict[tuple[Path, str], Finding]:
-    """The functions whose classes stay, and why; those that want a size are added to `unsized`."""
+    prepared: function_modules.Prepared,
+    result: ProjectRewrite,
+    known: set[makers.Apart],
+    unsized: set[tuple[Path, str]],
+) -> tuple[dict[tuple[Path, str], Finding], set[makers.Apart]]:
+    """The functions whose classes stay, and why; and those that only stay for some of their users, with these.
+
+    Those that want a size are added to `unsized`.
+    """
     made = function_modules.classes_of(prepared.made)
     found: dict[tuple[Path, str], Finding] = {}
+    apart: set[makers.Apart] = set()
     for file in result.files:
         for refusal in file.kept:
             cls = made.get((file.module.path, refusal.cls.name))
-            if cls is not None:
-                if refusal.unsized:
-                    unsized.add((cls.path, cls.function))
+            if cls is None:
+                continue
+            if refusal.unsized:
+                unsized.add((cls.path, cls.function))
+            users = _users(cls, refusal, made)
+            apart |= users
+            if users <= known:
                 line = prepared.original_line(cls.path, getattr(refusal.node, "lineno", 1))
                 place = ast.Pass(lineno=line, col_offset=0, end_lineno=line, end_col_offset=0)
                 found[cls.path, cls.function] = Finding(
                     place, refusal.code, refusal.message, refusal.help
                 )
+    return found, apart - known
+
+
+def _users(
+    cls: function_modules.MadeClass,
+    refusal: Refusal,
+    made: Mapping[tuple[Path, str], function_modules.MadeClass],
+) -> set[makers.Apart]:
+    """The classes and functions for whose sake alone the class of a function that makes layers stays."""
+    if not cls.of_layers:
+        return set()
+    found = set()
+    for user in {owner.node: owner for u in refusal.users for owner in classes.mro(u)}.values():
+        written = made.get((user.module.path, user.name))
+        name = written.function if written is not None else user.name
+        found.add((cls.path, cls.function, user.module.path, name))
     return found
 
 

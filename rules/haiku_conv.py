@@ -8,6 +8,7 @@ Haiku and (..., in, out) in NNX. `hk.DepthwiseConv2D` is a convolution with as m
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 
 from ..codemod.rule import (
@@ -26,7 +27,17 @@ from ..codemod.rule import (
     dtype_of,
 )
 from ..codemod.shapes.dims import Dim
-from ..codemod.shapes.values import Array, Constant, Either, External, Items, Size, Value
+from ..codemod.shapes.values import (
+    Array,
+    Constant,
+    Either,
+    External,
+    Items,
+    Repeated,
+    Size,
+    Unknown,
+    Value,
+)
 from .haiku_initializers import WEIGHTS
 from .haiku_linear import INITIALIZED, NO_PRECISION, W_AND_B, in_float32
 
@@ -90,6 +101,11 @@ def _per_dimension(rank_of: RankOf, what: str, scalars: bool) -> Writer:
             return f"({written.text},) * {rank}"
         if not scalars:
             return written.text
+        if isinstance(value, Repeated):
+            return f"tuple({written.text})"
+        if isinstance(value, Unknown) and re.fullmatch(r"[\w.]+", written.text):
+            text = written.text
+            return f"({text},) * {rank} if isinstance({text}, int) else tuple({text})"
         raise Declined(
             f"whether the {what} is a number or a tuple could not be told",
             "annotate it, or write a tuple",

@@ -275,6 +275,8 @@ class Bridges:
         self, added: AddedParameter, cls: Class, made: ast.Call, uses: Sequence[ast.Call]
     ) -> str | None:
         """The text of a size, from the first call that tells it."""
+        if "self." in added.source:
+            return None
         root = _root(added)
         for use in uses:
             method = use.func.attr if isinstance(use.func, ast.Attribute) else "__call__"

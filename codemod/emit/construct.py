@@ -49,7 +49,7 @@ class Constructor:
     interp: Interpreter
     transport: Transport
     target: Callable[[str], str]  # a qualified name as the file writes it
-    sizes_of: Callable[[Site, AddedParameter], Dim | None]
+    sizes_of: Callable[[Site, AddedParameter], Value | None]
     names_layer: Callable[[ast.expr], bool]  # whether an expression is a library's own name
     flags: Callable[[ast.expr], bool]  # whether an expression only says a mode that is dropped
     rngs: str = "rngs"
@@ -391,17 +391,17 @@ class Constructor:
         named: list[str] = []
         keywords_only = bool(site.node.keywords) and not site.node.args
         for added in child.added:
-            dim = self.sizes_of(site, added)
-            if dim is None and added.optional and _leaves_out(site, added):
+            value = self.sizes_of(site, added)
+            if value is None and added.optional and _leaves_out(site, added):
                 continue
-            if dim is None:
+            text = self.transport.value_text(value, site.node)
+            if text is None:
                 raise CannotMove(
                     site.node,
                     f"the size `{added.name}` of `{child.name}` could not be inferred here",
                     "pass it by hand",
                     unsized=True,
                 )
-            text = self.transport.size(dim, site.node)
             if added.keyword_only:
                 named.append(f"{added.name}={text}")
             else:

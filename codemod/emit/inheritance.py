@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from ..model.module import AddedParameter, ModuleModel
 from ..model.study import Study
 from ..shapes import classes
-from ..shapes.dims import Dim
-from ..shapes.interpreter import Environment, Interpreter
-from ..shapes.values import Class, as_dim
+from ..shapes.interpreter import Interpreter
+from ..shapes.values import Class, Value
+from .added import evaluated
 from .transport import CannotMove
 
 
@@ -58,23 +58,19 @@ def base_of(study: Study, models: Mapping[ast.AST, ModuleModel]) -> Base | None:
     return Base(base, model, bool(reached) or not model.site_nodes)
 
 
-def size_in(interp: Interpreter, study: Study, base: Base, added: AddedParameter) -> Dim | None:
+def size_in(interp: Interpreter, study: Study, base: Base, added: AddedParameter) -> Value | None:
     """A size parameter of the base as the subclass calls the base's method."""
     function = classes.method(base.cls, added.method)
     if function is None:
         return None
-    env = Environment(base.cls.module, None)
+    names: dict[str, Value] = {}
     spec = function.node.args
     given = study.arguments.get(added.method, {})
     for parameter in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]:
         value = study.facts.value(parameter) or given.get(parameter.arg)
         if value is not None:
-            env.names[parameter.arg] = value
-    saved, interp.recording = interp.recording, False
-    try:
-        return as_dim(interp.evaluate(ast.parse(added.source, mode="eval").body, env))
-    finally:
-        interp.recording = saved
+            names[parameter.arg] = value
+    return evaluated(interp, base.cls, added, names, study.root)
 
 
 def super_arguments(base: ModuleModel, sizes: Mapping[str, str]) -> list[str]:

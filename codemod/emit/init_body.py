@@ -46,6 +46,7 @@ class InitBody:
         frozenset()
     )  # sites whose modules are asked for the size of what they return
     rngs_bound: set[str] = field(default_factory=set)
+    carried: set[str] = field(default_factory=set)  # the running sizes that some loop here updates
     moved: set[ast.stmt] = field(default_factory=set)
     lists: dict[int, list[Site]] = field(default_factory=dict)
 
@@ -380,6 +381,7 @@ class InitBody:
         before: list[str] = []
         after: list[str] = []
         needed = self._needed_running(loop)
+        self.carried.update(symbol for symbol, _ in needed)
         for symbol, fact in needed:
             name = self.running_names(symbol)
             initial = self.transport.size(fact.initial, loop)
@@ -396,7 +398,11 @@ class InitBody:
         return before, after
 
     def _needed_running(self, loop: ast.AST) -> list[tuple[str, RunningSize]]:
-        """The running sizes of a loop that some site needs, directly or through another."""
+        """Those of one loop."""
+        return [each for each in self.needed_running() if each[1].loop is loop]
+
+    def needed_running(self) -> list[tuple[str, RunningSize]]:
+        """The running sizes of all loops that some site needs, directly or through another."""
         found: dict[str, RunningSize] = {}
         pending = list(self.transport.needs.symbols)
         while pending:
@@ -406,7 +412,7 @@ class InitBody:
                 continue
             found[symbol] = fact
             pending += [*names(fact.initial), *names(fact.update)]
-        return [(symbol, fact) for symbol, fact in sorted(found.items()) if fact.loop is loop]
+        return sorted(found.items())
 
     # ---- sites ------------------------------------------------------------------------------------------
 
@@ -532,7 +538,17 @@ class InitBody:
                 if symbol in self.transport.needs.symbols and self.running_names(symbol) in text:
                     if isinstance(self.transport.symbols.origins.get(symbol), Running):
                         found.append((symbol, fact))
+            found += self._carried_along(site)
         return list(dict(found).items())
+
+    def _carried_along(self, site: Site) -> list[tuple[str, RunningSize]]:
+        """The other sizes that the loop in which a layer is called changes, and that are needed behind it."""
+        calls = {use.call for use in site.uses if use.call is not None}
+        return [
+            (symbol, fact)
+            for symbol, fact in self.needed_running()
+            if symbol not in self.carried and not calls.isdisjoint(ast.walk(fact.loop))
+        ]
 
     def _unrolled(
         self,
@@ -555,6 +571,7 @@ class InitBody:
             if initial != name:
                 lines.append(self._line(depth, f"{name} = {initial}"))
             self.overwrite(name)
+            self.carried.add(symbol)
             after.append(self._line(depth + 1, f"{name} = {update}"))
         body = "\n".join([self.transport.substitutes[site.node], *after])
         target, iterable = self._turns(generator.target, generator.iter, scope, body)

@@ -13,11 +13,22 @@ from ..model.module import AddedParameter, ModuleModel
 from ..model.sites import Comprehension, Site, find, literal_name
 from ..model.study import Study
 from ..shapes import classes
-from ..shapes.dims import Choice, Dim, Expression, Origin, Output, Running
-from ..shapes.interpreter import Environment, Interpreter
+from ..shapes.dims import Choice, Expression, Origin, Output, Running
+from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Lifted
-from ..shapes.values import Array, Class, Either, External, Object, Partial, Value, as_dim
+from ..shapes.values import (
+    Array,
+    Class,
+    Either,
+    External,
+    Object,
+    Partial,
+    Value,
+    as_dim,
+    from_dim,
+)
 from . import inheritance, layout, names
+from .added import argument_value
 from .agreement import Measured, agreed
 from .construct import Constructor
 from .file_names import FileNames
@@ -106,6 +117,7 @@ class ClassEmitter:
             sizes = SizeNames(self.interp.symbols, self.study, needs=needs, apart=sizes.clashes)
             body = self._write_body(sizes)
         self._refuse_foreign_sizes()
+        self._refuse_stale_sizes()
         model = self._model(sizes)
         moved = self.body.moved
         changes = self._method_edits(moved)
@@ -263,6 +275,16 @@ class ClassEmitter:
                     self.cls.node,
                     f"a layer of `{self.cls.name}` has a size that only its subclasses know",
                     "pass the size to the constructor by hand",
+                )
+
+    def _refuse_stale_sizes(self) -> None:
+        """A size that a loop of a method changes has to be changed by a loop of the constructor as well."""
+        for symbol, fact in self.body.needed_running():
+            if symbol not in self.body.carried and str(fact.update) != symbol:
+                raise CannotMove(
+                    fact.loop,
+                    f"a size of `{fact.name}` that this loop changes is needed by a layer behind it",
+                    "compute the size in the constructor by hand",
                 )
 
     # ---- names ------------------------------------------------------------------------------------------
@@ -485,15 +507,16 @@ class ClassEmitter:
         model = self.base.model
         sizes: dict[str, str] = {}
         for added in model.added:
-            dim = inheritance.size_in(self.interp, self.study, self.base, added)
-            if dim is None:
+            size = inheritance.size_in(self.interp, self.study, self.base, added)
+            text = self.transport.value_text(size, self.cls.node)
+            if text is None:
                 raise CannotMove(
                     self.cls.node,
                     f"the size `{added.name}` of `{model.name}` could not be inferred here",
                     "pass it by hand",
                     unsized=True,
                 )
-            sizes[added.name] = self.transport.size(dim, self.cls.node)
+            sizes[added.name] = text
         args = inheritance.super_arguments(model, sizes)
         if not args and not model.names:
             return []
@@ -616,22 +639,30 @@ class ClassEmitter:
     def _child(self, site: Site) -> ModuleModel | None:
         return self.models.get(site.value.cls.node) if isinstance(site.value, Object) else None
 
-    def _size_of(self, site: Site, added: AddedParameter) -> Dim | None:
+    def _size_of(self, site: Site, added: AddedParameter) -> Value | None:
         """The value of a child's size parameter at a site: its expression on the arguments of the child's call."""
-        sizes: list[Measured] = [
-            (use, argument_size(self.interp, use.target.cls, added, use.args, use.kwargs))
-            for use in site.uses
-            if use.method == added.method and isinstance(use.target, Object)
-        ]
-        told = [(use, dim) for use, dim in sizes if dim is not None]
-        found, agree = agreed(self.interp, self.study.facts, site, told, self.source.parents)
-        if not agree:
+        sizes: list[Measured] = []
+        others: Value | None = None
+        for use in site.uses:
+            owner = use.target
+            if use.method != added.method or not isinstance(owner, Object):
+                continue
+            value = argument_value(self.interp, owner.cls, added, use.args, use.kwargs, owner)
+            dim = as_dim(value)
+            if dim is not None:
+                sizes.append((use, dim))
+            elif value is not None:
+                others = value
+        if others is not None:
+            return others
+        found, agree = agreed(self.interp, self.study.facts, site, sizes, self.source.parents)
+        if not agree and sizes:
             raise CannotMove(
                 site.node,
                 f"a module is called with inputs of different sizes (`{added.name}`)",
                 "one module cannot have both; check the calls",
             )
-        return found
+        return None if found is None else from_dim(found)
 
     def _choice(self, origin: Origin, name: str) -> str | None:
         """The text of a size that depends on a branch, or on what a module returns."""
@@ -845,7 +876,7 @@ class ClassEmitter:
         self.takes_rngs = uses_rngs
         params: list[tuple[str, str]] = [("self", "")]
         added = sizes.parameters()
-        params += [(f"{a.name}: int", "") for a in added if not a.keyword_only]
+        params += [(f"{a.name}: {a.annotation}", "") for a in added if not a.keyword_only]
         fields = self._field_parameters()
         required = [f for f in fields if not f[2]]
         params += [(text, comment) for text, comment, keyword_only in required]
@@ -1113,25 +1144,3 @@ def _is_same_thing(one: Site, other: Site, framework: str) -> bool:
         return True  # Linen would not have two of one name; Haiku counts on
     calls = {use.call for use in one.uses}
     return not calls or any(use.call in calls for use in other.uses)
-
-
-def argument_size(
-    interp: Interpreter,
-    cls: Class,
-    added: AddedParameter,
-    args: Sequence[Value],
-    kwargs: Mapping[str, Value],
-) -> Dim | None:
-    """A size parameter's expression, evaluated on the arguments of one call."""
-    function = classes.method(cls, added.method)
-    if function is None:
-        return None
-    env = Environment(cls.module, None)
-    parameters = [a.arg for a in function.node.args.args][1:]
-    env.names.update({**dict(zip(parameters, args, strict=False)), **kwargs})
-    saved, interp.recording = interp.recording, False
-    try:
-        value = interp.evaluate(ast.parse(added.source, mode="eval").body, env)
-    finally:
-        interp.recording = saved
-    return as_dim(value)

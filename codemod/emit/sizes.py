@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Callable, Collection, Mapping
 
 from ..model.module import AddedParameter
@@ -11,6 +12,7 @@ from ..shapes.dims import (
     Choice,
     Expression,
     InputAxis,
+    InputPart,
     InputSize,
     Origin,
     Output,
@@ -18,7 +20,7 @@ from ..shapes.dims import (
     Symbols,
     names,
 )
-from ..shapes.values import Array, as_dim
+from ..shapes.values import Array, ShapePart, as_dim
 from .transport import Needs
 
 _SPATIAL = {3: ("length",), 4: ("height", "width"), 5: ("depth", "height", "width")}
@@ -39,7 +41,7 @@ class SizeNames:
         self.symbols = symbols
         self.study = study
         self.draft = draft
-        self.needed: dict[str, InputAxis] = {}
+        self.needed: dict[str, InputAxis | InputPart] = {}
         self._running: dict[str, str] = {}
         self._reached: set[str] = set()
         self.apart = apart
@@ -60,7 +62,7 @@ class SizeNames:
             if name in seen:
                 continue
             seen.add(name)
-            if isinstance(origin, InputAxis):
+            if isinstance(origin, InputAxis | InputPart):
                 self.needed[name] = origin
             for dim in self._behind(name, origin):
                 pending.update(self.symbols.origins_of(dim))
@@ -75,11 +77,11 @@ class SizeNames:
 
     # ---- names -----------------------------------------------------------------------------------------
 
-    def _ordered(self) -> list[tuple[str, InputAxis]]:
+    def _ordered(self) -> list[tuple[str, InputAxis | InputPart]]:
         """In the order of the arguments, and of the axes of each."""
         parameters = [p for method in self.study.arguments.values() for p in method]
 
-        def key(item: tuple[str, InputAxis]) -> tuple[int, int, str, int]:
+        def key(item: tuple[str, InputAxis | InputPart]) -> tuple[int, int, str, int]:
             origin = item[1]
             root = _root(origin.path)
             methods = list(self.study.arguments)
@@ -88,7 +90,7 @@ class SizeNames:
                 methods.index(origin.method) if origin.method in methods else 99,
                 place,
                 origin.path,
-                origin.axis,
+                origin.axis if isinstance(origin, InputAxis) else -1,
             )
 
         return sorted(self.needed.items(), key=key)
@@ -120,7 +122,8 @@ class SizeNames:
         """The source's own word for an axis: `_, seq_len = tokens.shape`."""
         for node, values in self.study.facts.values.items():
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id != "_":
-                dim = as_dim(values[-1])
+                last = values[-1]
+                dim = last.symbol if isinstance(last, ShapePart) else as_dim(last)
                 if dim is not None and str(dim) == symbol and len(node.id) > 1:
                     return node.id
         return None
@@ -171,7 +174,7 @@ class SizeNames:
 
         def write(name: str, origin: Origin) -> str:
             match origin:
-                case InputAxis():
+                case InputAxis() | InputPart():
                     text = name if self.draft else self._named.get(name, name)
                     if text in self.overwritten:
                         self.clashes.add(text)
@@ -191,6 +194,10 @@ class SizeNames:
         added = []
         for name, origin in self._ordered():
             optional = self._is_optional(origin)
+            if isinstance(origin, InputPart):
+                part = AddedParameter(self._named[name], origin.text, origin.method)
+                added.append(dataclasses.replace(part, annotation="tuple[int, ...]"))
+                continue
             added.append(
                 AddedParameter(
                     self._named[name],
@@ -202,7 +209,7 @@ class SizeNames:
             )
         return added
 
-    def _is_optional(self, origin: InputAxis) -> bool:
+    def _is_optional(self, origin: InputAxis | InputPart) -> bool:
         value = self.study.arguments.get(origin.method, {}).get(_root(origin.path))
         return isinstance(value, Array) and value.optional
 
@@ -219,7 +226,9 @@ def _word(path: str) -> str:
     return word if word.isidentifier() else parts[0]
 
 
-def _is_last(origin: InputAxis) -> bool:
+def _is_last(origin: InputAxis | InputPart) -> bool:
+    if isinstance(origin, InputPart):
+        return False
     return isinstance(origin, InputSize) or origin.axis == origin.rank - 1
 
 
@@ -259,8 +268,10 @@ def merged_inputs(symbols: Symbols, study: Study, needs: Needs) -> dict[str, Ori
     } | {n: o for n, o in needs.symbols.items() if not isinstance(o, InputAxis)}
 
 
-def _descriptive(origin: InputAxis, lone: bool) -> str:
+def _descriptive(origin: InputAxis | InputPart, lone: bool) -> str:
     prefix = "in" if lone else _word(origin.path)
+    if isinstance(origin, InputPart):
+        return f"{prefix}_shape"
     if _is_last(origin):
         return f"{prefix}_features"
     words = _SPATIAL.get(origin.rank, ())

@@ -14,7 +14,7 @@ from typing import Protocol
 from ..rule import Declined
 from ..shapes.dims import Choice, Dim, Expression, Origin, Symbols, Unexplained
 from ..shapes.facts import Facts
-from ..shapes.values import Array, Constant, External, Items, Value, as_dim
+from ..shapes.values import Array, Constant, External, Items, ShapePart, Value, as_dim
 from ..source import Source
 from . import turns
 
@@ -270,7 +270,7 @@ class Transport:
         dim = as_dim(value)
         if dim is not None and not isinstance(node, ast.IfExp | ast.BinOp | ast.BoolOp):
             return self.size(dim, node)
-        if isinstance(value, Items) and isinstance(node, ast.Attribute | ast.Subscript):
+        if isinstance(value, Items | ShapePart) and isinstance(node, ast.Attribute | ast.Subscript):
             return self._from_value(node)
         if isinstance(node, ast.Compare):
             return self._presence(node) or self._compared_shapes(node)
@@ -376,6 +376,8 @@ class Transport:
         if dim is not None:
             return self.size(dim, node)
         match value:
+            case ShapePart(symbol=symbol):
+                return self.size(symbol, node)
             case Constant(value=known) if isinstance(known, int | float | str | bool | None):
                 return repr(known)
             case External(name=name) if name.startswith("jax.numpy."):

@@ -22,6 +22,7 @@ class AddedParameter:
     method: str = "__call__"
     keyword_only: bool = False
     optional: bool = False
+    annotation: str = "int"
 
 
 @dataclass(frozen=True)

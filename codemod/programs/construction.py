@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..emit import layout
+from ..emit.added import evaluated
 from ..emit.construct import Constructor
 from ..emit.file_names import FileNames
 from ..emit.transport import Scope, Transport
@@ -16,8 +17,17 @@ from ..rule import Declined
 from ..shapes import classes
 from ..shapes.calls import bind_signature
 from ..shapes.facts import Facts, Made, Used
-from ..shapes.interpreter import Environment, Interpreter
-from ..shapes.values import UNKNOWN, External, Function, LayerObject, Object, Value, as_dim
+from ..shapes.interpreter import Interpreter
+from ..shapes.values import (
+    UNKNOWN,
+    External,
+    Function,
+    LayerObject,
+    Object,
+    Value,
+    as_dim,
+    as_shape,
+)
 from .kinds import Net
 from .samples import local_names, written_size
 
@@ -147,6 +157,8 @@ class Construction:
         """A size: a literal where the sample is one, else read off the sample's shape."""
         arguments = inputs.written
         number = self._number(inputs, made, added)
+        if added.annotation != "int":
+            return self._literal(made, added, number)
         tree = ast.parse(added.source, mode="eval").body
         names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
         roots = [arguments[name] for name in names if name in arguments]
@@ -167,18 +179,24 @@ class Construction:
             "make the model where a sample input is at hand",
         )
 
+    @staticmethod
+    def _literal(made: Object, added: AddedParameter, sizes: object) -> str:
+        """Several sizes as they are written out."""
+        if isinstance(sizes, tuple) and all(isinstance(size, int) for size in sizes):
+            return repr(sizes)
+        raise Declined(
+            f"the sizes `{added.name}` of `{made.cls.name}` are not known where the model is made",
+            "make the model where a sample input is at hand",
+        )
+
     def _number(self, inputs: Inputs, made: Object, added: AddedParameter) -> object:
         method = classes.method(made.cls, added.method)
         if method is None:
             return None
-        env = Environment(made.cls.module, None)
         parameters = [a.arg for a in method.node.args.args][1:]
-        env.names.update(bind_signature(parameters, list(inputs.args), inputs.kwargs))
-        saved, self.interp.recording = self.interp.recording, False
-        try:
-            return as_dim(self.interp.evaluate(ast.parse(added.source, mode="eval").body, env))
-        finally:
-            self.interp.recording = saved
+        names = bind_signature(parameters, list(inputs.args), inputs.kwargs)
+        value = evaluated(self.interp, made.cls, added, names, made)
+        return as_shape(value) if added.annotation != "int" else as_dim(value)
 
     def _layer(self, inputs: Inputs, made: LayerObject, maker: ast.Call, key: str) -> str:
         """A layer of the library as the whole model, or as one that the model is given."""

@@ -139,7 +139,7 @@ def _signature(factory: Factory, edits: Edits, names: FileNames) -> None:
     spec = factory.node.args
     source = factory.module.source
     start = source.text.index("(", source.span(factory.node)[0]) + 1
-    positional = [f"{a.name}: int" for a in factory.model.added if not a.keyword_only]
+    positional = [f"{a.name}: {a.annotation}" for a in factory.model.added if not a.keyword_only]
     tail = [f"{a.name}: int | None = None" for a in factory.model.added if a.keyword_only]
     if factory.model.takes_rngs:
         tail.append(f"rngs: {names.target('flax.nnx.Rngs')}")

@@ -40,6 +40,15 @@ class InputSize(InputAxis):
 
 
 @dataclass(frozen=True)
+class InputPart(Origin):
+    """Not a number but several: the sizes that `text` takes from the shape of the array at `path`."""
+
+    method: str
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Expression(Origin):
     """A number that `text` computes in the constructor: a field, `config.mlp_dim`, `2**i`.
 

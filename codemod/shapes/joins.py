@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
+from . import parts
 from .dims import Choice, Dim, same
 from .values import (
     NONE,
@@ -42,6 +43,9 @@ def join(
     one, two = as_dim(left), as_dim(right)
     if one is not None and two is not None and not _bools(left, right):
         return from_dim(join_dims(interp, node, name, 0, one, two))
+    part = parts.join(interp, node, left, right)
+    if part is not None:
+        return part
     match left, right:
         case Array(), Array():
             return _arrays(interp, node, name, left, right)

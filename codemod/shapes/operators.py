@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import library
+from . import library, parts
 from .dims import Dim, Expression, differ, is_symbolic, same
 from .values import (
     FALSE,
@@ -160,6 +160,10 @@ def _items_binary(op: ast.operator, left: Value, right: Value) -> Value:
             return Items(a * n, kind)
         case ast.Mult(), Constant(value=int(n)), Items(items=a, kind=kind) if n <= 1024:
             return Items(a * n, kind)
+        case ast.Mult(), Items(items=[item]), Size() | Unknown():
+            return Repeated(item)
+        case ast.Mult(), Size() | Unknown(), Items(items=[item]):
+            return Repeated(item)
     return UNKNOWN
 
 
@@ -246,6 +250,9 @@ def unary(interp: Interpreter, node: ast.UnaryOp, operand: Value) -> Value:
             return Constant(-known)
         case ast.USub(), Size(dim=dim):
             return from_dim(-dim)
+        case ast.USub(), Unknown(text=str(text)) if text.isidentifier():
+            symbol = dim_of(interp, operand)
+            return UNKNOWN if symbol is None else from_dim(-symbol)
         case _, Array():
             return Array(operand.shape, operand.dtype)
     return UNKNOWN
@@ -511,6 +518,12 @@ def subscript(interp: Interpreter, node: ast.Subscript, container: Value, index:
             items=[Constant(value=a), Constant(value=b), Constant(value=c)]
         ):
             return Items(items[slice(a, b, c)], kind)
+        case Items(items=items), Items(kind="slice") if items:
+            return parts.part(interp, container, index) or Repeated(element(interp, container))
+        case Constant(value=str() as text), Items(
+            kind="slice", items=[Constant(value=a), Constant(value=b), Constant(value=c)]
+        ):
+            return Constant(text[slice(a, b, c)])
         case Items(items=items), _ if items:
             return element(interp, container)
         case Table(items=table), Constant(value=key):
@@ -526,7 +539,7 @@ def subscript(interp: Interpreter, node: ast.Subscript, container: Value, index:
         case External(), _:
             return container
         case Unknown(text=text), _ if text is not None:
-            inside = _index_text(index)
+            inside = _index_text(interp, index)
             return Unknown(f"{text}[{inside}]", loop=container.loop) if inside else UNKNOWN
         case Either(values=values), _:
             known = [value for value in values if value != NONE]
@@ -535,14 +548,16 @@ def subscript(interp: Interpreter, node: ast.Subscript, container: Value, index:
     return UNKNOWN
 
 
-def _index_text(index: Value) -> str | None:
+def _index_text(interp: Interpreter, index: Value) -> str | None:
     match index:
         case Constant(value=known):
             return repr(known)
         case Unknown(text=text):
             return text
+        case Size():
+            return interp_text(interp, index)
         case Items(kind="slice", items=items):
-            parts = ["" if item == NONE else _index_text(item) for item in items]
+            parts = ["" if item == NONE else _index_text(interp, item) for item in items]
             if any(part is None for part in parts):
                 return None
             return ":".join(str(part) for part in (parts if parts[2] else parts[:2]))

@@ -85,6 +85,13 @@ class Repeated(Value):
 
 
 @dataclass(frozen=True)
+class ShapePart(Value):
+    """Some of an input's sizes, as many as a field says; the origin of `symbol` is an InputPart."""
+
+    symbol: Dim
+
+
+@dataclass(frozen=True)
 class Index(Value):
     """An integer that a loop counts, before the loop gives it a name."""
 

@@ -115,3 +115,46 @@ def test_a_flattened_input_has_one_size(body: str, sizes: dict[str, str]) -> Non
     done = rewritten(FLAT.replace("BODY", body.replace("\n", "\n        ")))
     (report,) = done.outcomes["program.py"].report.classes
     assert {a.name: a.from_ for a in report.added_parameters} == sizes
+
+
+PARTS = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+class Sums(hk.Module):
+    def __init__(self, num_axes: int, name=None):
+        super().__init__(name=name)
+        self.num_axes = num_axes
+
+    def __call__(self, x):
+        SHAPE
+        w = hk.get_parameter('w', shape, init=hk.initializers.TruncatedNormal())
+        return (x * w).sum()
+
+
+def forward(x):
+    return USE
+
+
+x = jax.random.normal(jax.random.key(0), (4, 3, 2))
+model = hk.transform(forward)
+params = model.init(jax.random.key(1), x)
+print('RESULT', float(model.apply(params, None, x)))
+"""
+
+
+@pytest.mark.parametrize(
+    "shape", ["shape = x.shape[-self.num_axes:]", "shape = x.shape[1 + self.num_axes:]"]
+)
+@pytest.mark.parametrize("use", ["Sums(1)(x)", "Sums(2)(x) + Sums(1)(x)"])
+def test_as_many_axes_as_a_field_says(tmp_path: Path, shape: str, use: str) -> None:
+    done = rewritten(PARTS.replace("SHAPE", shape).replace("USE", use))
+    assert set(done.statuses.values()) == {"rewritten"}
+    check(done, tmp_path)
+
+
+def test_a_part_that_nothing_tells_is_no_size() -> None:
+    text = PARTS.replace("SHAPE", "shape = x.shape[int(x.sum()):]").replace("USE", "Sums(1)(x)")
+    assert rewritten(text).statuses == {"Sums": "kept"}

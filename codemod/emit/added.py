@@ -1,0 +1,54 @@
+"""What a module's new constructor parameters are where it is called."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+
+from ..model.module import AddedParameter
+from ..shapes import classes
+from ..shapes.interpreter import Environment, Interpreter
+from ..shapes.values import Class, Items, Object, ShapePart, Value, as_dim
+
+
+def argument_value(
+    interp: Interpreter,
+    cls: Class,
+    added: AddedParameter,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    owner: Object | None = None,
+) -> Value | None:
+    """The size, or the sizes, that a parameter's expression gives on the arguments of one call of `owner`."""
+    function = classes.method(cls, added.method)
+    if function is None:
+        return None
+    parameters = [a.arg for a in function.node.args.args][1:]
+    names = {**dict(zip(parameters, args, strict=False)), **kwargs}
+    return evaluated(interp, cls, added, names, owner)
+
+
+def evaluated(
+    interp: Interpreter,
+    cls: Class,
+    added: AddedParameter,
+    names: Mapping[str, Value],
+    owner: Object | None,
+) -> Value | None:
+    """A parameter's expression where names have these values; None where it is no size."""
+    env = Environment(cls.module, None)
+    if owner is not None:
+        fields = Object(cls)
+        fields.attributes = {**owner.attributes, **owner.arguments}
+        env.names["self"] = fields
+    env.names.update(names)
+    saved, interp.recording = interp.recording, False
+    try:
+        value = interp.evaluate(ast.parse(added.source, mode="eval").body, env)
+    finally:
+        interp.recording = saved
+    if as_dim(value) is not None or isinstance(value, ShapePart):
+        return value
+    if isinstance(value, Items) and all(as_dim(item) is not None for item in value.items):
+        return value
+    return None
