@@ -272,7 +272,17 @@ def _bridges(
         return calls
     if not made <= set(ast.walk(cls.node)) or made & interp.rematerialized.keys():
         return None  # a module that is handed in, made by code elsewhere
+    if any(isinstance(node, ast.Call) and _is_field(node.func) for node in made):
+        return None  # a class that is handed in
     return find_alias(interp, {cls.module: bridges}, used, model, limit)
+
+
+def _is_field(node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    )
 
 
 def _write_bridges(user: Class, found: list[Bridge] | Alias, attempt: ModuleRewrite) -> None:

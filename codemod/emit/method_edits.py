@@ -10,7 +10,7 @@ from ..edits import Edits
 from ..model.built import BuiltList
 from ..model.module import ModuleModel
 from ..model.sites import Comprehension, Site, walk_own
-from ..rule import Drop, Mode, Refuse, To, Use, Written
+from ..rule import Drop, Method, Mode, Refuse, To, Use, Written
 from ..shapes import classes
 from ..shapes.calls import use_of
 from ..shapes.facts import Facts, Used
@@ -525,6 +525,11 @@ class MethodEdits:
                 use = self.facts.used[node][-1]
                 if use.method == "__call__" or isinstance(use.target, Object):
                     self._call(node, use)
+        for node in reversed(list(ast.walk(function))):
+            if isinstance(node, ast.Call) and node in self.facts.used and not self._is_gone(node):
+                use = self.facts.used[node][-1]
+                if use.method != "__call__" and isinstance(use.target, LayerObject):
+                    self._layer_method(node, use, use.target)
 
     def _own_call(self, node: ast.Call) -> None:
         """A call of another method of the class: flags that went from its parameters go here too."""
@@ -594,6 +599,28 @@ class MethodEdits:
                 text = self.edits.render(each.value)
                 text = _negation(each.value, text) if each.mode.negated else text
                 self._append_argument(node, f"{target}={text}")
+
+    def _layer_method(self, node: ast.Call, use: Used, layer: LayerObject) -> None:
+        """Another method of a layer than its call: its rule may write the arguments anew."""
+        method = layer.rule.methods.get(use.method)
+        if not isinstance(method, Method) or method.write is None:
+            return
+        if any(isinstance(a, ast.Starred) for a in node.args) or any(
+            k.arg is None for k in node.keywords
+        ):
+            raise CannotMove(
+                node, f"`{use.method}` gets unpacked arguments", "write the arguments out"
+            )
+        given: dict[str, ast.expr] = dict(zip(method.inputs, node.args, strict=False))
+        given.update({k.arg: k.value for k in node.keywords if k.arg is not None})
+        seen = use_of(self.interp, layer.rule, layer.arguments, use.args, use.kwargs)
+        written = {
+            name: Written(self.edits.render(value), self.facts.value(value), seen)
+            for name, value in given.items()
+        }
+        text = f"{self.edits.render(node.func)}({method.write(written)})"
+        self.edits.replace(node, text)
+        self.gone.update(ast.walk(node))
 
     def _modes_of(self, call: ast.Call, layer: LayerObject) -> Iterator[CallMode]:
         """The flags that the source gave to a layer's constructor, for one of its calls."""

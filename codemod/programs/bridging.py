@@ -19,7 +19,7 @@ from ..model.module import ModuleModel
 from ..project import Module
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
-from ..shapes.values import Class
+from ..shapes.values import Class, Object
 
 _AUTOMATIC = re.compile(r"[A-Za-z]\w*_\d+")
 
@@ -75,6 +75,8 @@ def bridges(
         or any(_reads_paths(m, model) for m in found)
     ):
         return None
+    if any(_holds_modules(interp, m, cls) for m in found):
+        return None
     calls = {module: here.find(cls, model) for module, here in found.items()}
     if all(calls.values()):
         return ProgramBridges({m: b for m, b in calls.items() if b})
@@ -121,6 +123,22 @@ def _outside(module: Module, module_nodes: Collection[ast.AST]) -> Iterator[ast.
         if node not in module_nodes:
             yield node
             pending += ast.iter_child_nodes(node)
+
+
+def _holds_modules(interp: Interpreter, module: Module, cls: Class) -> bool:
+    """Whether a program gives a class modules, or its modules to others: a bridge is no module for another."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and node not in interp.facts.functions:
+            made = interp.facts.value(node)
+            for item in [*node.args, *[k.value for k in node.keywords]]:
+                given = interp.facts.value(item)
+                if _is_module(made) and _is_module(given) and cls in (made.cls, given.cls):  # type: ignore[union-attr]
+                    return True
+    return False
+
+
+def _is_module(value: object) -> bool:
+    return isinstance(value, Object) and classes.framework(value.cls) is not None
 
 
 def _imports_inside(module: Module, cls: Class) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..emit import layout
@@ -24,6 +24,7 @@ from ..shapes.values import (
     Function,
     LayerObject,
     Object,
+    Partial,
     Value,
     as_dim,
     as_shape,
@@ -78,7 +79,7 @@ class Construction:
         `arguments` are the expressions of the module's call by parameter name, `text` writes an expression where the
         call will stand.
         """
-        inputs = Inputs(_parameters(made, "__call__"), net.args, net.kwargs, arguments)
+        inputs = self._inputs(net, made, arguments)
         for inner in self.held(maker):
             self.names.instead[inner] = self._held(inner, inputs, text, key)
         try:
@@ -86,22 +87,42 @@ class Construction:
         finally:
             self.names.instead.clear()
 
+    def write_held(
+        self, net: Net, arguments: Mapping[str, ast.expr], maker: ast.Call, text: Text, key: str
+    ) -> str:
+        """The call that makes a module which the net's module is given under a name."""
+        assert net.module is not None
+        return self._held(maker, self._inputs(net, net.module, arguments), text, key)
+
+    def _inputs(
+        self, net: Net, made: Object | LayerObject, arguments: Mapping[str, ast.expr]
+    ) -> Inputs:
+        return Inputs(_parameters(made, "__call__"), net.args, net.kwargs, arguments)
+
     def held(self, maker: ast.Call) -> list[ast.Call]:
         """The calls within a maker's arguments that make modules of their own, the inner ones first."""
-        found = []
+        found = [n for n in self._modules_given(maker) if isinstance(n, ast.Call)]
+        return found[::-1]
+
+    def named(self, maker: ast.Call) -> list[ast.Name | ast.Attribute]:
+        """The modules that a maker is given under names."""
+        return [n for n in self._modules_given(maker) if isinstance(n, ast.Name | ast.Attribute)]
+
+    def _modules_given(self, maker: ast.Call) -> Iterator[ast.AST]:
         for argument in [*maker.args, *[k.value for k in maker.keywords]]:
             for node in ast.walk(argument):
-                value = self.interp.facts.value(node) if isinstance(node, ast.Call) else None
+                value = self.interp.facts.value(node)
                 if isinstance(value, LayerObject) or (
                     isinstance(value, Object) and value.cls.node in self.models
                 ):
-                    found.append(node)
-        return [node for node in reversed(found) if isinstance(node, ast.Call)]
+                    yield node
 
     def _held(self, maker: ast.Call, outer: Inputs, text: Text, key: str) -> str:
         """A module that another one is given: its sizes are those of what that one calls it with."""
         made = self.interp.facts.value(maker)
         assert isinstance(made, Object | LayerObject)
+        if _binds_positions(self.interp.facts.value(maker.func)):
+            raise _positions()
         uses = [u for u in self.interp.facts.uses_of.get(maker, []) if u.target is made]
         if not uses:
             raise Declined(
@@ -124,6 +145,8 @@ class Construction:
         if isinstance(made, LayerObject):
             return self._layer(inputs, made, maker, key)
         function = self.interp.facts.value(maker.func)
+        if _binds_positions(function):
+            raise _positions()
         made_by = function.node if isinstance(function, Function) else made.cls.node
         model = self.models.get(made_by)
         if model is None:
@@ -259,6 +282,22 @@ class Construction:
         return layout.expression(
             call, indent=indent, unit=unit, limit=self.limit, prefix=f"{name} = "
         )
+
+
+def _binds_positions(function: Value | None) -> bool:
+    """Whether a partial fixes arguments by position, before which there is no place for sizes."""
+    while isinstance(function, Partial):
+        if function.args:
+            return True
+        function = function.function
+    return False
+
+
+def _positions() -> Declined:
+    return Declined(
+        "a partial fixes arguments of the model by position",
+        "fix them by keyword: the sizes come first",
+    )
 
 
 def _parameters(made: Object | LayerObject, method: str) -> list[str]:

@@ -963,6 +963,10 @@ class FunctionalRewriter(ProgramRewriter):
         texts = set()
         for net in definition.nets:
             maker = self._maker(net)
+            if self.construction.named(maker):
+                raise Stay(
+                    maker, "a module that is handed to the model has a name", "make it in the call"
+                )
             visible = self._visible(net, anchor)
             model = self.model_of(net)
             if factory and model is not None and model.added and not visible:

@@ -958,11 +958,34 @@ class ProgramRewriter:
         arguments = self._call_arguments(net, surplus)
         key = self.construction.rngs(net.key, text, self.stream_keys.get(net))
         lines: list[str] = []
-        if self.construction.held(maker):  # several modules that draw from the same streams
+        named = self.construction.named(maker)
+        if named or self.construction.held(maker):  # modules that draw from the same streams
             taken = graphdefs.names_in(self._enclosing(net.init))
             name = graphdefs.free("rngs", taken)
             lines, key = [f"{name} = {key}"], name
+        for each in named:
+            statement, inner = self._named_maker(each)
+            made = self.construction.write_held(net, arguments, inner, text, key)
+            lines.append(self.construction.statement(self.source.segment(each), made, ""))
+            self._delete(statement)
         return lines, self.construction.write(net, net.module, maker, arguments, text, key)
+
+    def _named_maker(self, name: ast.Name | ast.Attribute) -> tuple[ast.stmt, ast.Call]:
+        """The statement that makes a module which another one is given under a name, and nobody else."""
+        if isinstance(name, ast.Name):
+            same = [n for n in self.nodes if isinstance(n, ast.Name) and n.id == name.id]
+            reads = [n for n in same if isinstance(n.ctx, ast.Load)]
+            makers = [self.parents[n] for n in same if not isinstance(n.ctx, ast.Load)]
+            match makers:
+                case [ast.Assign(targets=[ast.Name()], value=ast.Call() as call) as statement] if (
+                    reads == [name]
+                ):
+                    return statement, call
+        raise Stay(
+            name,
+            "a module that is handed to the model has other uses too",
+            "make it where the model is made, or give it its sizes by hand",
+        )
 
     def _maker(self, net: Net) -> ast.Call:
         if isinstance(net.model, Transformed) and isinstance(net.model.function, Function):

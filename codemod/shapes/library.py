@@ -592,7 +592,7 @@ def _reshape(
 def _broadcasting(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
-    from .operators import broadcast
+    from .operators import broadcast, not_alone
 
     shapes = [
         a.shape if isinstance(a, Array) else ()
@@ -604,7 +604,24 @@ def _broadcasting(
         return None
     known = [shape for shape in shapes if shape is not None]
     shape = broadcast(interp, node, *known) if len(known) == len(shapes) else None
+    if any(isinstance(a, Unknown) and not a.text for a in args):
+        shape = not_alone(interp, shape)
     return Array(shape, arrays[-1].dtype)
+
+
+def _glu(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """Half of an axis gates the other half."""
+    axis = kwargs.get("axis", args[1] if len(args) > 1 else Constant(-1))
+    match args[0] if args else None, axis:
+        case Array(shape=tuple() as shape, dtype=dtype), Constant(value=int() as at) if (
+            -len(shape) <= at < len(shape)
+        ):
+            at %= len(shape)
+            half = interp.symbols.resolve(shape[at]) // 2
+            return Array((*shape[:at], half, *shape[at + 1 :]), dtype)
+    return None
 
 
 def _scalar_math(
@@ -741,6 +758,7 @@ _SPECIAL: dict[str, Special] = {
     "jax.numpy.reshape": _reshape,
     "jax.numpy.squeeze": _squeeze,
     "jax.numpy.where": _broadcasting,
+    **{f"{home}.glu": _glu for home in ("jax.nn", "flax.linen", "flax.linen.activation")},
     "jax.numpy.einsum": _einsum,
     "jax.numpy.prod": _prod,
     "math.prod": _prod,

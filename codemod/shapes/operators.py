@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import library, parts
@@ -176,6 +177,9 @@ def _array_binary(
     if one is None or two is None:
         known = left if isinstance(left, Array) else right
         # An operand of unknown kind (a rate, a scale, a field) leaves the shape of the other.
+        other = right if known is left else left
+        if isinstance(known, Array) and not (isinstance(other, Unknown) and other.text):
+            return replace(known, shape=not_alone(interp, known.shape))
         return known if isinstance(known, Array) else UNKNOWN
     shape = broadcast(interp, node, one, two)
     return Array(shape, _promoted(left, right, op))
@@ -216,6 +220,18 @@ def broadcast(interp: Interpreter, node: ast.AST, *shapes: Shape | None) -> Shap
             return None
         result.append(dim)
     return tuple(result)
+
+
+def not_alone(interp: Interpreter, shape: Shape | None) -> Shape | None:
+    """A shape beside something that may be an array of any shape: an axis of one may become longer."""
+    if shape is None:
+        return None
+    return tuple(
+        interp.symbols.unknown("it may be stretched by something unknown")
+        if isinstance(dim, int) and dim == 1
+        else dim
+        for dim in shape
+    )
 
 
 def agree(interp: Interpreter, node: ast.AST, dims: list[Dim]) -> Dim | None:

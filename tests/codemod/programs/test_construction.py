@@ -1,0 +1,78 @@
+"""Where a program's model is made of several parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnx_codemod.tests.programs import check, rewritten
+
+PROGRAM = """
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Encoder(nn.Module):
+    width: int
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.tanh(nn.Dense(self.width)(x))
+
+
+class Holder(nn.Module):
+    encoder: nn.Module
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(2)(self.encoder(x))
+
+
+class Maker(nn.Module):
+    encoder: type
+    width: int
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(2)(self.encoder(self.width)(x))
+
+
+x = jax.random.normal(jax.random.key(1), (4, 3))
+MADE
+params = model.init(jax.random.key(0), x)
+print('RESULT', float(jnp.abs(model.apply(params, x)).sum()))
+"""
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "model = Holder(Encoder(5))",
+        "model = Holder(encoder=Encoder(width=5))",
+        "encoder = Encoder(5)\nmodel = Holder(encoder)",
+        "model = Holder(nn.Dense(5))",
+        "Small = partial(Maker, encoder=Encoder)\nmodel = Small(width=5)",
+    ],
+)
+def test_modules_that_modules_are_given(made: str, tmp_path: Path) -> None:
+    done = rewritten(PROGRAM.replace("MADE", made))
+    assert set(done.statuses.values()) == {"rewritten"}
+    assert not done.codes
+    check(done, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "Small = partial(Maker, Encoder)\nmodel = Small(5)",
+        "encoder = Encoder(5)\nmodel = Holder(encoder)\nprint(float(encoder.width))",
+    ],
+)
+def test_what_cannot_be_told_runs_as_before(made: str, tmp_path: Path) -> None:
+    done = rewritten(PROGRAM.replace("MADE", made))
+    assert done.codes
+    check(done, tmp_path)
