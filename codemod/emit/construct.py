@@ -18,7 +18,7 @@ from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Lifted, Rematerialized
 from ..shapes.values import NONE, Class, Constant, External, LayerObject, Object, Partial, Value
 from .agreement import Measured, agreed
-from .told import told
+from .told import is_text, told
 from .transport import CannotMove, NeedsFlags, Scope, Transport
 
 FRAMEWORK_ARGUMENTS = frozenset(("name", "parent"))
@@ -106,8 +106,10 @@ class Constructor:
             f"{name}={self.transport.size(self._size(site, rule, name), site.node)}"
             for name in extra
         ]
-        sized += [f"{name}={text}" for name, text in asked.items() if name not in rule.leading]
+        late = [n for n in asked if n not in rule.leading and is_text(rule, n, use)]
+        sized += [f"{n}={asked[n]}" for n in asked if n not in (*rule.leading, *late)]
         args[min(1, len(args)) : min(1, len(args))] = sized
+        args += [f"{n}={asked[n]}" for n in late]
         self._note_helpers(asked.values())
         if self._is_direct(site.node):
             args += [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..model.sites import Site
-from ..rule import Layer
+from ..rule import Layer, Use
 from ..shapes.calls import use_of
 from ..shapes.dims import Dim, same
 from ..shapes.interpreter import Interpreter
@@ -33,6 +33,11 @@ def told(interp: Interpreter, transport: Transport, site: Site, rule: Layer) -> 
         if answers and answers[0] is not None:
             found[name] = _text(transport, site, answers[0])
     return found
+
+
+def is_text(rule: Layer, name: str, use: Use) -> bool:
+    """Whether an argument is told as a text, such as the name of a function, and not as a size."""
+    return isinstance(rule.told[name](use), str)
 
 
 def _agree(transport: Transport, one: _Told, other: _Told) -> bool:
