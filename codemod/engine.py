@@ -38,9 +38,10 @@ def rewrite(
     is told the path of the file that work begins on, and an exception is taken for a failure at that file. `traced` holds
     facts from runs of the originals.
     """
-    project = Project(
-        {source.path: Module(source, not is_helper_file(source)) for source in sources}, load
-    )
+    project = Project.of(sources, load)
+    for source in sources:
+        if is_helper_file(source):
+            project.modules[source.path].rewritable = False
     for source in fixed:
         project.modules.setdefault(source.path, Module(source, rewritable=False))
     rules = Rulebook(catalogue(), options.select, options.ignore)

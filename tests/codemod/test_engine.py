@@ -195,3 +195,15 @@ def test_a_later_run_adds_to_the_helpers_that_are_there(tmp_path: Path) -> None:
     assert new.new_text.split("def haiku_init")[1].startswith(
         before.split("def haiku_init")[1].rstrip()
     )
+
+
+def test_a_framework_in_the_tree_is_not_rewritten(tmp_path: Path) -> None:
+    text = "import haiku as hk\n\n\nclass A(hk.Module):\n  def __call__(self, x):\n    return hk.Linear(3)(x)\n"
+    inside, beside = tmp_path / "haiku" / "layers.py", tmp_path / "examples" / "net.py"
+    for path in (inside, beside):
+        path.parent.mkdir()
+        path.write_text(text)
+    (tmp_path / "haiku" / "__init__.py").write_text("")
+    outcomes = {o.report.path: o for o in rewrite([Source(inside), Source(beside)], Options())}
+    assert outcomes[str(beside)].new_text is not None
+    assert outcomes.get(str(inside)) is None or outcomes[str(inside)].new_text is None
