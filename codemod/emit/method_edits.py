@@ -519,6 +519,10 @@ class MethodEdits:
     def _calls(self, function: ast.FunctionDef) -> None:
         """Arguments of calls of layers and modules: flags go, others are renamed."""
         for node in ast.walk(function):
+            if isinstance(node, ast.Call) and any(
+                v.kind == "sow" for v in self.facts.variables.get(node, [])
+            ):
+                self._sow(node)
             if isinstance(node, ast.Call) and node not in self.facts.used:
                 self._own_call(node)
             if isinstance(node, ast.Call) and node in self.facts.used and not self._is_gone(node):
@@ -530,6 +534,14 @@ class MethodEdits:
                 use = self.facts.used[node][-1]
                 if use.method != "__call__" and isinstance(use.target, LayerObject):
                     self._layer_method(node, use, use.target)
+
+    def _sow(self, node: ast.Call) -> None:
+        """`self.sow('intermediates', ...)` names the type of what is kept."""
+        named = [k.value for k in node.keywords if k.arg == "col"]
+        for collection in [*node.args[:1], *named]:
+            if isinstance(collection, ast.Constant) and collection.value == "intermediates":
+                self.edits.replace(collection, "nnx.Intermediate")
+                self.gone.add(collection)
 
     def _own_call(self, node: ast.Call) -> None:
         """A call of another method of the class: flags that went from its parameters go here too."""

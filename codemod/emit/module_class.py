@@ -1025,6 +1025,11 @@ class ClassEmitter:
         model.totals = places.totals
         for site in self.sites:
             self._describe_site(model, site, places)
+        model.sows = (
+            any(v.kind == "sow" for made in self.study.facts.variables.values() for v in made)
+            or any(child.sows for child in model.children.values())
+            or (self.base is not None and self.base.model.sows)
+        )
         model.writes_at_init = self._writes_at_init() or any(
             child.writes_at_init for child in model.children.values()
         )

@@ -91,6 +91,13 @@ class FunctionalRewriter(ProgramRewriter):
                     "make it where its parameters are initialised",
                 )
             net.module = self._module_of(net)
+            model = self.model_of(net)
+            if model is not None and model.sows:
+                raise Stay(
+                    net.init,
+                    "a model that sows, in a program that keeps its parameters as trees",
+                    "merge the model by hand, and call it through `nnx.capture`",
+                )
             definition = found.get(site)
             if definition is None:
                 whole = graphdefs.outermost(site, self.facts.values, self.parents)

@@ -121,6 +121,26 @@ class TreeMethod(Behaviour):
 
 
 @dataclass(eq=False)
+class Sown(Behaviour):
+    """What a call of a net's model has sown, or a part of it."""
+
+    net: Net
+    path: tuple[str, ...] = ()
+
+    def subscript(self, interp: Interpreter, index: Value, node: ast.Subscript) -> Value:
+        if (
+            len(self.path) > 1
+            or not isinstance(index, Constant)
+            or not isinstance(index.value, str)
+        ):
+            return UNKNOWN
+        return Sown(self.net, (*self.path, index.value))
+
+    def items(self, interp: Interpreter, count: int | None) -> list[Value] | None:
+        return None if count is None else [Array(None)] * count
+
+
+@dataclass(eq=False)
 class Gradients(Behaviour):
     """The gradients of a net's parameters."""
 

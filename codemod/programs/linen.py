@@ -19,7 +19,8 @@ from ..shapes.values import (
     Object,
     Value,
 )
-from .kinds import EVERYTHING, Applied, Net, Tree
+from . import sowing
+from .kinds import EVERYTHING, Applied, Net, Sown, Tree
 
 if TYPE_CHECKING:
     from .explore import Explorer
@@ -83,6 +84,8 @@ class Linen:
         self.explorer.applied.setdefault(node, []).append(applied)
         if not with_updates:
             return output
+        if sowing.asks_alone(mutable):
+            return Items([output, Sown(net)])
         return Items([output, Tree(net, frozenset(("updates", "state")), (), net.current)])
 
     def bind(self, interp: object, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:

@@ -16,7 +16,7 @@ from ..project import Module
 from ..rule import Declined
 from ..shapes import classes
 from ..shapes.values import Constant, Function, LayerObject, Object, Partial, Value
-from . import graphdefs
+from . import graphdefs, sowing
 from .construction import Construction
 from .explore import Explorer
 from .haiku import maker_call, module_of
@@ -1065,6 +1065,11 @@ class ProgramRewriter:
         if node in self.explorer.applied:
             self._apply(node)  # type: ignore[arg-type]
             return
+        sown = sowing.read(node, self.facts, self.parents, self.names)
+        if sown is not None:
+            self.edits.replace(node, sown)
+            self.gone.add(node)
+            return
         found = self.facts.value(node)
         match found:
             case BoundPart():
@@ -1085,8 +1090,15 @@ class ProgramRewriter:
         """`model.apply({...}, x)` is `model(x)`."""
         applied = self.explorer.applied[node][-1]
         net = applied.net
-        if applied.with_updates:
+        keeps = sowing.kept(self.facts, node)
+        if applied.with_updates and not keeps:
             self._output_alone(node)
+        if any(keyword.arg == "capture_intermediates" for keyword in node.keywords):
+            raise Stay(
+                node,
+                "`capture_intermediates` of Linen",
+                "sow the values, and call the model through `nnx.capture`",
+            )
         name = self.object_name(net, MODEL, node)
         if self._in_split(node):
             name = self._split_name(node, net)
@@ -1098,7 +1110,14 @@ class ProgramRewriter:
         modes = model.modes.get(applied.method, {}) if model is not None else {}
         self._demand(node, applied, modes)
         suffix = "" if applied.method == "__call__" else f".{applied.method}"
-        self.edits.replace(node.func, f"{name}{suffix}")
+        called = f"{name}{suffix}"
+        if model is not None and model.sows:
+            called = sowing.captured(called, self.names)
+            if not keeps:
+                self.edits.insert(self.source.span(node)[1], "[0]")
+        elif keeps:
+            raise Stay(node, "nothing that is known is sown here", "ask for the output alone")
+        self.edits.replace(node.func, called)
         self.gone.add(node.func)
         names = self._call_names(applied)
         for place, arg in enumerate(node.args):
