@@ -25,6 +25,15 @@ def haiku_init(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -
     return jax.random.truncated_normal(key, -2.0, 2.0, shape, dtype) / math.sqrt(fan_in)
 
 
+def for_vectors(init: nnx.Initializer) -> nnx.Initializer:
+    """An initialiser that scales with the fan-in, for a bias: as Haiku does, its length is the fan-in."""
+
+    def initialise(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
+        return init(key, (*shape, 1), dtype)[..., 0]
+
+    return initialise
+
+
 def uniform(minval: float, maxval: float) -> nnx.Initializer:
     """hk.initializers.RandomUniform: `nnx.initializers.uniform` always starts at 0."""
 

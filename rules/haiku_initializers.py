@@ -23,6 +23,8 @@ from ..codemod.shapes.values import (
 )
 
 MADE = "an initialiser"  # marks what the interpreter knows to be an initialiser of hk.initializers
+SCALED = "an initialiser that scales with the fan-in"
+SCALED_OTHERWISE = "an initialiser that scales with the fan"
 _FILLED = {
     "jax.numpy.zeros": "zeros",
     "numpy.zeros": "zeros",
@@ -34,14 +36,22 @@ _FILLED = {
 # ---- initialisers as arguments ---------------------------------------------------------------------
 
 
-def initializer(default: str | None) -> Writer:
+def initializer(default: str | None, vectors: bool = False) -> Writer:
     """Writes an argument that is an initialiser.
 
-    `default` is what Haiku's layer uses where the argument is None; without it, NNX's takes None as well.
+    `default` is what Haiku's layer uses where the argument is None; without it, NNX's takes None as well. For
+    `vectors` Haiku takes the length as either fan, where NNX's initialisers that scale raise.
     """
 
     def write(written: Written) -> str | None:
         text, value = written.text, written.value
+        if vectors and isinstance(value, Unknown) and value.why == SCALED:
+            return f"for_vectors({text})"
+        if vectors and isinstance(value, Unknown) and value.why == SCALED_OTHERWISE:
+            raise Declined(
+                "a bias whose initialiser scales in a way that NNX's do not for vectors",
+                "give it a standard deviation",
+            )
         if value == Constant(None):
             return None
         if isinstance(value, External) and value.name in _FILLED:
@@ -59,7 +69,7 @@ def may_be_none(value: Value | None, text: str) -> bool:
     """Whether an initialiser may be None when the program runs."""
     if isinstance(value, Either):
         return any(option == Constant(None) for option in value.values)
-    if isinstance(value, Unknown) and value.why == MADE:
+    if isinstance(value, Unknown) and value.why in (MADE, SCALED, SCALED_OTHERWISE):
         return False
     return not _is_call(text)
 
@@ -87,7 +97,7 @@ def _with_key(text: str, function: Function) -> str:
 
 
 WEIGHTS = initializer("haiku_init")
-ZEROS = initializer("nnx.initializers.zeros")
+ZEROS = initializer("nnx.initializers.zeros", vectors=True)
 ONES = initializer("nnx.initializers.ones")
 OPTIONAL = initializer(None)
 
@@ -98,6 +108,11 @@ OPTIONAL = initializer(None)
 def made(use: Use) -> Value:
     """What the interpreter makes of an initialiser."""
     return Unknown(why=MADE)
+
+
+def _made_scaled(use: Use) -> Value:
+    mode = use.arguments.get("mode", Constant("fan_in"))
+    return Unknown(why=SCALED if mode == Constant("fan_in") else SCALED_OTHERWISE)
 
 
 def literal(text: str) -> object:
@@ -227,7 +242,7 @@ RULES = (
         target="flax.nnx.initializers.variance_scaling",
         signature=("scale", "mode", "distribution", "fan_in_axes"),
         write=_scaling,
-        result=made,
+        result=_made_scaled,
     ),
     Call(
         code="HK426",
@@ -238,7 +253,7 @@ RULES = (
         target="flax.nnx.initializers.variance_scaling",
         signature=("scale",),
         write=_uniform_scaling,
-        result=made,
+        result=lambda use: Unknown(why=SCALED_OTHERWISE),
     ),
     Call(
         code="HK427",
