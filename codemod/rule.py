@@ -286,6 +286,9 @@ class Layer(Rule):
     text; None leaves the parameter out, or to `sizes`. `runs` is for layers that call layers which they are given: it
     calls them with what they will get and returns the result.
 
+    `options` names the definition of `nnx_layers.py` that gives unpacked options, `**config`, the target's names; it
+    takes those of `stated` as defaults.
+
     With `inline`, the source makes and applies the layer in one function call (`hk.dropout(key, rate, x)`):
     `signature` is then that of the whole call, and `inputs` names those of its parameters that the layer is called with.
     """
@@ -314,6 +317,7 @@ class Layer(Rule):
     holds: frozenset[str] = frozenset()  # besides Params: "BatchStat", "RngState"
     check: Callable[[Use], None] | None = None  # raises Declined
     inline: bool = False
+    options: str = ""  # the helper that gives unpacked options their names in NNX
 
 
 @dataclass(frozen=True, kw_only=True)

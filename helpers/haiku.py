@@ -5,7 +5,7 @@ jax alone, and reads as if written for the program.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -216,6 +216,23 @@ class ExponentialMovingAverage(nnx.Module):
             self.hidden[...] = hidden
             self.average[...] = average
         return average
+
+
+def norm_options(options: Mapping[str, Any], **defaults: Any) -> dict[str, Any]:
+    """Options of a Haiku norm, `{"create_scale": True, "eps": 1e-5}`, under the names that NNX has for them."""
+    names = {
+        "create_scale": "use_scale",
+        "create_offset": "use_bias",
+        "decay_rate": "momentum",
+        "eps": "epsilon",
+        "scale_init": "scale_init",
+        "offset_init": "bias_init",
+        "cross_replica_axis": "axis_name",
+    }
+    unknown = [name for name in options if name not in names]
+    if unknown:
+        raise ValueError(f"options of a norm that have no counterpart here: {unknown}")
+    return {**defaults, **{names[name]: value for name, value in options.items()}}
 
 
 class BatchNorm(nnx.Module):

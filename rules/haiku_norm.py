@@ -177,6 +177,7 @@ RULES = (
         call={"inputs": To("x"), **_OWN_SCALE},
         attribute="layer_norm",
         variables=SCALE_AND_OFFSET,
+        options="norm_options",
         check=in_float32,
     ),
     Layer(
@@ -231,6 +232,7 @@ RULES = (
         call=_OWN_SCALE,
         attribute="group_norm",
         variables=SCALE_AND_OFFSET,
+        options="norm_options",
         check=in_float32,
     ),
     Layer(
@@ -259,6 +261,7 @@ RULES = (
         call={"inputs": To("x"), **_OWN_SCALE},
         attribute="instance_norm",
         variables=SCALE_AND_OFFSET,
+        options="norm_options",
         check=in_float32,
     ),
     Layer(
@@ -302,6 +305,7 @@ RULES = (
         attribute="batch_norm",
         variables=(*SCALE_AND_OFFSET, *_AVERAGES),
         holds=frozenset(("BatchStat",)),
+        options="norm_options",
         check=in_float32,
     ),
 )

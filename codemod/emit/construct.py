@@ -71,6 +71,8 @@ class Constructor:
         if rule.check is not None:
             rule.check(use)
         unpacked = {k: self._unpacked(k.value, scope) for k in site.node.keywords if k.arg is None}
+        optional = [k for k, found in unpacked.items() if found is None and rule.options]
+        unpacked.update({keyword: {} for keyword in optional})
         given = source_arguments(site.node, (*rule.signature, *rule.keyword_only), unpacked)
         whole = self._whole(rule, unpacked)
         self._refuse_uncertain(site, rule, unpacked, whole)
@@ -111,7 +113,11 @@ class Constructor:
         args[min(1, len(args)) : min(1, len(args))] = sized
         args += [f"{n}={asked[n]}" for n in late]
         self._note_helpers(asked.values())
-        if self._is_direct(site.node):
+        if optional and self._is_direct(site.node):
+            args += self._options(rule, optional, given, scope)
+            head = rule.target if rule.helper else self.target(rule.target)
+            self._needs_helpers(rule, args)
+        elif self._is_direct(site.node):
             args += [
                 f"{name}={text}"
                 for name, text in rule.stated.items()
@@ -122,6 +128,24 @@ class Constructor:
         else:
             head = self.transport.expression(site.node.func, scope)
         return Constructed(head, args, rule.rngs, rule.target if rule.helper else None)
+
+    def _options(
+        self,
+        rule: Layer,
+        keywords: Sequence[ast.keyword],
+        given: Mapping[str, ast.expr],
+        scope: Scope,
+    ) -> list[str]:
+        """`**norm_options(config, epsilon=1e-5)`: options that only a run knows, with the source's defaults."""
+        taken = {name for keyword in rule.arguments for name in [self._target_name(rule, keyword)]}
+        stated = {n: t for n, t in rule.stated.items() if not self._states(rule, n, given)}
+        defaults = "".join(f", {name}={text}" for name, text in stated.items() if name in taken)
+        self.helpers.add(rule.options)
+        texts = [self.transport.expression(keyword.value, scope) for keyword in keywords]
+        first = [f"**{rule.options}({texts[0]}{defaults})"]
+        others = [f"**{rule.options}({text})" for text in texts[1:]]
+        rest = [f"{name}={text}" for name, text in stated.items() if name not in taken]
+        return [*rest, *first, *others]
 
     def _unpacked(self, node: ast.expr, scope: Scope) -> dict[str, ast.expr] | None:
         """The entries of a dict that a name stands for, as the source writes them; None where it is not seen."""
