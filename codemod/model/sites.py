@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -84,7 +84,7 @@ def find(study: Study, parents: Mapping[ast.AST, ast.AST]) -> list[Site]:
         )
         site.variables = variables
         site.uses = list(study.facts.uses_of.get(node, []))
-        _describe(site, parents)
+        _describe(site, parents, study.facts.made)
         sites.append(site)
     order = {function: place for place, function in enumerate(_ordered(study, owned))}
     return sorted(sites, key=lambda site: (order[site.function], *_place(site, parents)))
@@ -158,18 +158,18 @@ def _within(node: ast.AST, tree: ast.AST) -> bool:
     return any(inner is node for inner in ast.walk(tree))
 
 
-def _describe(site: Site, parents: Mapping[ast.AST, ast.AST]) -> None:
+def _describe(site: Site, parents: Mapping[ast.AST, ast.AST], made: Collection[ast.AST]) -> None:
     """Finds the names that the source gives to what a site makes; a layer applied on the spot has none but `name=`."""
     inline = site.rule is not None and site.rule.inline
     match site.statement if not inline else None:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value) if _makes(value, site.node):
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if _makes(value, site.node, made):
             site.alias = name
         case ast.AnnAssign(target=ast.Name(id=name), value=value) if value is not None and _makes(
-            value, site.node
+            value, site.node, made
         ):
             site.alias = name
         case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=value):
-            if _makes(value, site.node):
+            if _makes(value, site.node, made):
                 site.own_attribute = name
     for keyword in site.node.keywords:
         if keyword.arg == "name" and not (
@@ -178,8 +178,14 @@ def _describe(site: Site, parents: Mapping[ast.AST, ast.AST]) -> None:
             site.explicit = keyword.value
 
 
-def _makes(value: ast.expr, site: ast.Call) -> bool:
-    """Whether an expression is the site, or a container of what the site makes."""
+_CONTAINERS = frozenset(("list", "tuple", "dict", "reversed", "zip", "enumerate"))
+
+
+def _makes(value: ast.expr, site: ast.Call, made: Collection[ast.AST]) -> bool:
+    """Whether an expression is the site, or a container, or a module made at a site of its own, of what it makes.
+
+    A function that is handed a layer returns something else.
+    """
     if value is site:
         return True
     match value:
@@ -188,12 +194,12 @@ def _makes(value: ast.expr, site: ast.Call) -> bool:
         case ast.DictComp(value=inner):
             return inner is site
         case ast.List(elts=elts) | ast.Tuple(elts=elts):
-            return any(_makes(element, site) for element in elts)
+            return any(_makes(element, site, made) for element in elts)
         case ast.Dict(values=values):
-            return any(_makes(element, site) for element in values)
-        case ast.Call():
+            return any(_makes(element, site, made) for element in values)
+        case ast.Call(func=func) if value in made or ast.unparse(func) in _CONTAINERS:
             return any(
-                _makes(arg, site) for arg in [*value.args, *[k.value for k in value.keywords]]
+                _makes(arg, site, made) for arg in [*value.args, *[k.value for k in value.keywords]]
             )
     return False
 
