@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import dataclasses
+import functools
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -462,6 +463,38 @@ def _root(node: ast.AST) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
+def _check_attributes(cls: Class, edits: Edits, emitted: Emitted) -> None:
+    """Raises Declined where the new text reads what Linen or Haiku give to their modules, and NNX does not."""
+    source = cls.module.source
+    text = edits.render((source.span(cls.node, decorators=True)[0], source.span(cls.node)[1]))
+    tree = ast.parse(textwrap.dedent(source.line_indent(source.span(cls.node)[0]) + text))
+    uses = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    ]
+    own = {name for owner in classes.mro(cls) for name in owner.members}
+    own |= emitted.model.names | {node.attr for node in uses if not isinstance(node.ctx, ast.Load)}
+    for node in uses:
+        if node.attr in _of_framework(emitted.model.framework) and node.attr not in own:
+            raise Declined(
+                f"`self.{node.attr}` is there in {emitted.model.framework.title()} modules alone",
+                "write this part for NNX by hand, and run the tool again",
+            )
+
+
+@functools.cache
+def _of_framework(framework: str) -> frozenset[str]:
+    """The attributes of modules that those of NNX do not have."""
+    from flax import linen, nnx
+
+    if framework == "linen":
+        return (frozenset(dir(linen.Module)) | {"scope"}) - frozenset(dir(nnx.Module))
+    return frozenset(("module_name", "params_dict", "state_dict", "submodules"))
+
+
 def _check_strangers(interp: Interpreter, cls: Class) -> None:
     """Raises Declined where code from outside of the tree makes something that is then called: it may be a module."""
     for node in ast.walk(cls.node):
@@ -558,6 +591,7 @@ def _rewrite_by_study(
         emitted = emitter.emit()
         new = _check_text(cls, trial, _new_names(names, emitted, result))
         _check_leftovers(cls, trial, names)
+        _check_attributes(cls, trial, emitted)
         _check_moved(cls, new, names)
         _check_strangers(interp, cls)
         unseen.check(interp, cls, found.facts.functions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ from .verify import Wishes
 
 _ROUNDS = 3  # a class that waits for another one may want sizes once that one is there
 _AT_ONCE = 2
+_AROUND = 4  # classes that are run for the cases of one inside of them
 
 
 @dataclass
@@ -64,7 +66,10 @@ def settle(
             asked |= {
                 (file["path"], one["name"]) for file in wanted["files"] for one in file["classes"]
             }
-            found = _Round(trees, options, wishes, Path(scratch), progress).run(wanted, result)
+            users = _Users.of(result.examined, root)
+            found = _Round(trees, options, wishes, Path(scratch), progress, users).run(
+                wanted, result
+            )
             if not found:
                 break
             names = _written(result.examined, root)
@@ -103,36 +108,67 @@ Facts = Callable[[Mapping[str, Path], Path], TracedClass]
 
 
 @dataclass
+class _Users:
+    """The module classes of a tree, and which of them mention which."""
+
+    entries: dict[tuple[str, str], dict[str, Any]]  # by file and name
+    words: dict[tuple[str, str], set[str]]
+
+    @classmethod
+    def of(cls, examined: Examined, root: Path) -> _Users:
+        found = cls({}, {})
+        for outcome in examined.outcomes:
+            place = relative([Path(outcome.report.path)], root)[0].as_posix()
+            kinds = {one.name: one.source for one in outcome.report.classes}
+            for node in outcome.source.tree.body if outcome.source is not None else ():
+                if isinstance(node, ast.ClassDef) and node.name in kinds:
+                    entry = ClassReport(node.name, kinds[node.name], "kept").to_json()
+                    found.entries[place, node.name] = entry
+                    found.words[place, node.name] = {
+                        getattr(n, "id", getattr(n, "attr", "")) for n in ast.walk(node)
+                    }
+        return found
+
+    def around(self, name: str) -> list[tuple[str, str]]:
+        """The classes that mention a class, and those that mention these, the nearest first."""
+        found: list[tuple[str, str]] = []
+        pending = [name]
+        while pending:
+            wanted = pending.pop(0)
+            for place, words in self.words.items():
+                if wanted in words and place[1] != wanted and place not in found:
+                    found.append(place)
+                    pending.append(place[1])
+        return found
+
+
+@dataclass
 class _Round:
     trees: Trees
     options: Options
     wishes: Wishes
     scratch: Path
     progress: Callable[[str], None]
+    users: _Users
+    inside: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
 
     def run(self, wanted: Mapping[str, Any], result: Settled) -> dict[tuple[str, str], Facts]:
         """What runs of the wanted classes showed; says in `result` what came of each."""
         chosen = subjects.subjects(wanted, self.trees)
         verify.add_cases(chosen, self.trees, self.options)
         settings = replace(self.wishes.original, cache=str(self.scratch / "compiled"))
-        children = [
-            Child(settings, self.trees.original, str(self.scratch)) for _ in range(_AT_ONCE)
-        ]
+        child = [Child(settings, self.trees.original, str(self.scratch)) for _ in range(_AT_ONCE)]
 
-        def ask(numbered: tuple[int, subjects.Subject]) -> dict[str, Any]:
+        def run(numbered: tuple[int, subjects.Subject]) -> dict[str, Any]:
             number, subject = numbered
-            folder = self.scratch / f"trace-{len(result.shown) + len(result.silent)}-{number}"
-            folder.mkdir()
-            job = {**verify.job("trace", subject, self.trees, self.wishes, folder), "skip": 0}
-            self.progress(subject.label)
-            return children[number % _AT_ONCE].ask(job)
+            return self._traced(subject, child[number % _AT_ONCE])
 
         try:
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                answers = list(pool.map(ask, enumerate(chosen)))
+                answers = list(pool.map(run, enumerate(chosen)))
         finally:
-            for child in children:
-                child.close()
+            for each in child:
+                each.close()
         found: dict[tuple[str, str], Facts] = {}
         for subject, answer in zip(chosen, answers, strict=True):
             if answer["status"] != "ok":
@@ -141,6 +177,38 @@ class _Round:
             result.shown[subject.label] = answer["case"]["origin"]
             found[subject.file.as_posix(), subject.name] = _facts(answer)
         return found
+
+    def _traced(self, subject: subjects.Subject, child: Child) -> dict[str, Any]:
+        """What runs of a class show; where it has no case of its own, one from a run of a class around it."""
+        self.progress(subject.label)
+        answer = self._ask("trace", subject, child)
+        if answer["status"] == "ok" or answer.get("stage") != "case":
+            return answer
+        for place in self.users.around(subject.name)[:_AROUND]:
+            for one in self._inside(place, child):
+                same = Path(one["file"]) == (self.trees.original / subject.file).resolve()
+                if same and one["name"] == subject.name:
+                    subject.cases = [{**one["case"], "origin": f"a run of {place[1]}"}]
+                    again = self._ask("trace", subject, child)
+                    if again["status"] == "ok":
+                        return again
+        return answer
+
+    def _inside(self, place: tuple[str, str], child: Child) -> list[dict[str, Any]]:
+        """The cases of what runs inside of a class."""
+        if place not in self.inside:
+            self.inside[place] = []
+            report = {"files": [{"path": place[0], "classes": [self.users.entries[place]]}]}
+            for outer in subjects.subjects(report, self.trees):
+                verify.add_cases([outer], self.trees, self.options)
+                answer = self._ask("inside", outer, child)
+                self.inside[place] = list(answer.get("inside", ()))
+        return self.inside[place]
+
+    def _ask(self, side: str, subject: subjects.Subject, child: Child) -> dict[str, Any]:
+        folder = Path(tempfile.mkdtemp(dir=self.scratch))
+        job = {**verify.job(side, subject, self.trees, self.wishes, folder), "skip": 0}
+        return child.ask(job)
 
 
 def _facts(answer: Mapping[str, Any]) -> Facts:

@@ -89,3 +89,11 @@ def test_a_name_of_linen_does_not_move_into_the_constructor(tmp_path: Path) -> N
     done = rewritten(PROGRAM.replace("BODY", body))
     assert done.statuses == {"Net": "kept"}
     check(done, tmp_path)
+
+
+def test_what_only_a_linen_module_has_keeps_the_class(tmp_path: Path) -> None:
+    body = "return x * jax.random.normal(self.scope.make_rng('params'), x.shape)"
+    done = rewritten(PROGRAM.replace("BODY", body))
+    assert done.statuses == {"Net": "kept"}
+    messages = [d.message for o in done.outcomes.values() for d in o.report.diagnostics]
+    assert "`self.scope`" in "".join(messages)

@@ -20,13 +20,18 @@ def init(
     reported: dict[str, Any],
     linen: bool,
     recorder: Recorder | None = None,
+    intercept: Callable[..., Any] | None = None,
 ) -> Call:
-    """Runs the initialisation of a module or function under `jax.eval_shape`; raises what it raises."""
+    """Runs the initialisation of a module or function under `jax.eval_shape`; raises what it raises.
+
+    `intercept` sees each call of a method of a module, as `intercept_methods` has it.
+    """
     function = getattr(thing, method) if isinstance(thing, type) else thing
     constructor = thing if isinstance(thing, type) else None
     names = positional(function, 1 if constructor is not None else 0)
     call = Call(values, names, flags(function, constructor, reported))
-    (_linen if linen else _haiku)(thing, values, method, call, recorder)
+    watched = _watched(recorder) if intercept is None else _intercepting(intercept)
+    (_linen if linen else _haiku)(thing, values, method, call, watched)
     return call
 
 
@@ -35,16 +40,32 @@ def is_transformed(thing: Any) -> bool:
     return hasattr(thing, "init") and hasattr(thing, "apply") and not isinstance(thing, type)
 
 
-@contextlib.contextmanager
-def _watched(recorder: Recorder | None, intercepting: Callable[..., Any]) -> Iterator[None]:
-    if recorder is None:
-        yield
-        return
-    with recorder.running(), intercepting(recorder.intercept):
-        yield
+Watch = Callable[[Callable[..., Any]], contextlib.AbstractContextManager[Any]]
 
 
-def _linen(cls: Any, values: Values, method: str, call: Call, recorder: Recorder | None) -> None:
+def _watched(recorder: Recorder | None) -> Watch:
+    """With a framework's `intercept_methods`, a context in which the recorder records."""
+
+    @contextlib.contextmanager
+    def watch(intercepting: Callable[..., Any]) -> Iterator[None]:
+        if recorder is None:
+            yield
+            return
+        with recorder.running(), intercepting(recorder.intercept):
+            yield
+
+    return watch
+
+
+def _intercepting(intercept: Callable[..., Any]) -> Watch:
+    def watch(intercepting: Callable[..., Any]) -> contextlib.AbstractContextManager[Any]:
+        made: contextlib.AbstractContextManager[Any] = intercepting(intercept)
+        return made
+
+    return watch
+
+
+def _linen(cls: Any, values: Values, method: str, call: Call, watch: Watch) -> None:
     import jax
     from flax import linen as nn
 
@@ -57,13 +78,13 @@ def _linen(cls: Any, values: Values, method: str, call: Call, recorder: Recorder
     def init(arrays: list[Any]) -> Any:
         args, kwargs = call.arguments(arrays, "eval", rewritten=False)
         rngs = {"params": jax.random.key(0), "dropout": jax.random.key(1)}
-        with _watched(recorder, nn.intercept_methods):
+        with watch(nn.intercept_methods):
             return jax.tree_util.tree_leaves(model.init(rngs, *args, **kwargs, **how))
 
     jax.eval_shape(init, call.arrays)
 
 
-def _haiku(thing: Any, values: Values, method: str, call: Call, recorder: Recorder | None) -> None:
+def _haiku(thing: Any, values: Values, method: str, call: Call, watch: Watch) -> None:
     import haiku as hk
     import jax
 
@@ -73,7 +94,7 @@ def _haiku(thing: Any, values: Values, method: str, call: Call, recorder: Record
 
     def forward(arrays: list[Any]) -> Any:
         args, kwargs = call.arguments(arrays, "train", rewritten=False)
-        with _watched(recorder, hk.intercept_methods):
+        with watch(hk.intercept_methods):
             if not isinstance(thing, type):
                 return thing(*args, **kwargs)
             module = thing(*values.args, **{**values.kwargs, **modes})

@@ -9,6 +9,7 @@ from . import (
     carry,
     case,
     draws,
+    inside,
     measure,
     originals,
     rewritten,
@@ -95,6 +96,14 @@ def _traced(job: dict[str, Any]) -> dict[str, Any]:
     _reach(job, "case")
     thing = case.attribute(module, job["name"])
     return tracing.trace(job, thing, module, _cased, _linen_names())
+
+
+def _inside(job: dict[str, Any]) -> dict[str, Any]:
+    """Runs the original abstractly and tells what the modules in it are called with."""
+    _reach(job, "imports")
+    module = case.load(job["module"], job["paths"], job["tree"])
+    _reach(job, "case")
+    return inside.inside(job, case.attribute(module, job["name"]), module, _cased)
 
 
 def _cased(
@@ -255,5 +264,6 @@ _SIDES = {
     "original": _original,
     "rewritten": _rewritten,
     "trace": _traced,
+    "inside": _inside,
     "versions": versions,
 }

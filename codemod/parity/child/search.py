@@ -34,6 +34,7 @@ _INTEGERS = (
     "class",
 )
 _MASKS = ("mask", "padding", "valid", "done", "reset")
+_SIZES = ("width", "size", "features", "dim", "channels", "units", "hidden", "heads", "depth")
 _KEYS = ("key", "rng", "prng", "rng_key", "prng_key")
 
 
@@ -308,6 +309,8 @@ def _input(parameter: inspect.Parameter, rank: int, integers: bool, module: Any)
         return 2
     if annotation == "float":
         return 0.5
+    if any(name == word or name.endswith(f"_{word}") for word in _SIZES):
+        return _SIZE
     sizes = ",".join(str(size) for size in (2, *[_SIZE] * (rank - 1))) if rank else ""
     if "length" in name:
         return f"i32[2]<{_BELOW}"

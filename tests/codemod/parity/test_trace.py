@@ -137,3 +137,55 @@ def test_runs_see_samples(tree: Path) -> None:
     )
     traced = rewritten(tree, text, "--trace")
     assert "case: configuration" in traced.stderr
+
+
+INNER = """import functools
+import importlib
+
+from flax import linen as nn
+
+tools = importlib.import_module("tools")
+
+
+class Inner(nn.Module):
+    features: int
+    norm: type = functools.partial(nn.LayerNorm, epsilon=1e-5)
+
+    @nn.compact
+    def __call__(self, x, other):
+        assert x.ndim == 5 and other.ndim == 3
+        return nn.Dense(self.features)(tools.glue(x.sum((1, 2)), other))
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return Inner(5)(nn.Dense(7)(x)[:, None, None], x)
+"""
+
+
+def test_a_class_that_no_search_reaches_runs_as_it_does_inside_of_another(tree: Path) -> None:
+    traced = rewritten(tree, INNER, "--trace")
+    assert "models.py:Inner: sizes from a run of the original (case: a run of Net)" in traced.stderr
+    text = (tree / "models.py").read_text()
+    assert "nnx.Linear(x_features + other_features, features, rngs=rngs)" in text
+
+
+def test_values_as_cases_write_them() -> None:
+    import functools
+
+    import jax.numpy as jnp
+    from flax import linen as nn
+
+    from nnx_codemod.codemod.parity.child.inside import Unwritten, given, written
+
+    assert written(functools.partial(nn.LayerNorm, epsilon=1e-5)) == (
+        "py:functools.partial(nn.LayerNorm, epsilon=1e-05)"
+    )
+    assert written(jnp.float32) == "py:jnp.float32"
+    assert written(nn.relu) == "py:nn.relu"
+    assert written((1, (2,))) == "py:(1, (2,))"
+    assert written(nn.Dense(3)).startswith("py:nn.Dense(features=3")
+    assert given({"x": [jnp.ones((2, 3))]}) == {"x": ["f32[2,3]"]}
+    with pytest.raises(Unwritten):
+        written(lambda x: x)
