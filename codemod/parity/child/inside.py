@@ -137,10 +137,7 @@ def _text(value: Any) -> str:
         parts += [f"{name}={_text(item)}" for name, item in value.keywords.items()]
         return f"functools.partial({', '.join(parts)})"
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = [
-            f for f in dataclasses.fields(value) if f.init and f.name not in ("parent", "name")
-        ]
-        parts = [f"{f.name}={_text(getattr(value, f.name))}" for f in fields]
+        parts = [f"{name}={_text(item)}" for name, item in _fields(value).items()]
         return f"{_named(type(value))}({', '.join(parts)})"
     return _named(value)
 
