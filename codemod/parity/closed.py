@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 _BUILTINS = frozenset(
@@ -83,11 +83,25 @@ class _Closing(ast.NodeTransformer):
 def assignments(body: Sequence[ast.stmt]) -> dict[str, ast.expr | None]:
     """The names that statements bind, each with its value; None for what is bound twice, in a loop or by unpacking."""
     found: dict[str, ast.expr | None] = {}
-    for statement in body:
+    for statement in _plain(body):
         for node in _own(statement):
             for name, value in _bound(node):
                 found[name] = None if name in found or statement is not node else value
     return found
+
+
+def _plain(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements, with those of `if __name__ == "__main__":` among them."""
+    for statement in body:
+        match statement:
+            case ast.If(
+                test=ast.Compare(left=ast.Name(id="__name__"), comparators=[ast.Constant()]),
+                body=inner,
+                orelse=[],
+            ):
+                yield from inner
+            case _:
+                yield statement
 
 
 def _own(statement: ast.stmt) -> list[ast.AST]:

@@ -33,6 +33,14 @@ HEAD = "import jax\nimport jax.numpy as jnp\nfrom model import Net\n"
     ("code", "kwargs", "inputs"),
     [
         (
+            (
+                "if __name__ == '__main__':\n  x = jnp.ones((2, 4))\n  m = Net(features=3)\n"
+                "  m.init(jax.random.key(0), x)"
+            ),
+            {"features": 3},
+            ["py:load('jax.numpy').ones((2, 4))"],
+        ),
+        (
             "m = Net(features=3)\nm.init(jax.random.key(0), jnp.ones((2, 4)))",
             {"features": 3},
             ["py:load('jax.numpy').ones((2, 4))"],
