@@ -14,8 +14,8 @@ from ..emit.file_names import FileNames
 from ..shapes import classes
 from ..shapes.facts import Facts
 from ..shapes.values import Bound, Class, Function, Items, Object, Partial, Table, Value
+from .ground import Stay
 from .kinds import GradOf, Net, OptState, TrainState, Transformed, Tree, is_model
-from .stateful import Stay
 from .transforms import DERIVED, Mapped
 
 Parents = Mapping[ast.AST, ast.AST]

@@ -20,8 +20,9 @@ from .certainty import check
 from .dangling import dangling
 from .explore import Explorer
 from .functional import FunctionalRewriter
+from .ground import Stay
 from .kinds import Net
-from .stateful import ProgramRewriter, Stay
+from .stateful import ProgramRewriter
 
 
 class StatefulRewriter(ProgramRewriter):

@@ -1,0 +1,271 @@
+"""Where `init` was called, the module is made."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+
+from ..shapes import classes
+from ..shapes.values import Function, Object
+from . import graphdefs
+from .ground import Stay
+from .haiku import maker_call
+from .keys import Keys
+from .kinds import (
+    Net,
+    Transformed,
+    is_model,
+)
+from .modes import Making
+from .roles import MODEL, FunctionRole
+
+
+class Makings(Keys):
+    """Writes the statements that make modules."""
+
+    def _construct(self, node: ast.Assign, target: ast.expr, init: ast.Call) -> None:
+        """The statement that kept what `init` returned makes the module."""
+        net = next(net for net in self.nets if net.init is init)
+        name = self.object_name(net, MODEL, node)
+        role = self._receiver(node)
+        if role is not None and self._given_model(role, net):
+            self._construct_at_callers(role, net, node)
+            return
+        indent = self.source.line_indent(self.source.span(node)[0])
+        lines, text = self._constructor(net, lambda e: self._plain(e))
+        self.makings.append(Making(node, name))
+        lines.append(self.construction.statement(name, text, indent))
+        lines += self._first_run(net, name)
+        self.edits.replace(node, f"\n{indent}".join(lines))
+        self._forget(node)
+
+    def _first_run(self, net: Net, name: str) -> list[str]:
+        """Linen's `init` runs the model once: state that the run changes must be changed here too."""
+        model = self.model_of(net)
+        if net.framework == "haiku":
+            return self._first_averages(net, name)
+        if model is None or not model.writes_at_init:
+            return []
+        args = [self._plain(a) for a in net.init.args[1:]]
+        modes = model.modes.get("__call__", {})
+        args += [
+            f"{k.arg}={self._plain(k.value)}"
+            for k in net.init.keywords
+            if k.arg not in (*modes, "method", "mutable")
+        ]
+        lines = [f"{name}.eval()"] if "BatchStat" in model.holds else []
+        return [*lines, f"{name}({', '.join(args)})  # `init` ran the model once, too"]
+
+    def _first_averages(self, net: Net, name: str) -> list[str]:
+        """Haiku's `init` keeps the averages of its sample: they show where evaluation comes before training."""
+        if "BatchStat" not in self.holds(net) or not self._evaluates_first(net):
+            return []
+        self.names.helpers.add("initialise_averages")
+        args = [self._plain(a) for a in net.init.args[1:]]
+        model = self.model_of(net)
+        modes = model.modes.get("__call__", {}) if model is not None else {}
+        args += [f"{k.arg}={self._plain(k.value)}" for k in net.init.keywords if k.arg not in modes]
+        return [f"initialise_averages({', '.join([name, *args])})"]
+
+    def _evaluates_first(self, net: Net) -> bool:
+        """Whether the first call that is not thrown away leaves the state alone."""
+        calls = sorted(
+            (
+                node
+                for node, found in self.explorer.applied.items()
+                if found[-1].net is net and node in self.inside
+            ),
+            key=lambda node: node.lineno,  # type: ignore[attr-defined]
+        )
+        kept = [
+            node
+            for node in calls
+            if isinstance(self._enclosing(node), ast.Module) or not self._only_discarded(node)
+        ]
+        return bool(kept) and self._drops_updates(kept[0])
+
+    def _only_discarded(self, node: ast.AST) -> bool:
+        function = self._outermost(node)
+        calls = [
+            c for c in self.nodes if isinstance(c, ast.Call) and function in self.roles.callees(c)
+        ]
+        return bool(calls) and all(self.parents[c] in self.explorer.discarded for c in calls)
+
+    def _outermost(self, node: ast.AST) -> ast.AST:
+        current = self._enclosing(node)
+        while not isinstance(current, ast.Module) and not isinstance(
+            self._enclosing(current), ast.Module
+        ):
+            current = self._enclosing(current)
+        return current
+
+    def _drops_updates(self, node: ast.AST) -> bool:
+        match self.parents[node]:
+            case ast.Assign(targets=[ast.Tuple(elts=[_, ast.Name(id=name)])]):
+                return name.startswith("_")
+        return False
+
+    def _receiver(self, node: ast.AST) -> FunctionRole | None:
+        return self.roles.functions.get(self._enclosing(node))
+
+    def _given_model(self, role: FunctionRole, net: Net) -> bool:
+        """Whether the enclosing function was handed the unbound model."""
+        for parameter in [*role.node.args.args, *role.node.args.kwonlyargs]:
+            if any(v is net.model for v in self.facts.values.get(parameter, [])) and is_model(
+                net.model
+            ):
+                return True
+        return False
+
+    def _construct_at_callers(self, role: FunctionRole, net: Net, node: ast.Assign) -> None:
+        """A function that initialises the model that it is given: its callers make the module."""
+        self._delete(node)
+        for call in self.nodes:
+            if isinstance(call, ast.Call) and role.node in self.roles.callees(call):
+                for arg in [*call.args, *[k.value for k in call.keywords]]:
+                    found = self.facts.value(arg)
+                    for other in self.explorer.nets.values():
+                        if other.init is net.init and found is other.model:
+                            self._replace_made(arg, other, role, call)
+
+    def _replace_made(self, arg: ast.expr, net: Net, role: FunctionRole, call: ast.Call) -> None:
+        given: dict[str, ast.expr] = dict(zip(role.parameters, call.args, strict=False))
+        given.update({k.arg: k.value for k in call.keywords if k.arg is not None})
+        spec = role.node.args
+        if spec.vararg is not None:
+            surplus = call.args[len([*spec.posonlyargs, *spec.args]) :]
+        else:
+            surplus = []
+
+        def text(node: ast.expr) -> str:
+            if isinstance(node, ast.Name) and node.id in given:
+                return self._plain(given[node.id])
+            return self._plain(node)
+
+        maker = self._maker(net)
+        lines, made = self._constructor(net, text, surplus)
+        if isinstance(arg, ast.Name):
+            definition = next(
+                (n for n in self.nodes if isinstance(n, ast.Assign) and n.value is maker), None
+            )
+            if definition is None:
+                raise Stay(
+                    arg, "the model is made elsewhere", "make it where a sample input is at hand"
+                )
+            indent = self.source.line_indent(self.source.span(definition)[0])
+            self.makings.append(Making(definition, arg.id))
+            lines.append(self.construction.statement(arg.id, made, indent))
+            self.edits.replace(definition, f"\n{indent}".join(lines))
+            self._forget(definition)
+            return
+        if lines:
+            raise Stay(arg, "a model of several modules is made here", "give it a name of its own")
+        self.edits.replace(arg, made)
+        self.gone.add(arg)
+
+    def _constructor(
+        self, net: Net, text: Callable[[ast.expr], str], surplus: Sequence[ast.expr] = ()
+    ) -> tuple[list[str], str]:
+        """The call that makes a net's module, and the lines that go before it."""
+        maker = self._maker(net)
+        assert net.module is not None
+        arguments = self._call_arguments(net, surplus)
+        key = self.construction.rngs(net.key, text, self.stream_keys.get(net))
+        lines: list[str] = []
+        named = self.construction.named(maker)
+        if named or self.construction.held(maker):  # modules that draw from the same streams
+            taken = graphdefs.names_in(self._enclosing(net.init))
+            name = graphdefs.free("rngs", taken)
+            lines, key = [f"{name} = {key}"], name
+        for each in named:
+            statement, inner = self._named_maker(each)
+            made = self.construction.write_held(net, arguments, inner, text, key)
+            lines.append(self.construction.statement(self.source.segment(each), made, ""))
+            self._delete(statement)
+        return lines, self.construction.write(net, net.module, maker, arguments, text, key)
+
+    def _named_maker(self, name: ast.Name | ast.Attribute) -> tuple[ast.stmt, ast.Call]:
+        """The statement that makes a module which another one is given under a name, and nobody else."""
+        if isinstance(name, ast.Name):
+            same = [n for n in self.nodes if isinstance(n, ast.Name) and n.id == name.id]
+            reads = [n for n in same if isinstance(n.ctx, ast.Load)]
+            makers = [self.parents[n] for n in same if not isinstance(n.ctx, ast.Load)]
+            match makers:
+                case [ast.Assign(targets=[ast.Name()], value=ast.Call() as call) as statement] if (
+                    reads == [name]
+                ):
+                    return statement, call
+        raise Stay(
+            name,
+            "a module that is handed to the model has other uses too",
+            "make it where the model is made, or give it its sizes by hand",
+        )
+
+    def _maker(self, net: Net) -> ast.Call:
+        if isinstance(net.model, Transformed) and isinstance(net.model.function, Function):
+            made = maker_call(net.model.function, net.model)
+            assert made is not None
+            return made[0]
+        site = getattr(net.module, "site", None)
+        if site is None:
+            raise Stay(
+                net.init,
+                "the model is made out of sight",
+                "make it where its parameters are initialised",
+            )
+        assert isinstance(site, ast.Call)
+        return self._factory_call(net, site) or site
+
+    def _factory_call(self, net: Net, site: ast.Call) -> ast.Call | None:
+        """The call of the factory that makes a net's module, where one does."""
+        makers = [
+            node
+            for node in self.models
+            if isinstance(node, ast.FunctionDef) and any(n is site for n in ast.walk(node))
+        ]
+        for call in self.nodes:
+            if isinstance(call, ast.Call) and any(
+                v is net.module for v in self.facts.values.get(call, [])
+            ):
+                function = self.facts.value(call.func)
+                if isinstance(function, Function) and function.node in self.models:
+                    return call
+        if makers:
+            raise Stay(
+                net.init,
+                "the model is made out of sight",
+                "make it where its parameters are initialised",
+            )
+        return None
+
+    def _call_arguments(self, net: Net, surplus: Sequence[ast.expr]) -> dict[str, ast.expr]:
+        """The expressions of the inputs that `init` got, by the parameter names of the module's call."""
+        args = list(net.init.args[1:])
+        if args and isinstance(args[0], ast.Starred):
+            args = list(surplus)
+        names: list[str] = []
+        if isinstance(net.module, Object):
+            method = classes.method(net.module.cls, "__call__")
+            names = [a.arg for a in method.node.args.args][1:] if method is not None else []
+        if isinstance(net.model, Transformed) and isinstance(net.model.function, Function):
+            made = maker_call(net.model.function, net.model)
+            if made is not None and made[1] is not None:
+                inner = [a.arg for a in net.model.function.node.args.args]
+                given = dict(zip(inner, args, strict=False))
+                given.update({k.arg: k.value for k in net.init.keywords if k.arg})
+                found = {
+                    n: given[a.id]
+                    for n, a in zip(names, made[1].args, strict=False)
+                    if isinstance(a, ast.Name) and a.id in given
+                }
+                found.update(
+                    {
+                        k.arg: given[k.value.id]
+                        for k in made[1].keywords
+                        if k.arg and isinstance(k.value, ast.Name) and k.value.id in given
+                    }
+                )
+                return found
+        found = dict(zip(names, args, strict=False))
+        found.update({k.arg: k.value for k in net.init.keywords if k.arg is not None})
+        return found
