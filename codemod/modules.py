@@ -17,12 +17,13 @@ from .emit.aliases import Alias, find_alias, write_alias
 from .emit.bridges import Bridge, Bridges, component
 from .emit.file_names import FileNames
 from .emit.module_class import ClassEmitter, Emitted
+from .emit.refinement import rewrite_refinement
 from .emit.transport import CannotMove, NeedsFlags
 from .model.module import ModuleModel
 from .model.study import Contexts, Study, as_base, study
 from .project import Module
 from .rule import Declined
-from .shapes import classes
+from .shapes import classes, refined
 from .shapes.interpreter import Environment, Interpreter
 from .shapes.values import Class, Object
 from .source import Source
@@ -205,7 +206,7 @@ def _made(study: Study) -> set[ast.AST]:
         made.value.cls.node
         for all_made in study.facts.made.values()
         for made in all_made
-        if isinstance(made.value, Object)
+        if made.value.cls is not None
     }
 
 
@@ -252,6 +253,8 @@ def _bridges(
 ) -> list[Bridge] | Alias | None:
     """How a class that stays can run a rewritten one, None where it cannot."""
     cls = user.cls
+    if attempt.models[used.node].refines:
+        return None  # its constructor's parameters have the names of nnx
     if user.code == "NX100" or user.framework != attempt.models[used.node].framework:
         return None
     facts = studied.studies[cls.node].facts if cls.node in studied.studies else None
@@ -341,6 +344,11 @@ def _rewrite_class(
     result: ModuleRewrite,
 ) -> None:
     """Rewrites a class by what its own study showed, or, for an abstract one, those of its subclasses."""
+    if refined.is_refined(cls):
+        refusal = _rewrite_refined(interp, cls, result)
+        if refusal is not None:
+            result.refusals[cls.node] = refusal
+        return
     own, *others = studies
     refusal = _rewrite_by_study(interp, cls, own, options, result)
     if refusal is None or not others:
@@ -358,6 +366,34 @@ def _rewrite_class(
         result.edits, result.variable_classes = before
         result.models.pop(cls.node, None)
         result.refusals[cls.node] = refusal
+
+
+def _rewrite_refined(interp: Interpreter, cls: Class, result: ModuleRewrite) -> Refusal | None:
+    """Rewrites a subclass of a layer."""
+    module = cls.module
+    edits = result.edits.setdefault(module, Edits(module.source))
+    names = result.names.get(module)
+    if names is None:
+        names = result.names[module] = FileNames(
+            module, interp.environment_of(module), interp.rules
+        )
+    rule = refined.layer_of(interp, cls)
+    base = next(iter(classes.external_bases(cls)), "a layer")
+    trial = edits.fork()
+    try:
+        if rule is None:
+            raise Declined(
+                f"`{cls.name}` changes `{base.removeprefix('flax.linen.')}`",
+                "write the class for nnx by hand, on top of the layer's counterpart",
+            )
+        model = rewrite_refinement(cls, rule, trial, names)
+        _check_text(cls, trial, {"nnx"})
+    except Declined as refusal:
+        node = refusal.node if isinstance(refusal, CannotMove) else cls.node
+        return Refusal(cls, node, "NX101", refusal.message, refusal.help)
+    result.edits[module] = trial
+    result.models[cls.node] = model
+    return None
 
 
 def _check_text(cls: Class, edits: Edits, known: Collection[str]) -> ast.Module:

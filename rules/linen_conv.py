@@ -116,8 +116,10 @@ def convolved(transposed: bool = False) -> ShapeOf:
 
     def output(use: Use) -> Value | None:
         shape, features = use.shape(), use.dim("features")
-        if shape is None or features is None:
+        if shape is None:
             return None
+        if features is None:
+            features = use.own_features()
         kernel = use.dims("kernel_size")
         if isinstance(use.arguments.get("kernel_size"), Unknown):
             kernel = use.per_axis("kernel_size", len(shape) - 2)

@@ -62,7 +62,7 @@ def _may_cross(model: ModuleModel) -> bool:
     if model.framework == "haiku":
         bases = classes.external_bases(model.cls) if isinstance(model.cls, Class) else []
         return not any(base in _CORES for base in bases)
-    return model.holds <= _KNOWN_STATE and not model.sows
+    return model.holds <= _KNOWN_STATE and not model.sows and not model.refines
 
 
 @dataclass

@@ -156,6 +156,7 @@ class InitBody:
         for expression in _expressions_of(statement):
             span = source.span(expression)
             pieces.append((*span, self.transport.expression(expression, scope)))
+        pieces += self._renamed_targets(statement)
         text = splice(source.text, start, end, pieces)
         if isinstance(statement, ast.Assign) and _assigns_itself(text):
             return []
@@ -166,6 +167,17 @@ class InitBody:
             head, _, value = text.partition(" = ")
             return self._assigned(f"{head} = ", value, "", depth)
         return self._lines(depth, text + comment, source.line_indent(start))
+
+    def _renamed_targets(self, statement: ast.stmt) -> list[tuple[int, int, str]]:
+        """The names that a statement binds, where they have others in the constructor."""
+        targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+        return [
+            (*self.transport.source.span(node), self.transport.renamed[node.id])
+            for target in targets
+            if target is not None
+            for node in ast.walk(target)
+            if isinstance(node, ast.Name) and node.id in self.transport.renamed
+        ]
 
     def _bind_rngs(self, statement: ast.Assign, text: str) -> str:
         """A partial that stays in the constructor binds `rngs=rngs`."""

@@ -175,7 +175,10 @@ def _last_brackets(text: str) -> tuple[int, int] | None:
 
 
 def _items(body: str) -> list[str]:
-    """The parts of `body` between its outermost commas."""
+    """The parts of `body` between its outermost commas; a comprehension is one, commas of its targets included."""
+    element, *clauses = _clauses(body)
+    if clauses and len(_items(element)) == 1:
+        return [body]
     parts, depth, start = [], 0, 0
     for at, char in enumerate(_masked(body)):
         if char in _OPEN:

@@ -333,28 +333,38 @@ class MethodEdits:
             self._iterators(function, loop, sites)
             return
         names = {site.attribute for site in sites}
-        index = self._index_name(loop)
+        index, start = self._index_name(loop)
         read = self._names_read(loop, sites)
         if len(names) == 1 and not (
             self._target_names(loop) & read - ({index} if index else set())
         ):
-            self._over_one(loop, sites[0], index if index in read else None, function)
-        elif index is not None:
+            self._over_one(loop, sites[0], index if index in read else None, start, function)
+        elif index is not None and not start:
             for site in sites:
                 self._element(function, loop, site, f"self.{site.attribute}[{index}]")
         else:
             self._zipped(function, loop, sites, read)
 
-    def _index_name(self, loop: ast.For) -> str | None:
-        """The name that counts the turns from zero, where the loop has one."""
+    def _index_name(self, loop: ast.For) -> tuple[str | None, int]:
+        """The name that counts the turns, where the loop has one, and what it counts from."""
         match loop.target, loop.iter:
             case ast.Name(id=name), ast.Call(func=ast.Name(id="range"), args=[_]):
-                return name
+                return name, 0
+            case ast.Name(id=name), ast.Call(
+                func=ast.Name(id="range"), args=[ast.Constant(value=int(start)), _]
+            ):
+                return name, start
             case ast.Tuple(elts=[ast.Name(id=name), _]), ast.Call(
                 func=ast.Name(id="enumerate"), args=[_], keywords=[]
             ):
-                return name
-        return None
+                return name, 0
+            case ast.Tuple(elts=[ast.Name(id=name), _]), ast.Call(
+                func=ast.Name(id="enumerate"),
+                args=[_, ast.Constant(value=int(start))],
+                keywords=[],
+            ):
+                return name, start
+        return None, 0
 
     @staticmethod
     def _target_names(loop: ast.For) -> set[str]:
@@ -378,7 +388,12 @@ class MethodEdits:
         return found
 
     def _over_one(
-        self, loop: ast.For, site: Site, index: str | None, function: ast.FunctionDef
+        self,
+        loop: ast.For,
+        site: Site,
+        index: str | None,
+        first: int,
+        function: ast.FunctionDef,
     ) -> None:
         name = self._free_name(singular(site.attribute), function, site)
         self._element(function, loop, site, name)
@@ -390,7 +405,7 @@ class MethodEdits:
             return
         self.edits.replace(
             (self._start(loop.target), self._end(loop.iter)),
-            f"{index}, {name} in enumerate(self.{site.attribute})",
+            f"{index}, {name} in enumerate(self.{site.attribute}{f', {first}' if first else ''})",
         )
         self.gone.update((loop.target, loop.iter))
         self._lengths(loop, site)
@@ -426,14 +441,19 @@ class MethodEdits:
         for site in sites:
             self._element(function, loop, site, names[site.attribute])
         targets, iterables = [names[a] for a in lists], [f"self.{a}" for a in lists]
-        if self._target_names(loop) & read:
-            targets.insert(0, self.edits.render(loop.target))
+        kept = bool(self._target_names(loop) & read)
+        if kept:
+            target = self.edits.render(loop.target)
+            if isinstance(loop.target, ast.Tuple) and not target.startswith("("):
+                target = f"({target})"
+            targets.insert(0, target)
             iterables.insert(0, self.edits.render(loop.iter))
         self.edits.replace(
             (self._start(loop.target), self._end(loop.iter)),
             f"{', '.join(targets)} in zip({', '.join(iterables)})",
         )
-        self.gone.update((loop.target, loop.iter))
+        if not kept:
+            self.gone.update((loop.target, loop.iter))
 
     def _iterators(self, function: ast.FunctionDef, loop: ast.For, sites: list[Site]) -> None:
         """Layers made under conditions or in inner loops are taken one by one, in the order in which they were made."""

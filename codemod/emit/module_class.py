@@ -21,6 +21,8 @@ from ..shapes.values import (
     Class,
     Either,
     External,
+    Items,
+    LayerObject,
     Object,
     Partial,
     Value,
@@ -67,6 +69,7 @@ class ClassEmitter:
 
     def __post_init__(self) -> None:
         self.cls = self.study.cls
+        self.renamed: dict[str, str] = {}  # locals of the constructor
         self._choosing: set[str] = set()
         self.source = self.edits.source
         self.sites = find(self.study, self.source.parents)
@@ -115,6 +118,9 @@ class ClassEmitter:
         if sizes.clashes:
             needs = self.transport.needs.symbols
             sizes = SizeNames(self.interp.symbols, self.study, needs=needs, apart=sizes.clashes)
+            body = self._write_body(sizes)
+        self.renamed = self._hiding_locals()
+        if self.renamed:
             body = self._write_body(sizes)
         self._refuse_foreign_sizes()
         self._refuse_stale_sizes()
@@ -214,10 +220,11 @@ class ClassEmitter:
                     "make them in the class, or give that code a module of its own",
                 )
         for site in self.sites:
-            if isinstance(site.value, Object) and site.value.cls.node not in self.models:
+            cls = site.value.cls if site.value is not None else None
+            if cls is not None and cls.node not in self.models:
                 raise CannotMove(
                     site.node,
-                    f"`{site.value.cls.name}` is not rewritten",
+                    f"`{cls.name}` is not rewritten",
                     "it has a diagnostic of its own; this class follows once that is solved",
                 )
             if isinstance(site.function, ast.Lambda):
@@ -251,10 +258,12 @@ class ClassEmitter:
             self.interp.silent_outputs.add(self.cls.node)
             return [], False
         result = self.study.results.get("__call__")
-        if not isinstance(result, Array) or not result.shape:
+        while isinstance(result, Items) and result.items:
+            result = result.items[0]
+        dim = result.features if isinstance(result, Array) else None
+        if dim is None:
             self.interp.silent_outputs.add(self.cls.node)
             return [], False
-        dim = result.shape[-1]
         try:
             text = self.transport.size(dim, self.cls.node)
         except CannotMove:
@@ -265,6 +274,28 @@ class ClassEmitter:
             for origin in self.interp.symbols.origins_of(dim).values()
         )
         return [f"{self._indent(2)}self.out_features = {text}"], late
+
+    def _hiding_locals(self) -> dict[str, str]:
+        """Moved locals that have the name of a field, and another value, while a size still asks for the field."""
+        if self.study.framework != "linen":
+            return {}
+        fields = set(self._field_names())
+        asked = {
+            re.split(r"\W", origin.text)[0]
+            for origin in self._with_running(self.transport.needs.symbols)
+            if isinstance(origin, Expression)
+        }
+        taken = {n.id for n in ast.walk(self.cls.node) if isinstance(n, ast.Name)} | fields
+        found: dict[str, str] = {}
+        for statement in self.transport.needs.statements:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if (
+                    name in fields & asked and not _only_defaults(value, name)
+                ):
+                    found[name] = f"{name}_"
+                    while found[name] in taken:
+                        found[name] += "_"
+        return found
 
     def _refuse_foreign_sizes(self) -> None:
         """A base class whose sizes come from fields that only a subclass has cannot make its layers itself."""
@@ -409,6 +440,8 @@ class ClassEmitter:
         holder = self._holder(site)
         if holder is not None:
             return names.snake(names.made_by(holder))
+        if isinstance(site.value, LayerObject) and site.value.cls is not None:
+            return names.snake(site.value.cls.name)
         if site.rule is not None:
             return site.rule.attribute
         if isinstance(site.value, Object):
@@ -445,6 +478,7 @@ class ClassEmitter:
             {read: each.text for each in self.built for read in each.reads}
         )
         self.sizes = sizes
+        self.transport.renamed = self.renamed
         self.writer.transport = self.transport
         self.writer.uses_rngs = False
         self.writer.streams.clear()
@@ -1118,6 +1152,18 @@ class ClassEmitter:
             model.children[source_name] = child
             model.holds |= child.holds
             model.streams |= child.streams
+
+
+def _only_defaults(value: ast.expr, field_name: str) -> bool:
+    """Whether an expression is a field, or the field with something in place of None."""
+    match value:
+        case ast.Attribute(value=ast.Name(id="self"), attr=name):
+            return name == field_name
+        case ast.BoolOp(op=ast.Or(), values=[first, *_]):
+            return _only_defaults(first, field_name)
+        case ast.IfExp(body=body, orelse=orelse):
+            return _only_defaults(body, field_name) or _only_defaults(orelse, field_name)
+    return False
 
 
 def _default_of(function: ast.FunctionDef, name: str) -> bool | None:

@@ -85,6 +85,7 @@ class Transport:
     self_name: str = "self"
     scopes: dict[ast.AST, Scope] = field(default_factory=dict)
     substitutes: dict[ast.AST, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)  # locals that would hide a field
 
     # ---- sizes ---------------------------------------------------------------------------------
 
@@ -211,7 +212,11 @@ class Transport:
             if written is not None:
                 return written
         if isinstance(node, ast.Name):
-            return self._name(node, scope) if node.id not in bound else None
+            if node.id in bound:
+                return None
+            written = self._name(node, scope)
+            hides = node.id in scope.assignments and node.id not in scope.parameters
+            return self.renamed.get(node.id) if written is None and hides else written
         if isinstance(node, ast.expr) and not self.is_static(node, scope):
             return self._computed(node, scope)
         return None

@@ -55,6 +55,7 @@ class ModuleModel:
     name: str
     new_name: str
     rewritten: bool = False
+    refines: str = ""  # the layer of the library that the class is a subclass of
     function_name: str = ""  # of the Haiku function that the class was made from
     added: list[AddedParameter] = field(default_factory=list)
     modes: dict[str, dict[str, str]] = field(default_factory=dict)

@@ -143,6 +143,11 @@ class Construction:
         self, made: Object | LayerObject, maker: ast.Call, inputs: Inputs, text: Text, key: str
     ) -> str:
         if isinstance(made, LayerObject):
+            if made.cls is not None:
+                raise Declined(
+                    f"`{made.cls.name}` is made by a program, and not by a module",
+                    "make it with the arguments of its base class by hand",
+                )
             return self._layer(inputs, made, maker, key)
         function = self.interp.facts.value(maker.func)
         if _binds_positions(function):

@@ -288,6 +288,8 @@ def _callable(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
 
 
 def _super(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
+    if interp.inherited is not None and interp.frames[-1].self_value is None:
+        return interp.inherited
     frame = next((f for f in reversed(interp.frames) if f.self_value is not None), None)
     if frame is None or frame.self_value is None or frame.cls is None:
         return None

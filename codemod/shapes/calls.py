@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..rule import Layer, Use
-from . import builtin, classes, held, joins, library, loops, operators, traced
+from . import builtin, classes, held, joins, library, loops, operators, refined, traced
 from .dims import Dim, Expression, Output
 from .facts import Made, Used
 from .values import (
@@ -324,11 +324,16 @@ def bind_signature(signature: Sequence[str], args: Args, kwargs: Kwargs) -> dict
 
 
 def make_layer(
-    interp: Interpreter, rule: Layer, args: Args, kwargs: Kwargs, node: ast.Call | None
+    interp: Interpreter,
+    rule: Layer,
+    args: Args,
+    kwargs: Kwargs,
+    node: ast.Call | None,
+    cls: Class | None = None,
 ) -> Value:
-    """A layer of a library is constructed (and, for an inline one, applied)."""
+    """A layer of a library is constructed (and, for an inline one, applied); `cls` is its refinement of the user's."""
     arguments = bind_signature((*rule.signature, *rule.keyword_only), args, kwargs)
-    layer = LayerObject(rule, arguments, node)
+    layer = LayerObject(rule, arguments, node, cls)
     record_made(interp, layer, node)
     if not rule.inline:
         return layer
@@ -394,6 +399,9 @@ def apply_layer(
     node: ast.Call | None,
 ) -> Value:
     """A layer is called: its rule tells the shape of the result."""
+    own = refined.own_call(layer.cls) if name == "__call__" else None
+    if own is not None:
+        return refined.call(interp, layer, own, args, kwargs, node)
     args, kwargs = traced.given(interp, node, args, kwargs)
     use = use_of(interp, layer.rule, layer.arguments, args, kwargs, layer.site)
     output = layer.rule.output if name == "__call__" else layer.rule.methods.get(name)
@@ -560,6 +568,9 @@ def instantiate(
 ) -> Value:
     """`cls(*args, **kwargs)`."""
     kind = classes.framework(cls)
+    rule = refined.layer_of(interp, cls) if kind == "linen" else None
+    if rule is not None:
+        return make_layer(interp, rule, args, kwargs, node, cls)
     if kind == "linen" or (kind is None and classes.is_record(cls)):
         return _record_instance(interp, cls, args, kwargs, node, kind)
     made = Object(cls, site=node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -167,20 +168,59 @@ def told(interp: Interpreter, modules: Sequence[Value]) -> bool:
 
 
 def from_outside(interp: Interpreter, owner: Object, args: Sequence[Value], result: Value) -> Value:
-    """What a module returns, as its caller sees it: a size that only the inside can tell is the module's to tell."""
-    if not isinstance(result, Array) or not isinstance(owner.site, ast.Call):
+    """What a module returns, as its caller sees it: sizes that only the inside can tell are the module's to tell.
+
+    A module tells one, the last axis of its result, or of the first part of it.
+    """
+    if not isinstance(owner.site, ast.Call):
         return result
-    if result.features is None:
-        return result
-    origins = interp.symbols.origins_of(result.features)
-    inner = {n for n, o in origins.items() if isinstance(o, Running | Choice | Output)}
-    known = [*owner.arguments.values(), *owner.attributes.values(), *args]
-    if not inner - {name for value in known for name in _symbols(interp, value)}:
-        return result
-    dim = interp.symbols.new(Output(owner.site), ("output", owner.site, interp.root))
-    if result.shape is None:
-        return Array(None, result.dtype, result.optional, dim)
-    return Array((*result.shape[:-1], dim), result.dtype, result.optional)
+    given = [*owner.arguments.values(), *owner.attributes.values(), *args]
+    known = {name for value in given for name in _symbols(interp, value)}
+    return _outside(interp, owner.site, known, result, True)
+
+
+def _outside(
+    interp: Interpreter, site: ast.Call, known: set[str], result: Value, first: bool
+) -> Value:
+    match result:
+        case Array(shape=shape, dtype=dtype, optional=optional, last=last):
+            if shape is None:
+                if last is None or not _is_inner(interp, last, known):
+                    return result
+                return Array(None, dtype, optional, _told_by(interp, site, first))
+            if not any(_is_inner(interp, dim, known) for dim in shape):
+                return result
+            *others, features = shape
+            dims = [_outer(interp, dim, known) for dim in others]
+            inner = _is_inner(interp, features, known)
+            dims.append(_told_by(interp, site, first) if inner else features)
+            return Array(tuple(dims), dtype, optional)
+        case Items(items=items):
+            parts = [
+                _outside(interp, site, known, item, first and not place)
+                for place, item in enumerate(items)
+            ]
+            return dataclasses.replace(result, items=parts)
+        case Table(items=entries):
+            return Table({k: _outside(interp, site, known, v, False) for k, v in entries.items()})
+    return result
+
+
+def _told_by(interp: Interpreter, site: ast.Call, first: bool) -> Dim:
+    if not first:
+        return interp.symbols.unknown("what a module returns")
+    return interp.symbols.new(Output(site), ("output", site, interp.root))
+
+
+def _outer(interp: Interpreter, dim: Dim, known: set[str]) -> Dim:
+    inner = _is_inner(interp, dim, known)
+    return interp.symbols.unknown("what a module returns") if inner else dim
+
+
+def _is_inner(interp: Interpreter, dim: Dim, known: set[str]) -> bool:
+    """Whether a size is in the terms of the module that returned it."""
+    origins = interp.symbols.origins_of(dim)
+    return bool({n for n, o in origins.items() if isinstance(o, Running | Choice | Output)} - known)
 
 
 def _symbols(interp: Interpreter, value: Value) -> set[str]:

@@ -140,6 +140,7 @@ class Interpreter:
         self.lifted: dict[ast.AST, Behaviour] = {}  # constructor calls of lifted classes
         self.traced: traced.Traced | None = None  # what runs of the originals showed
         self.rematerialized: dict[ast.AST, Behaviour] = {}  # the same for classes given to nn.remat
+        self.inherited: Behaviour | None = None  # `super()` of the refined layer that runs
         self._steps = 0
         self._budget = MAX_STEPS
         self.spent = 0  # steps of all interpretations so far

@@ -151,6 +151,7 @@ class LayerObject(Value):
     rule: Layer
     arguments: dict[str, Value]
     site: ast.Call | None = None
+    cls: Class | None = None  # of the user's, where it refines the layer
 
 
 @dataclass(frozen=True, eq=False)
