@@ -480,6 +480,10 @@ def _finish(
         with working_on(module.path):
             file = _outcomes(interp, module, found, findings.get(module, []))
             names = _names(interp, found, module)
+            for model in file.models:
+                file.findings += [
+                    Finding(node, "NX114", what, how) for node, what, how in model.notes
+                ]
             _rename(interp, module, _edits(found, module), names, found, file, stays)
             file.findings += _leftovers(_edits(found, module), names, file)
             file.helpers = names.helpers | found.helpers.get(module, set())

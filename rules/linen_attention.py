@@ -3,7 +3,8 @@
 `nnx.MultiHeadAttention` takes the size of its inputs, and `decode=False` where it is not used for autoregressive
 decoding. Parameters have the same names and layouts. In half precision Linen's softmax runs in the layer's dtype and
 NNX's fused attention in float32: where `dtype` is a half one, the emitted layer is given Linen's way of computing
-(`attention_fn=attend_in_dtype`). The call's mask is a keyword in NNX.
+(`attention_fn=attend_in_dtype`). The call's mask is a keyword in NNX. Where a layer may decode, its cache is made by hand:
+`init_cache(shape)` takes the place of Linen's `init` with inputs of full length, and a call without it raises.
 """
 
 from __future__ import annotations
@@ -109,10 +110,6 @@ def _norms_in_half(use: Use) -> str | None:
 _ARGUMENTS: dict[str, Argument] = {
     "deterministic": Mode("eval", "deterministic"),
     "attention_fn": only("attention_fn", "flax.linen.dot_product_attention"),
-    "decode": Refuse(
-        "attention with a cache for decoding",
-        "make the cache with `init_cache(shape)` and pass `decode=True` by hand",
-    ),
     "force_fp32_for_softmax": Refuse(
         "`force_fp32_for_softmax`",
         "leave it out in float32; in half precision pass an `attention_fn`",

@@ -71,13 +71,13 @@ def _runs_with(site: Site, use: Used, parents: Mapping[ast.AST, ast.AST]) -> boo
     """Whether a call runs whenever its layer is made and the module is called."""
     if use.call is None or use.call not in parents:
         return False
-    around, function = _branches(use.call, parents), _function(use.call, parents)
+    around, function = branches(use.call, parents), _function(use.call, parents)
     constructs = getattr(site.function, "name", "") in ("setup", "__init__")
     if function is None or _left_before(use.call, function, None if constructs else site.node):
         return False
     if constructs:
         return getattr(function, "name", "") == "__call__" and not around
-    inside = _branches(site.node, parents)
+    inside = branches(site.node, parents)
     return function is site.function and all(branch in inside for branch in around)
 
 
@@ -90,7 +90,7 @@ def _left_before(call: ast.Call, function: ast.AST, site: ast.Call | None) -> bo
     )
 
 
-def _branches(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> list[tuple[ast.AST, str]]:
+def branches(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> list[tuple[ast.AST, str]]:
     """The branches and loops that a node stands in, each with the side of it, up to its function."""
     found: list[tuple[ast.AST, str]] = []
     below, above = node, parents.get(node)
@@ -129,7 +129,7 @@ def _chosen(
     for use, dim in known:
         if use.call is None or use.call not in parents:
             return None
-        for branch, side in _branches(use.call, parents):
+        for branch, side in branches(use.call, parents):
             if isinstance(branch, ast.If | ast.IfExp) and side in ("body", "orelse"):
                 sides.setdefault(branch, {}).setdefault(side, []).append(dim)
     for branch, found in sides.items():

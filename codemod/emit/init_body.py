@@ -228,6 +228,13 @@ class InitBody:
         orelse = self._orelse(statement, scope, depth, whole)
         if not then and not orelse:
             return []
+        if (
+            not then
+            and not _only_raises(statement.body)
+            and not orelse[0].strip().startswith("elif")
+        ):
+            rest = self.block(statement.orelse, scope, depth + 1, whole)
+            return [self._line(depth, f"if {self._negated(statement.test, scope)}:"), *rest]
         test = self.transport.expression(statement.test, scope)
         lines = [self._line(depth, f"if {test}:")]
         lines += then or self._raise_or_pass(statement.body, scope, depth + 1)

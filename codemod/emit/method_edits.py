@@ -143,6 +143,11 @@ class MethodEdits:
         """A local that held the layer, or a list of layers, goes; its uses read the attribute."""
         if site.statement in self.gone:
             return
+        if self._bound_otherwise(function, site):
+            value = getattr(site.statement, "value", site.node)
+            self.edits.replace(value, text)
+            self.gone.add(value)
+            return
         self.edits.delete_statement(
             site.statement,
             with_comments=site.statement in self.moved and not self._comment_stays(site),
@@ -161,6 +166,21 @@ class MethodEdits:
                     continue
                 if not self._scan_call(site, name, text):
                     self.edits.replace(name, text)
+
+    def _bound_otherwise(self, function: ast.FunctionDef, site: Site) -> bool:
+        """Whether a branch gives the local something that the module does not make: then the local stays."""
+        made = {s.statement for s in self.sites if s.alias == site.alias}
+        if site.variable is not None or isinstance(self.interp.lifted.get(site.node), Lifted):
+            return False
+        other = [
+            node
+            for node in ast.walk(function)
+            if isinstance(node, ast.Name)
+            and node.id == site.alias
+            and isinstance(node.ctx, ast.Store)
+            and self._statement(node) not in made
+        ]
+        return bool(other) and isinstance(self.parents[site.statement], ast.If)
 
     def _reads(self, name: ast.Name, site: Site) -> bool:
         """Whether what a site makes is what a name stands for at some place."""
@@ -797,7 +817,7 @@ class MethodEdits:
         """A local that held a mode that goes, or the answer of `is_initializing()`."""
         if not isinstance(node.value, ast.Call):
             return False
-        return self.flags.is_mode(node.value) or self.known(node.value) is False
+        return self.flags.is_mode(node.value) or self.known(node.value) is not None
 
     def _dead_statements(self, function: ast.FunctionDef) -> None:
         """Assignments that only fed what has moved to the constructor go."""

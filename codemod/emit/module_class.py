@@ -17,6 +17,8 @@ from ..shapes.dims import Choice, Expression, Origin, Output, Running
 from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Lifted
 from ..shapes.values import (
+    FALSE,
+    NONE,
     Array,
     Class,
     Either,
@@ -31,7 +33,7 @@ from ..shapes.values import (
 )
 from . import inheritance, layout, names
 from .added import argument_value
-from .agreement import Measured, agreed
+from .agreement import Measured, agreed, branches
 from .construct import Constructor
 from .file_names import FileNames
 from .flags import Flags, decide, inherit, inherited_modes
@@ -650,24 +652,44 @@ class ClassEmitter:
         match test:
             case ast.Call(func=ast.Attribute(attr="is_initializing")):
                 return False
+            case (
+                ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="self"), attr="has_variable"),
+                    args=[_, ast.Constant(value=name)],
+                ) as call
+            ) if self._surely_made(name, call):
+                return True
             case ast.Name():
                 assigned = self._assigned_call(test)
-                if assigned == "is_initializing":
-                    return False
+                return self._known_test(assigned) if assigned is not None else None
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 inner = self._known_test(operand)
                 return None if inner is None else not inner
         return None
 
-    def _assigned_call(self, name: ast.Name) -> str | None:
+    def _surely_made(self, name: object, asked: ast.Call) -> bool:
+        """Whether the module has a variable wherever it is asked whether it has."""
+        around = branches(asked, self.source.parents)
+        return any(
+            site.variable is not None
+            and site.variable.name == name
+            and not site.loops
+            and all(branch in around for branch in branches(site.node, self.source.parents))
+            for site in self.sites
+        )
+
+    def _assigned_call(self, name: ast.Name) -> ast.Call | None:
+        """The call whose answer a local is: whether the module is being initialised, or has a variable."""
         for function in self._functions():
             for node in ast.walk(function):
                 match node:
                     case ast.Assign(
                         targets=[ast.Name(id=target)],
-                        value=ast.Call(func=ast.Attribute(attr=attribute)),
+                        value=ast.Call(
+                            func=ast.Attribute(attr="is_initializing" | "has_variable")
+                        ) as call,
                     ) if target == name.id and any(inner is name for inner in ast.walk(function)):
-                        return attribute
+                        return call
         return None
 
     def _child(self, site: Site) -> ModuleModel | None:
@@ -731,7 +753,10 @@ class ClassEmitter:
             if isinstance(node, ast.Call):  # nn.merge_param
                 first = self.transport.expression(node.args[1], scope_of(function))
                 return f"({self.transport.size(right, node)} if {first} is None else {first})"
-            test = self.transport.expression(self._test_of(node, function), scope_of(function))
+            asked = self._test_of(node, function)
+            if isinstance(asked, ast.UnaryOp) and isinstance(asked.op, ast.Not):
+                asked, left, right = asked.operand, right, left
+            test = self.transport.expression(asked, scope_of(function))
             one, other = self.transport.size(left, node), self.transport.size(right, node)
         finally:
             self._choosing.discard(name)
@@ -1116,10 +1141,26 @@ class ClassEmitter:
     def _guarded_at_init(self, node: ast.AST) -> bool:
         current: ast.AST | None = node
         while current is not None and current is not self.cls.node:
-            if isinstance(current, ast.If) and "initializing" in ast.unparse(current.test):
+            if isinstance(current, ast.If) and (
+                "initializing" in ast.unparse(current.test)
+                or self._known_test(current.test) is not None
+            ):
                 return True
             current = self.source.parents.get(current)
         return False
+
+    @staticmethod
+    def _note_cache(model: ModuleModel, site: Site) -> None:
+        if isinstance(site.value, LayerObject) and _may_decode(site.value):
+            model.holds.add("Cache")
+            model.collections["cache"] = "nnx.Cache"
+            model.notes.append(
+                (
+                    site.node,
+                    "the cache of this attention is made by hand: Linen's `init` makes it from its inputs",
+                    "call `init_cache(shape)` with the full length before decoding, then `decode` works as before",
+                )
+            )
 
     def _describe_site(self, model: ModuleModel, site: Site, places: Places) -> None:
         if site.variable is not None:
@@ -1143,6 +1184,7 @@ class ClassEmitter:
         model.attributes[source_name] = site.attribute + ("[{i}]" if site.loops else "")
         model.variables += [v for v in places.variables(site) if v not in model.variables]
         if site.rule is not None:
+            self._note_cache(model, site)
             model.holds |= site.rule.holds
             if "RngState" in site.rule.holds:
                 model.streams.add("dropout")
@@ -1152,6 +1194,12 @@ class ClassEmitter:
             model.children[source_name] = child
             model.holds |= child.holds
             model.streams |= child.streams
+
+
+def _may_decode(layer: LayerObject) -> bool:
+    """Whether an attention layer may be one with a cache."""
+    given = layer.arguments.get("decode", FALSE)
+    return layer.rule.target == "flax.nnx.MultiHeadAttention" and given not in (FALSE, NONE)
 
 
 def _only_defaults(value: ast.expr, field_name: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Protocol
 from ..rule import Declined
 from ..shapes.dims import Choice, Dim, Expression, Origin, Symbols, Unexplained
 from ..shapes.facts import Facts
+from ..shapes.operators import presence_asked
 from ..shapes.values import Array, Constant, External, Items, ShapePart, Value, as_dim
 from ..source import Source
 from . import turns
@@ -247,15 +248,12 @@ class Transport:
         ):
             return False
         statements = scope.assignments[node.id]
-        if (
-            len(statements) != 1
-            or isinstance(statements[0], ast.FunctionDef)
-            or self._makes_layers(statements[0])
-        ):
+        if any(isinstance(s, ast.FunctionDef) or self._makes_layers(s) for s in statements):
             return False
         saved = (dict(self.needs.statements), dict(self.needs.symbols))
         try:
-            self.require(statements[0], scope)
+            for statement in statements:
+                self.require(statement, scope)
         except CannotMove:
             self.needs.statements, self.needs.symbols = saved
             return False
@@ -279,6 +277,8 @@ class Transport:
             return self._from_value(node)
         if isinstance(node, ast.Compare):
             return self._presence(node) or self._compared_shapes(node)
+        if isinstance(node, ast.Call) and (asked := presence_asked(self.facts, node)) is not None:
+            return self._is_given(*asked, node)
         if isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
             static_call = isinstance(node, ast.Call) and not self._reads_data(node)
             return None if static_call else self._from_value(node)
@@ -289,10 +289,17 @@ class Transport:
             any(
                 isinstance(self.facts.value(inner), Array)
                 for inner in ast.walk(node)
-                if isinstance(inner, ast.Name) and inner is not node.func
+                if isinstance(inner, ast.Name)
+                and inner is not node.func
+                and not self._asks_for_shape(inner)
             )
             and as_dim(self.facts.value(node)) is None
         )
+
+    def _asks_for_shape(self, name: ast.Name) -> bool:
+        """Whether a name is read for `x.shape` and its like alone."""
+        above = self.source.parents.get(name)
+        return isinstance(above, ast.Attribute) and above.attr in ("shape", "ndim", "dtype")
 
     def _presence(self, node: ast.Compare) -> str | None:
         """`context is not None` of an optional input asks for its size."""
@@ -302,10 +309,14 @@ class Transport:
                 ops=[ast.Is() | ast.IsNot() as op],
                 comparators=[ast.Constant(value=None)],
             ):
-                value = self.facts.values.get(name, [None])[0]
-                if isinstance(value, Array) and value.optional and value.shape:
-                    sign = "is" if isinstance(op, ast.Is) else "is not"
-                    return f"{self.size(value.shape[-1], node)} {sign} None"
+                return self._is_given(name, isinstance(op, ast.IsNot), node)
+        return None
+
+    def _is_given(self, name: ast.Name, given: bool, node: ast.expr) -> str | None:
+        """The test whether an optional input is given, or is not, as one of its size."""
+        value = self.facts.values.get(name, [None])[0]
+        if isinstance(value, Array) and value.optional and value.shape:
+            return f"{self.size(value.shape[-1], node)} {'is not' if given else 'is'} None"
         return None
 
     def _compared_shapes(self, node: ast.Compare) -> str | None:

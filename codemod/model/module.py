@@ -65,6 +65,9 @@ class ModuleModel:
     streams: set[str] = field(default_factory=set)
     collections: dict[str, str] = field(default_factory=dict)
     takes_rngs: bool = True
+    notes: list[tuple[ast.AST, str, str]] = field(
+        default_factory=list
+    )  # what a person has to know of the rewrite: where, what, and what to do
     sows: bool = False
     writes_at_init: bool = False  # a run by Linen's `init` changes its own state
     parameters: list[str] = field(

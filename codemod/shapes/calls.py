@@ -220,6 +220,8 @@ def call(
             return call(interp, inner, [*first, *args], {**named, **kwargs}, node)
         case Either(values=values):
             options = [option for option in values if option != NONE]
+            # What a field may be given besides is taken to return the like.
+            options = [o for o in options if not isinstance(o, Unknown)] or options
             results = [call(interp, option, args, kwargs, node) for option in options]
             return held.call_either(interp, options, results, args, node)
     return _call_unknown(args, kwargs)

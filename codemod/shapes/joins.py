@@ -15,6 +15,7 @@ from .values import (
     Constant,
     Either,
     Items,
+    LayerObject,
     Repeated,
     Shape,
     Table,
@@ -68,6 +69,8 @@ def join(
             )
         case Repeated(item=a_item), Repeated(item=b_item):
             return Repeated(join(interp, node, name, a_item, b_item), left.text or right.text)
+        case (Unknown(text=str()), LayerObject()) | (LayerObject(), Unknown(text=str())):
+            return either(left, right)  # a layer, or what a field holds in its place
         case (Unknown(), _) | (_, Unknown()):
             return UNKNOWN
     return either(left, right)

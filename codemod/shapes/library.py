@@ -51,6 +51,9 @@ _DTYPE_ARGUMENTS = {
 }
 
 
+_VALUES = {"constant_values", "initial"}  # they have no part in a shape
+
+
 class Unconvertible(Exception):
     """A value that cannot be handed to a real function."""
 
@@ -156,6 +159,7 @@ def run(
         k: v
         for k, v in kwargs.items()
         if not (k in _DTYPE_ARGUMENTS and not isinstance(v, External))
+        and not (k in _VALUES and isinstance(v, Unknown | Either))
     }
     arrays: list[Any] = []
     args = _without_unknown_dtype(function, args)

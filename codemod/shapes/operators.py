@@ -20,6 +20,7 @@ from .values import (
     Constant,
     Either,
     External,
+    Function,
     Items,
     Object,
     Repeated,
@@ -33,6 +34,7 @@ from .values import (
 )
 
 if TYPE_CHECKING:
+    from .facts import Facts
     from .interpreter import Environment, Interpreter
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -407,6 +409,8 @@ def assume(interp: Interpreter, test: ast.expr, env: Environment, holds: bool) -
         case ast.BoolOp(op=ast.Or(), values=values) if not holds:
             for operand in values:
                 assume(interp, operand, env, False)
+        case ast.Call() if (asked := presence_asked(interp.facts, test)) is not None:
+            _assume_none(interp, asked[0], env, holds is not asked[1])
         case ast.Compare(left=left, ops=[op], comparators=[right]):
             _assume_compare(interp, op, left, right, env, holds)
         case ast.Name(id=name):
@@ -415,6 +419,32 @@ def assume(interp: Interpreter, test: ast.expr, env: Environment, holds: bool) -
                 env.names[name] = Array(value.shape, value.dtype) if holds else NONE
             elif isinstance(value, Unknown) and value.why == "flag":
                 env.names[name] = Constant(holds)
+
+
+def presence_asked(facts: Facts, node: ast.expr) -> tuple[ast.Name, bool] | None:
+    """The name that `exists(x)` asks about, and whether it is true of one that is not None.
+
+    The user's function is known by its one line, `return x is not None`.
+    """
+    match node:
+        case ast.Call(func=func, args=[ast.Name() as name], keywords=[]):
+            function = facts.value(func)
+        case _:
+            return None
+    if not isinstance(function, Function):
+        return None
+    code = function.node
+    body = [ast.Return(code.body)] if isinstance(code, ast.Lambda) else code.body
+    match body[-1]:
+        case ast.Return(
+            value=ast.Compare(
+                left=ast.Name(id=asked),
+                ops=[ast.Is() | ast.IsNot() as op],
+                comparators=[ast.Constant(value=None)],
+            )
+        ) if len(body) == 1 and [a.arg for a in code.args.args] == [asked]:
+            return name, isinstance(op, ast.IsNot)
+    return None
 
 
 def _assume_compare(
