@@ -283,9 +283,10 @@ class ClassEmitter:
             return {}
         fields = set(self._field_names())
         asked = {
-            re.split(r"\W", origin.text)[0]
+            word
             for origin in self._with_running(self.transport.needs.symbols)
             if isinstance(origin, Expression)
+            for word in re.findall(r"(?<![\w.])\w+", origin.text)
         }
         taken = {n.id for n in ast.walk(self.cls.node) if isinstance(n, ast.Name)} | fields
         found: dict[str, str] = {}
