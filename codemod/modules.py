@@ -454,43 +454,6 @@ def _unbound(tree: ast.Module, cls: Class) -> set[str]:
     return missing & local
 
 
-# Methods and attributes of Linen's modules that those of NNX do not have.
-_LINEN_ONLY = frozenset(
-    (
-        *("param", "variable", "make_rng", "has_rng", "has_variable", "get_variable"),
-        *("put_variable", "is_mutable_collection", "is_initializing", "variables", "scope"),
-        *("bind", "unbind", "clone", "apply", "init", "init_with_output", "lazy_init", "reserve"),
-    )
-)
-
-
-def _check_methods(cls: Class, edits: Edits) -> None:
-    """Raises Declined where the new text of a class asks for a method that only Linen's modules have."""
-    if classes.framework(cls) != "linen":
-        return
-    source = cls.module.source
-    own = {name for owner in classes.mro(cls) for name in owner.members}
-    own |= {field.name for field in classes.fields(cls)}
-    start = source.span(cls.node, decorators=True)[0]
-    text = source.line_indent(start) + edits.render((start, source.span(cls.node)[1]))
-    tree = ast.parse(textwrap.dedent(text))
-    own |= {n.attr for n in ast.walk(tree) if _is_own(n) and isinstance(n.ctx, ast.Store)}  # type: ignore[attr-defined]
-    for node in ast.walk(tree):
-        if _is_own(node) and node.attr in _LINEN_ONLY - own:  # type: ignore[attr-defined]
-            raise Declined(
-                f"`self.{node.attr}` has no counterpart where `{cls.name}` uses it",  # type: ignore[attr-defined]
-                "write this part for NNX by hand, and run the tool again",
-            )
-
-
-def _is_own(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
-    )
-
-
 def _check_leftovers(cls: Class, edits: Edits, names: FileNames) -> None:
     """Raises Declined where a name of Linen or Haiku is left in the code of a rewritten class."""
     source = cls.module.source
@@ -666,7 +629,6 @@ def _rewrite_by_study(
         _check_leftovers(cls, trial, names)
         _check_attributes(cls, trial, emitted)
         _check_moved(cls, new, names)
-        _check_methods(cls, trial)
         _check_strangers(interp, cls)
         unseen.check(interp, cls, found.facts.functions)
     except Declined as refusal:
