@@ -75,7 +75,7 @@ def bridges(
         or any(_reads_paths(m, model) for m in found)
     ):
         return None
-    if any(_holds_modules(interp, m, cls) for m in found):
+    if any(_holds_modules(interp, m, cls) or _reads_fields(interp, m, cls) for m in found):
         return None
     calls = {module: here.find(cls, model) for module, here in found.items()}
     if all(calls.values()):
@@ -135,6 +135,21 @@ def _holds_modules(interp: Interpreter, module: Module, cls: Class) -> bool:
                 if _is_module(made) and _is_module(given) and cls in (made.cls, given.cls):  # type: ignore[union-attr]
                     return True
     return False
+
+
+def _reads_fields(interp: Interpreter, module: Module, cls: Class) -> bool:
+    """Whether a program reads the fields of a model, which its bridge does not have."""
+    fields = {field.name for field in classes.fields(cls)}
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and node.attr in fields:
+            owner = interp.facts.value(node.value)
+            if isinstance(owner, Object) and owner.cls is cls and not _is_self(node.value):
+                return True
+    return False
+
+
+def _is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
 
 
 def _is_module(value: object) -> bool:

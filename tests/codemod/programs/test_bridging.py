@@ -46,6 +46,12 @@ def program(model: str = "Net()", last: str = "") -> str:
     return PROGRAM.replace("METHOD\n", "").replace("MODEL", model).replace("LAST", last)
 
 
+def test_a_program_that_reads_a_field_keeps_its_class(tmp_path: Path) -> None:
+    done = rewritten(program(last="print('RESULT', model.features)"))
+    assert done.statuses == {"Net": "kept"}
+    check(done, tmp_path)
+
+
 @pytest.mark.parametrize("model", ["Net()", "Net(features=4)", "Net(4)"])
 def test_a_program_that_hands_parameters_around(model: str, tmp_path: Path) -> None:
     done = rewritten(program(model))
