@@ -473,6 +473,7 @@ class _Finder:
     def _sort_parameters(self, maker: Maker, found: Mapping[ast.AST | None, Maker]) -> None:
         """Which parameters the constructor needs: those that reach a constructor, a loop or a test."""
         static: set[str] = set()
+        parameters = {p.arg for p in maker.parameters}
         calls_makers = any(
             self._target(call.func, maker.module) in found for call in _calls(maker.node)
         )
@@ -484,11 +485,12 @@ class _Finder:
                 case ast.Call() if self._kind(node, maker.module) or _makes_on_self(
                     node, maker.node
                 ):
-                    static |= _read([*node.args, *[k.value for k in node.keywords]])
+                    static |= _read(self._configuration(node, maker.module))
                 case ast.For(iter=iterable):
                     static |= _read([iterable])
                 case ast.If(test=test) | ast.IfExp(test=test):
-                    static |= _read([test])
+                    making = self.makes_layers(node, maker.module)
+                    static |= _read([test]) if making else _read([test]) & parameters
         data = {p.arg for p in maker.parameters if self._is_data(maker, p)}
         if maker.returned:
             data = set()
@@ -506,6 +508,16 @@ class _Finder:
             for p in maker.parameters
             if p.arg in static and p.arg not in data and p.arg not in ("self", "module", "name")
         ]
+
+    def _configuration(self, call: ast.Call, module: Module) -> list[ast.expr]:
+        """The arguments of a constructor; of a layer that is made and applied in one call, those but its inputs."""
+        value = self._value(call.func, module)
+        rule = self.interp.rules.layer(value.name) if isinstance(value, External) else None
+        inputs = rule.inputs if rule is not None and rule.inline else ()
+        names = rule.signature if rule is not None else ()
+        by_place = [arg for name, arg in zip(names, call.args, strict=False) if name not in inputs]
+        placed = by_place if inputs else call.args
+        return [*placed, *[k.value for k in call.keywords if k.arg not in inputs]]
 
     @staticmethod
     def _is_data(maker: Maker, parameter: ast.arg) -> bool:

@@ -56,6 +56,7 @@ class InitBody:
             self.by_statement.setdefault(site.statement, []).append(site)
         self.filling = {s: each for each in self.built for s in each.statements}
         nodes = {site.node for site in self.sites}
+        self.inline = {s.node for s in self.sites if s.rule is not None and s.rule.inline}
         self.inner = {
             site.node
             for site in self.sites
@@ -68,6 +69,7 @@ class InitBody:
             other
             for other in nodes
             if other is not site.node
+            and (site.variable is not None or other not in self.inline)
             and any(
                 inner is site.node
                 for arg in [*other.args, *[k.value for k in other.keywords]]

@@ -97,12 +97,20 @@ class MethodEdits:
     def _inner(self, site: Site) -> bool:
         """Whether a site is an argument of another's constructor."""
         node: ast.AST = site.node
-        nodes = {other.node for other in self.sites if other is not site}
+        nodes = {
+            other.node
+            for other in self.sites
+            if other is not site and not (self._is_inline(other) and site.variable is None)
+        }
         while node in self.parents and not isinstance(node, ast.stmt):
             below, node = node, self.parents[node]
             if node in nodes and below is not getattr(node, "func", None):
                 return True
         return False
+
+    @staticmethod
+    def _is_inline(site: Site) -> bool:
+        return site.rule is not None and site.rule.inline
 
     # ---- sites ------------------------------------------------------------------------------------
 

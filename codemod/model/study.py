@@ -103,17 +103,31 @@ class Study:
         default_factory=list
     )  # functions, in the order in which they were first entered
     ambiguous: bool = False
+    guessed: frozenset[str] = frozenset()  # the inputs whose ranks no call tells
 
     @property
     def doubts(self) -> int:
         """How much speaks against the inputs that were tried: calls that raise, layers that are given no shape."""
         blind = sum(
-            _is_blind(use)
+            _is_blind(use) or self._flattens_nothing(use)
             for uses in self.facts.uses_of.values()
             for use in uses
             if isinstance(use.target, LayerObject)
         )
         return len(self.troubles) + blind
+
+    def _flattens_nothing(self, use: Used) -> bool:
+        """Whether an input that was taken to be flat is flattened: it is likely to have more axes."""
+        first = next(iter([*use.args, *use.kwargs.values()]), None)
+        rule = use.target.rule if isinstance(use.target, LayerObject) else None
+        if rule is None or rule.source != "haiku.Flatten" or not isinstance(first, Array):
+            return False
+        guessed = [
+            value
+            for name, value in self.arguments.get("__call__", {}).items()
+            if name in self.guessed and isinstance(value, Array)
+        ]
+        return any(a.shape and a.shape == first.shape and len(a.shape) == 2 for a in guessed)
 
 
 def _is_blind(use: Used) -> bool:
@@ -297,6 +311,7 @@ def _interpret(interp: Interpreter, cls: Class, contexts: Contexts, choice: Choi
     interp.root, interp.root_object, interp.troubles, interp.recording = cls.node, root, [], True
     bound = interp.symbols.snapshot()
     result = Study(cls, kind, root, facts, {}, {}, interp.troubles)
+    result.guessed = frozenset(choice)
     try:
         with interp.fresh(facts):
             _build(interp, root, kind, contexts)

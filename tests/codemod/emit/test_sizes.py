@@ -158,3 +158,25 @@ def test_as_many_axes_as_a_field_says(tmp_path: Path, shape: str, use: str) -> N
 def test_a_part_that_nothing_tells_is_no_size() -> None:
     text = PARTS.replace("SHAPE", "shape = x.shape[int(x.sum()):]").replace("USE", "Sums(1)(x)")
     assert rewritten(text).statuses == {"Sums": "kept"}
+
+
+FLATTENED = """
+import haiku as hk
+import jax
+
+
+class Encoder(hk.Module):
+    def __init__(self, size: int, name=None):
+        super().__init__(name=name)
+        self.size = size
+
+    def __call__(self, x: jax.Array):
+        return hk.Linear(self.size)(hk.Flatten()(x))
+"""
+
+
+def test_an_input_that_is_flattened_may_have_any_rank() -> None:
+    """No call tells its rank: the size is one for all."""
+    (outcome, *_) = rewritten(FLATTENED).outcomes.values()
+    (report,) = outcome.report.classes
+    assert [(a.name, a.from_) for a in report.added_parameters] == [("in_features", "x[0].size")]
