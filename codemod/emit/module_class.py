@@ -1135,6 +1135,7 @@ class ClassEmitter:
                 isinstance(node, ast.Attribute)
                 and node.attr == "value"
                 and isinstance(node.ctx, ast.Store)
+                and not (isinstance(node.value, ast.Name) and node.value.id == "self")
             ) and not self._guarded_at_init(node):
                 return True
         return False

@@ -127,7 +127,10 @@ def plural(name: str) -> str:
 
 
 def singular(name: str) -> str:
-    """One of `name`: `mlp_heads` -> `mlp_head`, `batches` -> `batch`; a singular stays as it is."""
+    """One of `name`: `mlp_heads` -> `mlp_head`, `convs1` -> `conv1`; a singular stays as it is."""
+    numbered = re.fullmatch(r"(.*[a-z])(\d+)", name)
+    if numbered is not None:
+        return singular(numbered[1]) + numbered[2]
     before, word = _last_word(name)
     if word in _SINGULARS:
         return before + _SINGULARS[word]

@@ -89,6 +89,12 @@ def test_plural_and_singular(one: str, many: str) -> None:
     assert names.singular(one) == one
 
 
+def test_numbered_lists_have_numbered_members() -> None:
+    assert names.singular("convs1") == "conv1"
+    assert names.singular("class1") == "class1"
+    assert names.singular("conv2d") == "conv2d"
+
+
 def test_stems_of_numbered_names() -> None:
     assert names.stem(["block_", None]) == "blocks"
     assert names.stem(["layers_", None]) == "layers"

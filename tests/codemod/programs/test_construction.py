@@ -76,3 +76,19 @@ def test_what_cannot_be_told_runs_as_before(made: str, tmp_path: Path) -> None:
     done = rewritten(PROGRAM.replace("MADE", made))
     assert done.codes
     check(done, tmp_path)
+
+
+def test_a_layer_called_value_is_no_variable_that_the_first_run_sets(tmp_path: Path) -> None:
+    setup = """
+    def setup(self):
+        self.value = nn.Dense(self.width)
+
+    def __call__(self, x):
+        return nn.tanh(self.value(x))
+"""
+    head, _, rest = PROGRAM.replace("MADE", "model = Encoder(5)").partition("    @nn.compact\n")
+    tail = rest[rest.index("\n\nclass Holder") :]
+    done = rewritten(head.rstrip() + "\n" + setup + tail)
+    assert done.statuses["Encoder"] == "rewritten"
+    assert "ran the model once" not in done.after["program.py"]
+    check(done, tmp_path)
