@@ -21,6 +21,7 @@ class Call:
     values: Values
     names: list[str]
     flags: Sequence[Flag]
+    moved: frozenset[str] = frozenset()  # arguments that the rewrite takes in its constructor
 
     def __post_init__(self) -> None:
         import jax
@@ -29,6 +30,13 @@ class Call:
         self._traced = [_is_array(leaf) for leaf in leaves]
         self._static = leaves
         self.arrays = [leaf for leaf, traced in zip(leaves, self._traced, strict=True) if traced]
+
+    def given(self, name: str) -> Any:
+        """The argument of this name; raises KeyError."""
+        position = self.names.index(name) if name in self.names else len(self.values.inputs)
+        if position < len(self.values.inputs):
+            return self.values.inputs[position]
+        return self.values.call[name]
 
     def arguments(
         self, arrays: Sequence[Any], mode: str, rewritten: bool
@@ -45,7 +53,8 @@ class Call:
         inputs, call = list(inputs), dict(call)
         for flag in self.flags:
             _set(flag, mode, inputs, call, self.names, rewritten)
-        gone = {f.name for f in self.flags if f.dropped and not f.field} if rewritten else set()
+        gone = {f.name for f in self.flags if f.dropped and not f.field} | self.moved
+        gone = gone if rewritten else set()
         kept = [
             value
             for position, value in enumerate(inputs)

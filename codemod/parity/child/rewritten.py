@@ -18,7 +18,8 @@ def build(cls: Any, values: Values, job: dict[str, Any], facts: dict[str, Any]) 
     import jax
     from flax import nnx
 
-    call = Call(values, facts["names"], [Flag(*flag) for flag in facts["flags"]])
+    moved = _moved(cls, values, job, facts)
+    call = Call(values, facts["names"], [Flag(*flag) for flag in facts["flags"]], moved)
     method = job["case"].get("method", "__call__")
 
     def made(seed: Any) -> Any:
@@ -71,12 +72,23 @@ def _constructed(
         kwargs = {
             name: v for name, v in kwargs.items() if name in known or name not in ("name", "parent")
         }
+    kwargs |= {name: call.given(name) for name in call.moved}
     for parameter in added:
         if parameter["name"] not in kwargs:
             kwargs[parameter["name"]] = _size(parameter, call, given, facts, cls)
     if known is None or "rngs" in known:
         kwargs["rngs"] = rngs
     return cls(*extra, **kwargs)
+
+
+def _moved(cls: Any, values: Values, job: dict[str, Any], facts: dict[str, Any]) -> frozenset[str]:
+    """The arguments of a function that are the constructor's of the class that it became: they tell what is made."""
+    if job["class"]["source"] == "haiku" or facts["constructor"]:
+        return frozenset()
+    known = (_accepted(cls) or set()) - {"self", "rngs"}
+    known -= {added["name"] for added in job["class"]["added_parameters"]}
+    given = {*facts["names"][: len(values.inputs)], *values.call}
+    return frozenset(known & given)
 
 
 def _accepted(cls: Any) -> set[str] | None:
