@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from . import originals
 from .calls import Call, positional
 from .case import Values
 from .failure import Failure
@@ -96,7 +97,7 @@ def _haiku(thing: Any, values: Values, method: str, call: Call, watch: Watch) ->
         args, kwargs = call.arguments(arrays, "train", rewritten=False)
         with watch(hk.intercept_methods):
             if not isinstance(thing, type):
-                return thing(*args, **kwargs)
+                return originals.no_layer(thing(*args, **kwargs))
             module = thing(*values.args, **{**values.kwargs, **modes})
             return getattr(module, method)(*args, **kwargs)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from .calls import Call, positional
 from .case import Values
+from .failure import Failure
 from .modes import flags
 from .subject import Flat, Subject, flatten, numeric, unflatten
 
@@ -128,7 +129,7 @@ def haiku(thing: Any, values: Values, method: str, reported: dict[str, Any]) -> 
         def forward(arrays: list[Any]) -> Any:
             args, kwargs = call.arguments(arrays, mode, rewritten=False)
             if not is_class:
-                return thing(*args, **kwargs)
+                return no_layer(thing(*args, **kwargs))
             module = thing(*values.args, **{**values.kwargs, **_fields(call, mode)})
             return getattr(module, method)(*args, **kwargs)
 
@@ -158,6 +159,15 @@ def haiku(thing: Any, values: Values, method: str, reported: dict[str, Any]) -> 
         modes=bool(call.flags),
         facts=facts,
     )
+
+
+def no_layer(result: Any) -> Any:
+    """What a function returns; raises Failure where that is a layer, which is run where the function is used."""
+    import haiku as hk
+
+    if isinstance(result, hk.Module):
+        raise Failure("case", "it hands back a layer, and is run where it is used")
+    return result
 
 
 def _transformed(thing: Any, values: Values, reported: dict[str, Any]) -> Subject:
