@@ -125,6 +125,7 @@ class ClassEmitter:
         if self.renamed:
             body = self._write_body(sizes)
         self._refuse_foreign_sizes()
+        self._refuse_early_reads(body)
         self._refuse_stale_sizes()
         model = self._model(sizes)
         moved = self.body.moved
@@ -309,6 +310,19 @@ class ClassEmitter:
                     self.cls.node,
                     f"a layer of `{self.cls.name}` has a size that only its subclasses know",
                     "pass the size to the constructor by hand",
+                )
+
+    def _refuse_early_reads(self, body: Sequence[str]) -> None:
+        """A layer that tells its size has to be made before the layer that asks for it."""
+        text = "\n".join(body)
+        for found in re.finditer(r"\bself\.(\w+)\.out_features\b", text):
+            made = re.search(rf"\bself\.{found[1]} = ", text)
+            own = any(site.attribute == found[1] for site in self.sites)
+            if own and (made is None or made.start() > found.start()):
+                raise CannotMove(
+                    self.cls.node,
+                    f"a layer has the size of what `{found[1]}` returns, which is made after it",
+                    f"make `{found[1]}` first",
                 )
 
     def _refuse_stale_sizes(self) -> None:
