@@ -923,8 +923,8 @@ class ClassEmitter:
         return parameter
 
     def _attributes_read(self) -> set[str]:
-        """The attributes of `self` that the edited methods read."""
-        read: set[str] = set()
+        """The attributes of `self` that the edited methods read, and the constructor where a loop hides a field."""
+        read: set[str] = set(self.transport.needs.kept_fields)
         for function in self._functions():
             if function.name in ("setup", "__init__"):
                 continue
