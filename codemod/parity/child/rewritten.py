@@ -74,11 +74,21 @@ def _constructed(
         }
     kwargs |= {name: call.given(name) for name in call.moved}
     for parameter in added:
-        if parameter["name"] not in kwargs:
+        if parameter["name"] in kwargs:
+            continue
+        try:
             kwargs[parameter["name"]] = _size(parameter, call, given, facts, cls)
+        except Failure:
+            if not _is_optional(cls, parameter["name"]):  # of an input that a case may leave out
+                raise
     if known is None or "rngs" in known:
         kwargs["rngs"] = rngs
     return cls(*extra, **kwargs)
+
+
+def _is_optional(cls: Any, name: str) -> bool:
+    found = inspect.signature(cls.__init__).parameters.get(name)
+    return found is not None and found.default is None
 
 
 def _moved(cls: Any, values: Values, job: dict[str, Any], facts: dict[str, Any]) -> frozenset[str]:
