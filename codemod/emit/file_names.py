@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,6 +12,16 @@ from ..rule import Call, Use, Written
 from ..rulebook import Rulebook
 from ..shapes.interpreter import Environment
 from ..shapes.values import External, Value
+
+
+@functools.lru_cache(maxsize=4096)
+def _bound_in(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> frozenset[str]:
+    """The names that a function binds: its parameters, and what it assigns."""
+    spec = function.args
+    bound = {a.arg for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]}
+    bound |= {a.arg for a in (spec.vararg, spec.kwarg) if a is not None}
+    names = (node for node in ast.walk(function) if isinstance(node, ast.Name))
+    return frozenset(bound | {node.id for node in names if isinstance(node.ctx, ast.Store)})
 
 
 @dataclass
@@ -81,19 +92,9 @@ class FileNames:
         while node in parents:
             node = parents[node]
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-                spec = node.args
-                bound = {a.arg for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]}
-                bound |= {a.arg for a in (spec.vararg, spec.kwarg) if a is not None}
-                if name.id in bound or self._assigned(node, name.id):
+                if name.id in _bound_in(node):
                     return True
         return False
-
-    @staticmethod
-    def _assigned(function: ast.AST, name: str) -> bool:
-        return any(
-            isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)
-            for n in ast.walk(function)
-        )
 
     def rewrite(self, node: ast.AST, text: Callable[[ast.expr], str] | None = None) -> str | None:
         """New text for a name that a rule renames, or a call that a rule rewrites; `text` writes its arguments."""

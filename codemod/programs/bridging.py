@@ -158,11 +158,17 @@ def _is_module(value: object) -> bool:
 
 def _imports_inside(module: Module, cls: Class) -> bool:
     """Whether a function imports a class of this name: what it does there is not followed."""
-    return any(
-        isinstance(node, ast.alias) and node.name == cls.name
-        for function in ast.walk(module.tree)
+    return cls.name in _imported_in_functions(module.tree)
+
+
+@functools.lru_cache(maxsize=4096)
+def _imported_in_functions(tree: ast.Module) -> frozenset[str]:
+    return frozenset(
+        node.name
+        for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
         for node in ast.walk(function)
+        if isinstance(node, ast.alias)
     )
 
 

@@ -136,10 +136,10 @@ class Programs:
         """The rewritten classes that the programs of a module use."""
         found: list[ast.AST] = []
         for net in self.explorer.nets.values():
-            if any(net.init is node for node in ast.walk(module.tree)):
+            if net.init in module.source.parents:
                 found += _roots(net, models)
         for node, model in self.explorer.unknown:
-            if any(inner is node for inner in ast.walk(module.tree)):
+            if node in module.source.parents:
                 found += _class_of(model, models)
         return found
 

@@ -85,8 +85,8 @@ class Facts:
         """Forgets what was recorded below a node: a loop body is run again until its sizes are stable."""
         below = set(ast.walk(node))
         for table in (self.values, self.made, self.used, self.conditions, self.variables):
-            for key in [key for key in table if key in below]:
-                del table[key]
+            for key in below & table.keys() if len(table) < len(below) else below:
+                table.pop(key, None)
         for site, uses in list(self.uses_of.items()):
             self.uses_of[site] = [
                 use for use in uses if use.call not in below and below.isdisjoint(use.stack)
