@@ -360,7 +360,7 @@ class Constructor:
         if text is None:
             return
         for name in helper_names():
-            if text == name or text.startswith(name + "("):
+            if text == name or text.startswith(name + "(") or text.endswith(f" or {name}"):
                 self.helpers.add(name)
 
     def _mode(

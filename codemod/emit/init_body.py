@@ -419,8 +419,12 @@ class InitBody:
         return before, after
 
     def _needed_running(self, loop: ast.AST) -> list[tuple[str, RunningSize]]:
-        """Those of one loop."""
-        return [each for each in self.needed_running() if each[1].loop is loop]
+        """Those of one loop, and of loops elsewhere that run through the layers which it makes."""
+        found = {s: fact for s, fact in self.needed_running() if fact.loop is loop}
+        for site in self.sites:
+            if site.loops and site.loops[-1] is loop:
+                found.update(self._carried_along(site))
+        return sorted(found.items())
 
     def needed_running(self) -> list[tuple[str, RunningSize]]:
         """The running sizes of all loops that some site needs, directly or through another."""
@@ -565,11 +569,12 @@ class InitBody:
     def _carried_along(self, site: Site) -> list[tuple[str, RunningSize]]:
         """The other sizes that the loop in which a layer is called changes, and that are needed behind it."""
         calls = {use.call for use in site.uses if use.call is not None}
-        return [
-            (symbol, fact)
-            for symbol, fact in self.needed_running()
-            if symbol not in self.carried and not calls.isdisjoint(ast.walk(fact.loop))
-        ]
+        found = []
+        for symbol, fact in self.needed_running():
+            inside = set(ast.walk(fact.loop))
+            if symbol not in self.carried and site.node not in inside and calls & inside:
+                found.append((symbol, fact))
+        return found
 
     def _unrolled(
         self,

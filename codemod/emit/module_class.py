@@ -230,6 +230,13 @@ class ClassEmitter:
                     f"`{cls.name}` is not rewritten",
                     "it has a diagnostic of its own; this class follows once that is solved",
                 )
+            lost = self._lost(site)
+            if lost is not None:
+                raise CannotMove(
+                    site.node,
+                    f"`self.{lost}` is given layers in a way that is not handled",
+                    "assign the layer itself, or append it to a list that starts empty",
+                )
             if isinstance(site.function, ast.Lambda):
                 raise CannotMove(
                     site.node, "a layer is made in a lambda", "make it in the method itself"
@@ -238,6 +245,26 @@ class ClassEmitter:
                 raise CannotMove(
                     site.node, "a layer is made in a while loop", "make the layers in a `for` loop"
                 )
+
+    def _lost(self, site: Site) -> str | None:
+        """The attribute that a statement of the constructor gives a layer, where no attribute takes its place."""
+        if site.variable is not None or site.built is not None:
+            return None
+        beside = [s for s in self.sites if s.statement is site.statement]
+        if any(s.own_attribute is not None or s.built is not None for s in beside):
+            return None
+        match site.statement:
+            case (
+                ast.Assign(targets=[target])
+                | ast.AugAssign(target=target)
+                | ast.AnnAssign(target=target)
+                | ast.Expr(value=ast.Call(func=ast.Attribute(value=target)))
+            ):
+                owner = target.value if isinstance(target, ast.Subscript) else target
+                if isinstance(owner, ast.Attribute) and ast.unparse(owner.value) == "self":
+                    constructs = getattr(site.function, "name", "") in ("__init__", "setup")
+                    return owner.attr if constructs else None
+        return None
 
     def _with_running(self, needed: Mapping[str, Origin]) -> list[Origin]:
         """The origins of sizes, and of what running ones start from and become."""

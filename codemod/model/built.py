@@ -21,7 +21,7 @@ class BuiltList:
     function: ast.AST
     start: ast.stmt
     appends: list[ast.stmt]
-    reads: list[ast.Name]
+    reads: list[ast.Name | ast.Attribute]
     sites: list[Site]
     kept: bool
     attribute: str
@@ -42,15 +42,23 @@ def appended(statement: ast.stmt) -> tuple[str, ast.expr, str] | None:
     match statement:
         case ast.Expr(
             value=ast.Call(
-                func=ast.Attribute(value=ast.Name(id=name), attr="append" | "extend" as method),
+                func=ast.Attribute(value=target, attr="append" | "extend" as method),
                 args=[element],
                 keywords=[],
             )
-        ):
-            return name, element, method
-        case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=element):
-            return name, element, "extend"
+        ) if _is_list_name(target):
+            return ast.unparse(target), element, method
+        case ast.AugAssign(target=target, op=ast.Add(), value=element) if _is_list_name(target):
+            return ast.unparse(target), element, "extend"
     return None
+
+
+def _is_list_name(node: ast.expr) -> bool:
+    """`layers`, or `self.layers`."""
+    match node:
+        case ast.Name() | ast.Attribute(value=ast.Name(id="self")):
+            return True
+    return False
 
 
 def find(sites: Sequence[Site], parents: Mapping[ast.AST, ast.AST]) -> list[BuiltList]:
@@ -77,7 +85,14 @@ def _built(
     sites: Sequence[Site],
     parents: Mapping[ast.AST, ast.AST],
 ) -> BuiltList | None:
-    uses = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name]
+    uses = [
+        n
+        for n in ast.walk(function)
+        if isinstance(n, ast.Name | ast.Attribute) and _is_list_name(n) and ast.unparse(n) == name
+    ]
+    on_self = name.startswith("self.")
+    if on_self and getattr(function, "name", "") not in ("__init__", "setup"):
+        return None
     statements = [s for s in ast.walk(function) if isinstance(s, ast.stmt)]
     starts = [s for s in statements if _starts(s, name)]
     appends = [s for s in statements if (filled := appended(s)) is not None and filled[0] == name]
@@ -87,19 +102,21 @@ def _built(
     stores = [n for n in uses if not isinstance(n.ctx, ast.Load)]
     if any(parents[n] is not starts[0] and n not in heads for n in stores):
         return None
-    reads = [n for n in uses if isinstance(n.ctx, ast.Load) and n not in heads]
+    reads = [n for n in uses if isinstance(n.ctx, ast.Load) and n not in heads and not on_self]
     constructors = {site.node for site in sites}
-    kept = any(not _feeds(read, constructors, parents) for read in reads)
+    kept = on_self or any(not _feeds(read, constructors, parents) for read in reads)
     inside = [s for s in sites if s.statement is starts[0]]
-    return BuiltList(name, function, starts[0], appends, reads, [*inside, *members], kept, name)
+    attribute = name.removeprefix("self.")
+    return BuiltList(
+        name, function, starts[0], appends, reads, [*inside, *members], kept, attribute
+    )
 
 
 def _starts(statement: ast.stmt, name: str) -> bool:
     match statement:
         case (
-            ast.Assign(targets=[ast.Name(id=target)], value=value)
-            | ast.AnnAssign(target=ast.Name(id=target), value=value)
-        ) if target == name:
+            ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=value)
+        ) if ast.unparse(target) == name:
             return isinstance(value, ast.List) or (
                 isinstance(value, ast.Call)
                 and isinstance(value.func, ast.Name)

@@ -91,3 +91,54 @@ def test_one_thing_made_in_two_ways_is_one_attribute() -> None:
 def test_two_things_are_told_apart() -> None:
     text = rewritten(program(TWO_THINGS)).after["program.py"]
     assert "self.layer1 = " in text and "self.layer2 = " in text
+
+
+FILLED = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+class Tower(hk.Module):
+    def __init__(self, width: int, depth: int = 2, name=None):
+        super().__init__(name=name)
+        self._layers = []
+        for i in range(depth):
+            FILL
+
+    def __call__(self, x):
+        for layer in self._layers:
+            x = jax.nn.relu(layer(x))
+        return x
+
+
+model = hk.without_apply_rng(hk.transform(lambda x: Tower(6)(x)))
+x = jnp.linspace(-1.0, 2.0, 6).reshape(2, 3)
+params = model.init(jax.random.PRNGKey(0), x)
+print("RESULT", float(jnp.abs(model.apply(params, x)).sum()))
+"""
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        "self._layers.append(hk.Linear(width))",
+        "self._layers.append(hk.Linear(width, name=f'layer_{i}'))",
+        "self._layers += [hk.Linear(width)]",
+    ],
+)
+def test_a_list_on_self_that_is_filled(tmp_path: Path, fill: str) -> None:
+    done = rewritten(FILLED.replace("FILL", fill))
+    assert done.statuses == {"Tower": "rewritten"}
+    check(done, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        "self._layers.insert(0, hk.Linear(width))",
+        "self._layers = self._layers + [hk.Linear(width)]",
+    ],
+)
+def test_a_list_that_is_filled_in_other_ways_stays(fill: str) -> None:
+    assert rewritten(FILLED.replace("FILL", fill)).statuses == {"Tower": "kept"}
