@@ -77,6 +77,7 @@ class ClassEmitter:
         self.sites = find(self.study, self.source.parents)
         self.base = inheritance.base_of(self.study, self.models)
         self.built = built.find(self.sites, self.source.parents)
+        self._refuse_changing_attributes()
         self._refuse_other_sites()
         self._name_sites()
         self.flags = (
@@ -210,6 +211,24 @@ class ClassEmitter:
         return [node for node in self.cls.node.body if isinstance(node, ast.FunctionDef)]
 
     # ---- what cannot be written ------------------------------------------------------------------------
+
+    def _refuse_changing_attributes(self) -> None:
+        """Haiku makes a module anew for each run: what a call makes of an attribute's old value starts over there."""
+        for function in self._functions() if self.study.framework == "haiku" else []:
+            if function.name in ("__init__", "__post_init__"):
+                continue
+            for node in ast.walk(function):
+                if isinstance(node, ast.Assign | ast.AugAssign):
+                    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                    stored = {name for t in targets for name in inheritance.self_attributes(t)}
+                    known = stored & inheritance.self_attributes(node.value)
+                    changed = stored if isinstance(node, ast.AugAssign) else known
+                    if changed:
+                        raise CannotMove(
+                            node,
+                            f"each call changes `self.{min(changed)}`, which Haiku forgets between runs",
+                            "keep it in a local of the method, or as state",
+                        )
 
     def _refuse_other_sites(self) -> None:
         owned = set(ast.walk(self.cls.node))

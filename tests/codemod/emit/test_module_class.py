@@ -142,3 +142,37 @@ def test_a_list_on_self_that_is_filled(tmp_path: Path, fill: str) -> None:
 )
 def test_a_list_that_is_filled_in_other_ways_stays(fill: str) -> None:
     assert rewritten(FILLED.replace("FILL", fill)).statuses == {"Tower": "kept"}
+
+
+CHANGING = """
+import haiku as hk
+import jax
+
+
+class Net(hk.Module):
+    def __init__(self, width: int, name=None):
+        super().__init__(name=name)
+        self.width = width
+        self.kept = START
+
+    def __call__(self, x):
+        CHANGE
+        return hk.Linear(self.width)(x)
+
+
+model = hk.transform(lambda x: Net(6)(x))
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "change", "status"),
+    [
+        ("hk.next_rng_key()", "self.kept, key = jax.random.split(self.kept)", "kept"),
+        ("0", "self.kept += 1", "kept"),
+        ("None", "self.kept = x.shape[-1]", "rewritten"),
+    ],
+)
+def test_what_a_call_makes_of_an_attribute(start: str, change: str, status: str) -> None:
+    """Haiku makes modules anew for each run, so that what they keep starts over."""
+    text = CHANGING.replace("START", start).replace("CHANGE", change)
+    assert rewritten(text).statuses["Net"] == status
