@@ -228,13 +228,14 @@ def call(
 
 
 def _call_unknown(args: Args, kwargs: Kwargs) -> Value:
-    """A callable that reading cannot tell is taken to keep the shape of the one array it gets (an activation)."""
+    """A callable that reading cannot tell is taken to keep the shape of the array that it is given alone (an
+    activation); what it is told besides may be a size."""
     arrays = [
         value
         for value in [*args, *kwargs.values()]
         if isinstance(value, Array) and value.dtype != "key"
     ]
-    if len(arrays) == 1 and args and args[0] is arrays[0]:
+    if len(arrays) == 1 == len(args) and args[0] is arrays[0]:
         return Array(arrays[0].shape, arrays[0].dtype, last=arrays[0].last)
     return Array(None) if arrays else UNKNOWN
 
