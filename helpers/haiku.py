@@ -241,7 +241,7 @@ class BatchNorm(nnx.Module):
     Takes the arguments of nnx.BatchNorm and obeys `train()` and `eval()` as it does.
     nnx.BatchNorm starts its averages at mean 0 and variance 1; these have no such bias,
     which shows in the first few hundred steps. With `local_stats`, the batch's own
-    statistics are used in evaluation, too.
+    statistics are used in evaluation, too, and so they are before there are any averages.
     """
 
     def __init__(
@@ -277,14 +277,12 @@ class BatchNorm(nnx.Module):
         if use_running_average is None:
             use_running_average = self.use_running_average
         if use_running_average and not local_stats:
-            mean = self.mean_ema.average[...].astype(inputs.dtype)
-            var = self.var_ema.average[...].astype(inputs.dtype)
+            averages = self.mean_ema.average[...], self.var_ema.average[...]
+            mean, var = (average.astype(inputs.dtype) for average in averages)
+            fresh = (self.var_ema.counter[...] == 0) & jnp.all(var == 0) & jnp.all(mean == 0)
+            mean, var = jax.lax.cond(fresh, lambda: self._statistics(inputs), lambda: (mean, var))
         else:
-            axes = tuple(range(inputs.ndim - 1))
-            mean, squares = jnp.mean(inputs, axes), jnp.mean(jnp.square(inputs), axes)
-            if self.axis_name is not None:
-                mean, squares = jax.lax.pmean((mean, squares), self.axis_name)
-            var = squares - jnp.square(mean)
+            mean, var = self._statistics(inputs)
         if not use_running_average:
             self.mean_ema(jax.lax.stop_gradient(mean))
             self.var_ema(jax.lax.stop_gradient(var))
@@ -293,6 +291,13 @@ class BatchNorm(nnx.Module):
             factor = self.scale[...] * factor
         y = (inputs - mean) * factor
         return y if self.bias is None else y + self.bias[...]
+
+    def _statistics(self, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
+        axes = tuple(range(inputs.ndim - 1))
+        mean, squares = jnp.mean(inputs, axes), jnp.mean(jnp.square(inputs), axes)
+        if self.axis_name is not None:
+            mean, squares = jax.lax.pmean((mean, squares), self.axis_name)
+        return mean, squares - jnp.square(mean)
 
 
 # ---- nets --------------------------------------------------------------------------------

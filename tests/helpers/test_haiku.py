@@ -141,6 +141,23 @@ def test_averages_go_from_step_to_step() -> None:
     close(core.norm.mean_ema.average[...], averages["average"][0])
 
 
+def test_evaluation_before_any_update() -> None:
+    """Haiku's averages start as those of the batch that initialised them; carried ones count from then on."""
+    x = array(BATCH, INPUTS)
+
+    def forward(x: jax.Array, training: bool) -> jax.Array:
+        return hk.BatchNorm(True, True, 0.9)(x, training)
+
+    model = hk.without_apply_rng(hk.transform_with_state(forward))
+    params, state = model.init(None, x, True)
+    norm = helpers.BatchNorm(INPUTS, momentum=0.9, rngs=nnx.Rngs(0))
+    close(norm(x, use_running_average=True), model.apply(params, state, x, False)[0])
+    for moment in ("mean", "var"):
+        average = getattr(norm, f"{moment}_ema").average
+        average[...] = state[f"batch_norm/~/{moment}_ema"]["average"][0]
+    close(norm(2 * x, use_running_average=True), model.apply(params, state, 2 * x, False)[0])
+
+
 def test_gradients_of_an_unroll() -> None:
     xs = array(TIME, BATCH, INPUTS)
 
