@@ -155,7 +155,7 @@ def study(interp: Interpreter, cls: Class, contexts: Contexts) -> Study:
         for choice in choices:
             search.try_ranks(choice)
         search.vary(choices[-1].keys() if choices else ())
-    search.widen(plain[0] if plain else {})
+    search.widen([*plain[0], *(shaped[0] if shaped else ())])
     return search.finish()
 
 
@@ -225,20 +225,34 @@ def _text(cls: Class) -> str:
 
 
 def _is_flattened(study: Study, parameter: str) -> bool:
-    """Whether modules see the last axes of an input, two or more, all together and in no other way."""
+    """Whether layers see the last axes of an input, two or more, all together and in no other way.
+
+    Where no layer sees any of them, but a module is given the input as it is, that module's layers decide.
+    """
     value = study.arguments.get("__call__", {}).get(parameter)
     if not isinstance(value, Array) or value.shape is None:
         return False
     axes = set().union(*map(names, value.shape))
+    uses = [use for uses in study.facts.uses_of.values() for use in uses]
     seen = {
         frozenset(names(array.shape[-1]) & axes)
-        for uses in study.facts.uses_of.values()
         for use in uses
-        for array in [*use.args, *use.kwargs.values()]
-        if isinstance(array, Array) and array.shape
+        if isinstance(use.target, LayerObject) and not _is_container(use.target)
+        for array in _arrays(use)
+        if array.shape
     } - {frozenset()}
+    if not seen:
+        return any(isinstance(u.target, Object) and value in _arrays(u) for u in uses)
     ends = [set().union(*map(names, value.shape[at:])) for at in range(len(value.shape) - 1)]
     return len(seen) == 1 and set(seen.pop()) in ends
+
+
+def _is_container(layer: LayerObject) -> bool:
+    return layer.rule.runs is not None or layer.rule.source.endswith(".Sequential")
+
+
+def _arrays(use: Used) -> list[Array]:
+    return [value for value in [*use.args, *use.kwargs.values()] if isinstance(value, Array)]
 
 
 def _choices(

@@ -8,11 +8,13 @@ from nnx_codemod.tests.programs import rewritten
 
 MODULE = """
 import flax.linen as nn
+from collections.abc import Callable
 from elsewhere import strange
 
 
 class Net(nn.Module):
-    heads: int = 2
+    heads: int
+    act: Callable
 
     @nn.compact
     def __call__(self, x):
@@ -23,9 +25,11 @@ class Net(nn.Module):
 @pytest.mark.parametrize(
     ("call", "status"),
     [
-        ("strange(x)", "rewritten"),  # taken for an activation
+        ("self.act(x)", "rewritten"),  # an activation
+        ("self.act(x, self.heads)", "kept"),
+        ("self.act(x, x)", "kept"),
+        ("strange(x)", "kept"),
         ("strange(x, self.heads)", "kept"),
-        ("strange(x, x)", "kept"),
     ],
 )
 def test_unknown_functions(call: str, status: str) -> None:
