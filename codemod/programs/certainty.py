@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ..emit.file_names import FileNames
 from ..shapes import classes
 from ..shapes.facts import Facts
-from ..shapes.values import Bound, Class, Function, Items, Object, Partial, Table, Value
+from ..shapes.values import Bound, Class, Function, Items, Object, Partial, Table, Unknown, Value
 from .ground import Stay
 from .kinds import GradOf, Net, OptState, TrainState, Transformed, Tree, is_model
 from .transforms import DERIVED, Mapped
@@ -28,11 +28,14 @@ _COLLECTIONS_ONLY = "keep the collections apart from the optimiser's state"
 
 def check(nodes: Sequence[ast.AST], facts: Facts, names: FileNames, parents: Parents) -> None:
     """Raises Stay where the nodes of a program show a tree that may outlive its successor."""
+    trees = _tree_names(nodes, facts, parents)
     for node in nodes:
         match node:
             case ast.Assign(targets=[target], value=value):
                 for one, other in _pairs(target, value):
                     _check_binding(one, other, facts)
+                    if isinstance(other, ast.Call):
+                        _check_successor(one, facts, trees, parents)
             case ast.List(elts=elts, ctx=ast.Load()) | ast.Set(elts=elts):
                 for element in elts:
                     if is_tree(facts.value(element)):
@@ -91,6 +94,42 @@ def _check_binding(target: ast.expr, value: ast.expr, facts: Facts) -> None:
             target,
             f"`{target.id}` is a second name for the trees in `{value.id}`",
             "keep a copy with `nnx.clone(model)`, or thread the state with `nnx.split` and `nnx.merge`",
+        )
+
+
+def _tree_names(
+    nodes: Sequence[ast.AST], facts: Facts, parents: Parents
+) -> set[tuple[ast.AST | None, str]]:
+    """The variables that hold trees, each with the function that it belongs to."""
+    return {
+        (_scope(node, parents), node.id)
+        for node in nodes
+        if isinstance(node, ast.Name) and is_tree(facts.value(node))
+    }
+
+
+def _scope(node: ast.AST, parents: Parents) -> ast.AST | None:
+    above = parents.get(node)
+    while above is not None and not isinstance(above, ast.FunctionDef | ast.Lambda):
+        above = parents.get(above)
+    return above
+
+
+def _check_successor(
+    target: ast.expr,
+    facts: Facts,
+    trees: set[tuple[ast.AST | None, str]],
+    parents: Parents,
+) -> None:
+    """A variable of a tree gets something that is not known: it may be the tree's successor."""
+    if not isinstance(target, ast.Name) or (_scope(target, parents), target.id) not in trees:
+        return
+    known = facts.value(target)
+    if known is None or isinstance(known, Unknown):
+        raise Stay(
+            target,
+            f"what `{target.id}` becomes here could not be followed",
+            "update the model in place by hand, with `nnx.update` or an `nnx.Optimizer`",
         )
 
 
