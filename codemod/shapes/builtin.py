@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -357,7 +358,7 @@ def method(
     """A method of a list, tuple, dict, string, or of `super()`."""
     match owner:
         case Items():
-            return _list_method(interp, owner, name, args)
+            return _list_method(interp, owner, name, args, kwargs)
         case Table():
             return _dict_method(interp, owner, name, args, kwargs)
         case Repeated(item=item, key=key):
@@ -381,7 +382,9 @@ def _string_method(text: str, name: str, args: Args) -> Value:
     return Constant(result) if isinstance(result, str | int | bool) else UNKNOWN
 
 
-def _list_method(interp: Interpreter, owner: Items, name: str, args: Args) -> Value:
+def _list_method(
+    interp: Interpreter, owner: Items, name: str, args: Args, kwargs: Kwargs
+) -> Value:
     match name:
         case "append":
             interp.mutating(owner)
@@ -411,7 +414,8 @@ def _list_method(interp: Interpreter, owner: Items, name: str, args: Args) -> Va
         case "copy":
             return Items(list(owner.items), owner.kind, open=owner.open)
         case "_replace":
-            return owner
+            pairs = zip(owner.names, owner.items, strict=False)
+            return dataclasses.replace(owner, items=[kwargs.get(n, item) for n, item in pairs])
         case "_asdict":
             return Table(dict(zip(owner.names, owner.items, strict=False)))
     return UNKNOWN

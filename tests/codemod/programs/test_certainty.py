@@ -46,8 +46,8 @@ main()
     "body",
     [
         "updates, state = apply_gradients(grads, state)\nreturn optax.apply_updates(params, updates), state",
-        "updates, state = apply_gradients(grads, state)\nparams = optax.apply_updates(params, updates)\n"
-        "return params, state",
+        "updates, state = apply_gradients(grads, state)\nparams = optax.apply_updates(params, updates)"
+         "\nreturn params, state",
     ],
 )
 def test_updates_of_an_unpacked_optimiser_are_not_lost(body: str, tmp_path: Path) -> None:

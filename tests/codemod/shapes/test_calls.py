@@ -34,3 +34,27 @@ class Net(nn.Module):
 )
 def test_unknown_functions(call: str, status: str) -> None:
     assert rewritten(MODULE.replace("CALL", call)).statuses == {"Net": status}
+
+
+RECORD = """
+from typing import NamedTuple
+
+import haiku as hk
+import jax
+
+
+class Pair(NamedTuple):
+  left: jax.Array
+  right: jax.Array
+
+
+class Net(hk.Module):
+  def __call__(self, pair: Pair):
+    pair = pair._replace(left=hk.Linear(5)(pair.left))
+    return hk.Linear(2)(pair.left)
+"""
+
+
+def test_a_record_with_a_new_field_has_it() -> None:
+    text = rewritten(RECORD).after["program.py"]
+    assert "self.linear2 = nnx.Linear(5, 2" in text
