@@ -382,9 +382,7 @@ def _string_method(text: str, name: str, args: Args) -> Value:
     return Constant(result) if isinstance(result, str | int | bool) else UNKNOWN
 
 
-def _list_method(
-    interp: Interpreter, owner: Items, name: str, args: Args, kwargs: Kwargs
-) -> Value:
+def _list_method(interp: Interpreter, owner: Items, name: str, args: Args, kwargs: Kwargs) -> Value:
     match name:
         case "append":
             interp.mutating(owner)

@@ -42,17 +42,15 @@ main()
 """
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "updates, state = apply_gradients(grads, state)\nreturn optax.apply_updates(params, updates), state",
-        "updates, state = apply_gradients(grads, state)\nparams = optax.apply_updates(params, updates)"
-         "\nreturn params, state",
-    ],
-)
-def test_updates_of_an_unpacked_optimiser_are_not_lost(body: str, tmp_path: Path) -> None:
+RETURNED = "return optax.apply_updates(params, updates), state"
+ASSIGNED = "params = optax.apply_updates(params, updates)\nreturn params, state"
+
+
+@pytest.mark.parametrize("last", [RETURNED, ASSIGNED])
+def test_updates_of_an_unpacked_optimiser_are_not_lost(last: str, tmp_path: Path) -> None:
     lines = ["@jax.jit", "def step(params, state):", "    grads = jax.grad(loss)(params)"]
-    lines += [f"    {line}" for line in body.split("\n")]
+    lines += ["    updates, state = apply_gradients(grads, state)"]
+    lines += [f"    {line}" for line in last.split("\n")]
     done = rewritten(PROGRAM.replace("STEP", "\n    ".join(lines)))
     assert done.statuses == {"Net": "rewritten"}
     losses = [float(line.split()[1]) for line in check(done, tmp_path)]

@@ -49,7 +49,8 @@ class Pair(NamedTuple):
 
 
 class Net(hk.Module):
-  def __call__(self, pair: Pair):
+  def __call__(self, x: jax.Array):
+    pair = Pair(x, x)
     pair = pair._replace(left=hk.Linear(5)(pair.left))
     return hk.Linear(2)(pair.left)
 """
