@@ -28,6 +28,7 @@ from .shapes.interpreter import Environment, Interpreter
 from .shapes.values import Class, Object
 from .source import Source
 from .strangers import strangers
+from .unset import read_too_early
 
 
 @dataclass
@@ -409,6 +410,12 @@ def _check_text(cls: Class, edits: Edits, known: Collection[str]) -> ast.Module:
             f"class `{cls.name}` is written in a way that is not handled ({error.msg})",
             "please report it with the class; rewrite it by hand meanwhile",
         ) from error
+    early = read_too_early(next(n for n in tree.body if isinstance(n, ast.ClassDef)))
+    if early is not None:
+        raise Declined(
+            f"the constructor of `{cls.name}` would read `self.{early}` before it is set",
+            "write the constructor by hand, or set the attribute further up",
+        )
     before = {node.id for node in ast.walk(cls.node) if isinstance(node, ast.Name)}
     read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     stored = {
