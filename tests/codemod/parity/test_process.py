@@ -43,7 +43,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_one_module_costs_itself_alone(tree: Path) -> None:
-    child = Child(Settings(timeout=6, memory=2 << 30), tree)
+    child = Child(Settings(timeout=20, memory=2 << 30), tree)
     told = {
         name: child.ask(job(tree, name))["error"]
         for name in (
@@ -66,14 +66,14 @@ def test_one_module_costs_itself_alone(tree: Path) -> None:
     assert told["leaving"].startswith("SystemExit: 3")
     assert "MemoryError" in told["greedy"]
     assert "SIGABRT" in told["crashing"]
-    assert told["hanging"] == "no end after 6 s"
+    assert told["hanging"] == "no end after 20 s"
     assert starts == 3  # again after the crash and after the hang, and never else
 
 
 def test_no_secrets_reach_user_code(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_TOKEN", "hunter2")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
-    child = Child(Settings(timeout=20), tree, str(tree))
+    child = Child(Settings(timeout=120), tree, str(tree))
     child.ask(job(tree, "curious"))
     child.close()
     seen = json.loads((tree / "seen.json").read_text())

@@ -51,7 +51,7 @@ DRAW = "import jax\nkey = jax.random.key({})\nprint('draw', jax.random.normal(ke
         ("print('a', 1.0)", "raise ValueError('no')", "fail"),
         ("raise ValueError('no')", "print(1)", "not run"),
         ("print('a')", "print('b')", "not run"),
-        ("print(1)", "print(1)\nimport time\ntime.sleep(60)", "fail"),
+        ("print(1)", "print(1)\nimport time\ntime.sleep(600)", "fail"),
     ],
 )
 def test_programs(tmp_path: Path, before: str, after: str, status: str) -> None:
@@ -59,6 +59,7 @@ def test_programs(tmp_path: Path, before: str, after: str, status: str) -> None:
         (tmp_path / side).mkdir()
         (tmp_path / side / "train.py").write_text(text)
     trees = Trees(tmp_path / "before", tmp_path / "after", ())
-    settings = Settings(timeout=3 if "sleep" in after else 60)
-    found = compare(Path("train.py"), trees, settings, settings)
+    patient = Settings(timeout=120)
+    hurried = Settings(timeout=15 if "sleep" in after else 120)
+    found = compare(Path("train.py"), trees, patient, hurried)
     assert found.status == status, found
