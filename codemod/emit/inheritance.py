@@ -73,6 +73,25 @@ def size_in(interp: Interpreter, study: Study, base: Base, added: AddedParameter
     return evaluated(interp, base.cls, added, names, study.root)
 
 
+def is_super_call(call: ast.Call) -> bool:
+    match call.func:
+        case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__call__"):
+            return True
+    return False
+
+
+def tells(study: Study, base: Base) -> bool:
+    """Whether the base's own `__call__` returns to the subclass a size that the base's constructor can tell.
+
+    A method or attribute that the subclass has in another way could change the size.
+    """
+    inherited = {name for cls in classes.mro(base.cls) for name in cls.members}
+    changed = inherited & set(study.cls.members) - {"__call__"}
+    fields = {field.name for field in classes.fields(study.cls)}
+    own = "__call__" in base.cls.members
+    return base.reached and own and not changed and "out_features" not in fields
+
+
 def super_arguments(base: ModuleModel, sizes: Mapping[str, str]) -> list[str]:
     """The arguments of the base's constructor: its sizes, then its fields under their own names."""
     args = [sizes[a.name] for a in base.added if not a.keyword_only]

@@ -318,6 +318,8 @@ class ClassEmitter:
         except CannotMove:
             self.interp.silent_outputs.add(self.cls.node)
             return [], False
+        if text == "self.out_features":  # what the base returns, which its constructor has set
+            return [], False
         late = any(
             isinstance(origin, Running | Output | Choice)
             for origin in self.interp.symbols.origins_of(dim).values()
@@ -784,6 +786,8 @@ class ClassEmitter:
     def _choice(self, origin: Origin, name: str) -> str | None:
         """The text of a size that depends on a branch, or on what a module returns."""
         if isinstance(origin, Output):
+            if inheritance.is_super_call(origin.site):
+                return self._told_by_base(origin.site)
             site = next((s for s in self.sites if s.node is origin.site), None)
             if site is None or not self._ask(site):
                 return None
@@ -837,7 +841,23 @@ class ClassEmitter:
 
     def _ask(self, site: Site) -> bool:
         """Whether what a site makes tells its size; its class is asked to, from the next attempt on."""
-        asked = {m.value.cls.node for m in site.made if isinstance(m.value, Object)}
+        return self._ask_classes(
+            {m.value.cls.node for m in site.made if isinstance(m.value, Object)}
+        )
+
+    def _told_by_base(self, call: ast.Call) -> str:
+        """The size of what `super().__call__(...)` returns: the base's constructor has set it."""
+        base = self.base
+        if base is not None and inheritance.tells(self.study, base):
+            if self._ask_classes({base.cls.node}):
+                return "self.out_features"
+        raise CannotMove(
+            call,
+            "only layers of a base class know the size of what this returns",
+            "keep the size in an attribute of the base class",
+        )
+
+    def _ask_classes(self, asked: set[ast.ClassDef]) -> bool:
         self.interp.asked_outputs |= asked
         return not asked & self.interp.silent_outputs
 

@@ -203,7 +203,8 @@ def call(
         case Behaviour():
             return function.call(interp, list(args), dict(kwargs), node)
         case SuperMethod(target=target, function=inherited):
-            return call_function(interp, inherited, [target, *args], kwargs, node, target)
+            result = call_function(interp, inherited, [target, *args], kwargs, node, target)
+            return held.from_base(interp, target, node, [*args, *kwargs.values()], result)
         case External(name=name):
             return call_external(interp, name, args, kwargs, node)
         case Function():

@@ -179,6 +179,25 @@ def from_outside(interp: Interpreter, owner: Object, args: Sequence[Value], resu
     return _outside(interp, owner.site, known, result, True)
 
 
+def from_base(
+    interp: Interpreter,
+    target: Object,
+    node: ast.Call | None,
+    args: Sequence[Value],
+    result: Value,
+) -> Value:
+    """What `super().__call__(...)` returns to the module that is studied: the base tells what only its layers know."""
+    called = node is not None and isinstance(node.func, ast.Attribute) and node.func.attr
+    if called != "__call__" or node is None or target is not interp.root_object:
+        return result
+    if classes.framework(target.cls) != "linen":
+        return result
+    known = {
+        name for value in [*target.attributes.values(), *args] for name in _symbols(interp, value)
+    }
+    return _outside(interp, node, known, result, True)
+
+
 def _outside(
     interp: Interpreter, site: ast.Call, known: set[str], result: Value, first: bool
 ) -> Value:
