@@ -46,13 +46,14 @@ def find_alias(
     mentions: list[tuple[Module, ast.expr]] = []
     for module, here in found.items():
         names = interp.environment_of(module).names
-        if name in names or (module is not cls.module and _import_of(module, cls) is None):
+        if name in names:
             return None
+        imported = module is cls.module or _import_of(module, cls) is not None
         for node in here.mentions(cls):
             above = module.source.parents.get(node)
             if isinstance(above, ast.arg | ast.AnnAssign | ast.FunctionDef):
                 continue
-            if not here.may_stand_in(node):
+            if not here.may_stand_in(node) or (isinstance(node, ast.Name) and not imported):
                 return None
             mentions.append((module, node))
     args, helper = bound

@@ -75,6 +75,19 @@ def test_another_file_imports_the_name(tmp_path: Path) -> None:
     check(done, tmp_path)
 
 
+def test_another_file_reads_the_name_off_the_module(tmp_path: Path) -> None:
+    blocks, rest = PROGRAM.split("class Model", 1)
+    program = (
+        "import functools\n\nimport flax.linen as nn\nimport jax\nimport jax.numpy as jnp\n\n"
+        "import parts\n\n\nclass Model"
+        + rest.replace("LAST", "return functools.partial(parts.Block, features=4)()(x)")
+    )
+    done = rewritten({"parts.py": blocks.rstrip() + "\n", "program.py": program})
+    assert "functools.partial(parts.LinenBlock, features=4)" in done.after["program.py"]
+    assert (done.statuses["Block"], done.statuses["Model"]) == ("rewritten", "bridged")
+    check(done, tmp_path)
+
+
 def test_isinstance_keeps_the_class(tmp_path: Path) -> None:
     last = (
         "block = functools.partial(Block, features=4)()\n"
