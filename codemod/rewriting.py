@@ -343,8 +343,9 @@ def _program_bridges(
     if node not in found.models:
         return None
     own = {cls.node for cls in module_classes(interp)}
+    edits_of = functools.partial(_edits, found)
     return bridging.bridges(
-        interp, modules, found.models[node], own, functools.partial(_edits, found), limit
+        interp, modules, found.models[node], own, edits_of, limit, found.models.keys()
     )
 
 

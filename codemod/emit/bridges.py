@@ -85,13 +85,16 @@ class Bridges:
         value_of: Callable[[ast.AST], Value | None],
         edits: Edits,
         elsewhere: Collection[ast.AST] = (),
+        rewritten: Collection[ast.AST] = (),
     ) -> None:
+        """`rewritten` are classes that may be given to a rewritten class as they are."""
         self.source = source
         self.root = root
         self.resolve = resolve
         self.value_of = value_of
         self.edits = edits
         self.elsewhere = elsewhere
+        self.rewritten = rewritten
 
     def find(self, cls: Class, model: ModuleModel) -> list[Bridge] | None:
         """The bridges for all uses of `cls` in the code, None where some use cannot be bridged."""
@@ -152,7 +155,16 @@ class Bridges:
         )
         if isinstance(head, External) and head.name.startswith(("flax.linen.", "haiku.")):
             return False  # a lifted transform wants the class
-        return not any(self._is_module(a) for a in _given(above) if a is not node)
+        return not any(
+            self._is_module(a) and not self._is_rewritten(a) for a in _given(above) if a is not node
+        )
+
+    def _is_rewritten(self, argument: ast.expr) -> bool:
+        """Whether an argument is a rewritten class itself, which a rewritten module takes."""
+        if not isinstance(argument, ast.Name | ast.Attribute):
+            return False
+        value = self.resolve(argument)
+        return isinstance(value, Class) and value.node in self.rewritten
 
     def _bridge(self, call: ast.Call, cls: Class, model: ModuleModel) -> Bridge | None:
         if any(k.arg in (None, "parent") for k in call.keywords) or any(

@@ -49,10 +49,12 @@ def bridges(
     module_nodes: Collection[ast.AST],
     edits_of: Callable[[Module], Edits],
     limit: int,
+    rewritten: Collection[ast.AST] = (),
 ) -> ProgramBridges | None:
     """The bridges to a class in all code outside of module classes, None where some use cannot be bridged.
 
-    `module_nodes` are the module classes of the project: what they make is not the programs'.
+    `module_nodes` are the module classes of the project: what they make is not the programs'. Of them, those that are
+    `rewritten` may be given to the class as they are.
     """
     cls = model.cls
     if not isinstance(cls, Class) or any(_imports_inside(m, cls) for m in modules):
@@ -66,6 +68,7 @@ def bridges(
             lambda node: None,
             edits_of(module),
             module_nodes,
+            rewritten,
         )
         if any(True for _ in here.mentions(cls)):
             found[module] = here

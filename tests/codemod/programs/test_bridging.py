@@ -102,3 +102,19 @@ def test_a_class_that_two_files_use(tmp_path: Path) -> None:
     done = rewritten({"net.py": head.rstrip() + "\n", "program.py": imports + rest})
     assert done.statuses == {"Net": "rewritten"}
     check(done, tmp_path)
+
+
+def test_a_class_that_a_partial_gives_to_the_bridged_one(tmp_path: Path) -> None:
+    text = program("Small()").replace(
+        "class Net(nn.Module):\n    features: int = 5\n",
+        "class Block(nn.Module):\n    @nn.compact\n    def __call__(self, x):\n        return nn.Dense(6)(x)\n\n\n"
+        "class Net(nn.Module):\n    block: type[nn.Module]\n    features: int = 5\n",
+    )
+    text = text.replace("        x = nn.Dense(self.features)(x)\n", "        x = self.block()(x)\n")
+    text = text.replace(
+        "def evaluate", "Small = functools.partial(Net, block=Block)\n\n\ndef evaluate"
+    )
+    done = rewritten("import functools\n" + text)
+    assert done.statuses == {"Block": "rewritten", "Net": "rewritten"}
+    assert "functools.partial(LinenNet, block=Block)" in done.after["program.py"]
+    check(done, tmp_path)
