@@ -280,7 +280,8 @@ class BatchNorm(nnx.Module):
             averages = self.mean_ema.average[...], self.var_ema.average[...]
             mean, var = (average.astype(inputs.dtype) for average in averages)
             fresh = (self.var_ema.counter[...] == 0) & jnp.all(var == 0) & jnp.all(mean == 0)
-            mean, var = jax.lax.cond(fresh, lambda: self._statistics(inputs), lambda: (mean, var))
+            now = jax.lax.cond(fresh, lambda: self._statistics(inputs), lambda: (mean, var))
+            mean, var = jax.lax.stop_gradient(now)
         else:
             mean, var = self._statistics(inputs)
         if not use_running_average:

@@ -152,6 +152,9 @@ def test_evaluation_before_any_update() -> None:
     params, state = model.init(None, x, True)
     norm = helpers.BatchNorm(INPUTS, momentum=0.9, rngs=nnx.Rngs(0))
     close(norm(x, use_running_average=True), model.apply(params, state, x, False)[0])
+    mine = jax.grad(lambda x: jnp.sin(norm(x, use_running_average=True)).sum())(x)
+    theirs = jax.grad(lambda x: jnp.sin(model.apply(params, state, x, False)[0]).sum())(x)
+    close(mine, theirs)
     for moment in ("mean", "var"):
         average = getattr(norm, f"{moment}_ema").average
         average[...] = state[f"batch_norm/~/{moment}_ema"]["average"][0]
