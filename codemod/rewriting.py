@@ -6,6 +6,7 @@ import ast
 import contextlib
 import dataclasses
 import functools
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from .emit import imports
 from .emit.bridges import is_bridge
 from .emit.file_names import FileNames
 from .findings import Finding
+from .layer_partials import LayerPartial, layer_partials, read_by
 from .model.module import ModuleModel
 from .model.study import Context, Contexts
 from .modules import (
@@ -252,6 +254,7 @@ def _rewrite_prepared(
     _show_inputs(interp, contexts)
     own = {cls.node for cls in module_classes(interp)}
     around = Surroundings(interp, [m for m in modules if "haiku" in m.source.text], own)
+    partials = layer_partials(interp, modules)
     studied = study_modules(interp, contexts)
     stay: dict[ast.AST, Finding] = {}
     bridged: dict[ast.AST, Finding] = {}
@@ -283,11 +286,48 @@ def _rewrite_prepared(
         blocked = _write_program_bridges(interp, modules, found, bridged, outcome.findings, limit)
         for node in blocked:
             stay[node] = bridged.pop(node)
-        broken = {} if blocked else _not_python(modules, found) or _stranded(around, found)
+        broken = (
+            {}
+            if blocked
+            else _not_python(modules, found)
+            or _stranded(around, found)
+            or _torn(interp, partials, found)
+        )
         stay.update(broken)
         if not blocked and not broken:
             break
-    return _finish(interp, project, modules, found, outcome.findings, options, around)
+    free = _free(interp, partials, found)
+    return _finish(interp, project, modules, found, outcome.findings, options, around, free)
+
+
+def _free(
+    interp: Interpreter, partials: Sequence[LayerPartial], found: ModuleRewrite
+) -> set[ast.AST]:
+    """The statements that make layers ready for rewritten classes alone: they may make layers of NNX ready."""
+    free: set[ast.AST] = {
+        partial.statement
+        for model in found.models.values()
+        if isinstance(model.cls, Class)
+        for partial in read_by(interp, model.cls, partials)
+    }
+    for refusal in found.refusals.values():
+        free -= {partial.statement for partial in read_by(interp, refusal.cls, partials)}
+    return free
+
+
+def _torn(
+    interp: Interpreter, partials: Sequence[LayerPartial], found: ModuleRewrite
+) -> dict[ast.AST, Finding]:
+    """The rewritten classes that share a layer made ready with a class that stays: they stay, too."""
+    free = _free(interp, partials, found)
+    stay: dict[ast.AST, Finding] = {}
+    for node, model in found.models.items():
+        for partial in read_by(interp, model.cls, partials) if isinstance(model.cls, Class) else ():
+            if partial.statement not in free:
+                message = f"`{model.name}` shares `{partial.name}` with a class that stays as it is"
+                help = f"give `{model.name}` a layer of its own, or rewrite the other class by hand"
+                stay[node] = Finding(node, "NX102", message, help)
+    return stay
 
 
 def _stranded(around: Surroundings, found: ModuleRewrite) -> dict[ast.AST, Finding]:
@@ -473,6 +513,7 @@ def _finish(
     findings: dict[Module, list[Finding]],
     options: Options,
     around: Surroundings,
+    free: Collection[ast.AST],
 ) -> ProjectRewrite:
     result = ProjectRewrite()
     source_units = around.run_by_source(functools.partial(_edits, found), found.refusals.keys())
@@ -485,7 +526,7 @@ def _finish(
                 file.findings += [
                     Finding(node, "NX114", what, how) for node, what, how in model.notes
                 ]
-            _rename(interp, module, _edits(found, module), names, found, file, stays)
+            _rename(interp, module, _edits(found, module), names, found, file, stays, free)
             file.findings += _leftovers(_edits(found, module), names, file)
             file.helpers = names.helpers | found.helpers.get(module, set())
             file.new_text = _text(project, module, found, names, file, options.line_length)
@@ -533,16 +574,18 @@ def _rename(
     found: ModuleRewrite,
     file: FileRewrite,
     stays: Collection[ast.AST],
+    free: Collection[ast.AST],
 ) -> None:
-    """Renames what rules rename in the text that stays, outside of the classes and statements that stay as they are."""
+    """Renames what rules rename in the text that stays, outside of the classes and statements that stay as they are.
+
+    `free` are statements whose layers no class that stays is given.
+    """
     kept = {*(refusal.cls.node for refusal in file.kept), *stays}
 
     def value_of(node: ast.AST) -> Value | None:
         value = interp.facts.value(node)
         remains = isinstance(value, Class) and value.node not in found.models
         return None if remains else value
-
-    names.layers_as_values = not found.refusals  # a class that stays may be given the layer
 
     def visit(node: ast.AST) -> None:
         if node in kept:
@@ -576,6 +619,8 @@ def _rename(
             visit(child)
 
     for statement in module.tree.body:
+        # A class that stays may be given the layer.
+        names.layers_as_values = not found.refusals or statement in free
         visit(statement)
 
 
@@ -626,6 +671,7 @@ def _text(
     text = edits.apply()
     if text == module.source.text:
         return None
+    file.helpers = {name for name in file.helpers if _has_word(text, name)}
     wanted = set(names.wanted) | found.wanted.get(module, set())
     if file.helpers:
         wanted.add(
@@ -636,11 +682,21 @@ def _text(
     text = imports.tidy(
         text,
         module.source.text,
-        sorted(wanted),
+        sorted(line for line in wanted if _is_used(line, text)),
         reexports=module.path.name == "__init__.py",
         limit=limit,
     )
     return None if text == module.source.text else text
+
+
+def _is_used(line: str, text: str) -> bool:
+    """Whether a text has a name that an import line binds: what was written in a draft may be gone."""
+    names = (alias for node in ast.parse(line).body for alias in node.names)  # type: ignore[attr-defined]
+    return any(_has_word(text, (alias.asname or alias.name).split(".")[0]) for alias in names)
+
+
+def _has_word(text: str, word: str) -> bool:
+    return re.search(rf"\b{re.escape(word)}\b", text) is not None
 
 
 def _variable_classes(module: Module, edits: Edits, found: ModuleRewrite) -> None:

@@ -1,0 +1,51 @@
+"""Layers made ready at the top of a file, for classes that are rewritten and for such that stay."""
+
+from __future__ import annotations
+
+from nnx_codemod.tests.programs import rewritten
+
+MODULES = """
+import functools
+
+import flax.linen as nn
+
+Wide = functools.partial(nn.Conv, kernel_size=(3, 3))
+Narrow = functools.partial(nn.Conv, kernel_size=(1, 1))
+
+
+class Follows(nn.Module):
+    width: int
+
+    @nn.compact
+    def __call__(self, x):
+        return Wide(self.width)(x)
+
+
+class Stays(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        while x.shape[-1] > 2:
+            x = LAYER(x.shape[-1] - 2)(x)
+        return x
+"""
+
+
+def test_each_class_has_a_layer_of_its_framework() -> None:
+    done = rewritten(MODULES.replace("LAYER", "Narrow"))
+    text = done.after["program.py"]
+    assert done.statuses == {"Follows": "rewritten", "Stays": "kept"}
+    assert "Wide = functools.partial(nnx.Conv, kernel_size=(3, 3))" in text
+    assert "Narrow = functools.partial(nn.Conv, kernel_size=(1, 1))" in text
+    assert "jnp" not in text
+
+
+def test_a_class_that_shares_one_with_a_class_that_stays_stays() -> None:
+    text = MODULES.replace("LAYER", "Wide")
+    assert rewritten(text).after["program.py"] == text
+
+
+def test_a_class_of_another_file(tmp_path: object) -> None:
+    top, rest = MODULES.replace("LAYER", "Wide").split("class Stays")
+    other = "import flax.linen as nn\n\nfrom layers import Wide as W\n\n\nclass Stays" + rest
+    done = rewritten({"layers.py": top, "other.py": other.replace("Wide(x", "W(x")})
+    assert done.statuses == {"Follows": "kept", "Stays": "kept"}
