@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from ..codemod.rule import Argument, Call, Declined, Drop, To, Use, Writer, Written
 from ..codemod.shapes.values import (
+    PRESENT,
     Constant,
     Either,
     External,
@@ -45,13 +46,16 @@ def initializer(default: str | None, vectors: bool = False) -> Writer:
 
     def write(written: Written) -> str | None:
         text, value = written.text, written.value
-        if vectors and isinstance(value, Unknown) and value.why == SCALED:
-            return f"for_vectors({text})"
-        if vectors and isinstance(value, Unknown) and value.why == SCALED_OTHERWISE:
+        options = value.values if isinstance(value, Either) else (value,)
+        kinds = {option.told for option in options if isinstance(option, Unknown)}
+        if vectors and SCALED_OTHERWISE in kinds:
             raise Declined(
                 "a bias whose initialiser scales in a way that NNX's do not for vectors",
                 "give it a standard deviation",
             )
+        if vectors and SCALED in kinds:
+            filled = f"{text} or {default}" if default and may_be_none(value, text) else text
+            return f"for_vectors({filled})"
         if value == Constant(None):
             return None
         if isinstance(value, External) and value.name in _FILLED:
@@ -68,8 +72,12 @@ def initializer(default: str | None, vectors: bool = False) -> Writer:
 def may_be_none(value: Value | None, text: str) -> bool:
     """Whether an initialiser may be None when the program runs."""
     if isinstance(value, Either):
-        return any(option == Constant(None) for option in value.values)
-    if isinstance(value, Unknown) and value.why in (MADE, SCALED, SCALED_OTHERWISE):
+        return any(
+            option == Constant(None)
+            or (isinstance(option, Unknown) and not (option.told or option.why == PRESENT))
+            for option in value.values
+        )
+    if isinstance(value, Unknown) and value.told:
         return False
     return not _is_call(text)
 
@@ -107,12 +115,12 @@ OPTIONAL = initializer(None)
 
 def made(use: Use) -> Value:
     """What the interpreter makes of an initialiser."""
-    return Unknown(why=MADE)
+    return Unknown(told=MADE)
 
 
 def _made_scaled(use: Use) -> Value:
     mode = use.arguments.get("mode", Constant("fan_in"))
-    return Unknown(why=SCALED if mode == Constant("fan_in") else SCALED_OTHERWISE)
+    return Unknown(told=SCALED if mode == Constant("fan_in") else SCALED_OTHERWISE)
 
 
 def literal(text: str) -> object:
@@ -253,7 +261,7 @@ RULES = (
         target="flax.nnx.initializers.variance_scaling",
         signature=("scale",),
         write=_uniform_scaling,
-        result=lambda use: Unknown(why=SCALED_OTHERWISE),
+        result=lambda use: Unknown(told=SCALED_OTHERWISE),
     ),
     Call(
         code="HK427",

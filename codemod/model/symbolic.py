@@ -94,6 +94,9 @@ def field_value(
         return Held(text, instances) if len(instances) == len(callables) else UNKNOWN
     if callables:
         return joins.either(*callables)
+    told = [v for v in examples if joins.is_told(v)]
+    if told:
+        return joins.either(*([NONE] if known == NONE else []), Unknown(text), *told)
     if known == NONE and not examples:
         return joins.either(NONE, Unknown(text))
     return Unknown(text)

@@ -113,7 +113,7 @@ class Construction:
             for node in ast.walk(argument):
                 value = self.interp.facts.value(node)
                 if isinstance(value, LayerObject) or (
-                    isinstance(value, Object) and value.cls.node in self.models
+                    isinstance(value, Object) and classes.framework(value.cls) is not None
                 ):
                     yield node
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ..edits import Edits
 from ..emit.file_names import FileNames
@@ -43,7 +43,9 @@ class ProgramGround:
         names: FileNames,
         models: Mapping[ast.AST, ModuleModel],
         limit: int,
+        among: Collection[ast.stmt] | None = None,
     ) -> None:
+        """`among` are the top-level statements of one program, where not all are to be rewritten."""
         self.explorer = explorer
         self.interp = explorer.interp
         self.facts = explorer.interp.facts
@@ -71,7 +73,12 @@ class ProgramGround:
         self.tree_updates: set[ast.AST] = set()
         self.splitting: set[ast.AST] = set()  # functions that split their model
         self.dead_flags: set[tuple[ast.AST, str]] = set()
-        self.nodes = [node for node in ast.walk(module.tree) if not self._in_module_class(node)]
+        self.nodes = [
+            node
+            for root in ((module.tree,) if among is None else among)
+            for node in ast.walk(root)
+            if not self._in_module_class(node)
+        ]
         self.inside = set(self.nodes)
 
     def _in_module_class(self, node: ast.AST) -> bool:

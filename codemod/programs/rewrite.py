@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..edits import Edits
@@ -16,6 +16,7 @@ from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, Object, Value
 from . import factories
+from .apart import apart
 from .certainty import check
 from .dangling import dangling
 from .explore import Explorer
@@ -33,6 +34,9 @@ class StatefulRewriter(ProgramRewriter):
         super().run()
 
 
+_Refused = tuple[
+    Declined, Collection[ast.stmt] | None
+]  # why, and which statements: all, or those of one program
 _FORMS = (StatefulRewriter, FunctionalRewriter)
 
 
@@ -69,13 +73,13 @@ class Programs:
         factories.write(made.values(), models, edits_of, names_of)
         models = {**models, **{n: f.model for n, f in made.items() if f.model is not None}}
         for module in modules:
-            refusal = self._rewrite_module(
+            refused = self._rewrite_module(
                 module, edits_of(module), names_of(module), models, limit
             )
-            if refusal is not None:
+            for refusal, among in refused:
                 node = refusal.node if isinstance(refusal, Stay) else module.tree
                 finding = Finding(node, "PR101", refusal.message, refusal.help)
-                roots = self._classes_of(module, models)
+                roots = self._classes_of(module, models, among)
                 if not roots:
                     outcome.findings.setdefault(module, []).append(finding)
                 outcome.unfollowed.update(dict.fromkeys(roots, finding))
@@ -112,13 +116,42 @@ class Programs:
         names: FileNames,
         models: Mapping[ast.AST, ModuleModel],
         limit: int,
+    ) -> list[_Refused]:
+        """Rewrites a module's programs, all together or else each that can be; the others, and why they cannot."""
+        refusal = self._try(module, edits, names, models, limit, None)
+        if refusal is None:
+            return []
+        programs = apart(self.explorer, module, self._module_nodes(module, models))
+        if len(programs) < 2:
+            return [(refusal, None)]
+        refused: list[_Refused] = []
+        for program in programs:
+            why = self._try(module, edits, names, models, limit, program)
+            if why is not None:
+                refused.append((why, program))
+        return refused
+
+    def _module_nodes(self, module: Module, models: Mapping[ast.AST, ModuleModel]) -> set[ast.AST]:
+        """The definitions in a module that are not its programs': module classes, and functions that make them."""
+        own = self.explorer.interp.environment_of(module).names.values()
+        found = {v.node for v in own if isinstance(v, Class) and classes.framework(v) is not None}
+        return found | models.keys()
+
+    def _try(
+        self,
+        module: Module,
+        edits: Edits,
+        names: FileNames,
+        models: Mapping[ast.AST, ModuleModel],
+        limit: int,
+        among: Collection[ast.stmt] | None,
     ) -> Declined | None:
-        """Tries the forms of a module's programs, best first; why not even the last is possible."""
+        """Tries the forms of programs, best first; why not even the last is possible."""
         refusal: Declined | None = None
         for form in _FORMS:
             trial = edits.fork()
             try:
-                form(self.explorer, module, trial, names, models, limit).run()
+                form(self.explorer, module, trial, names, models, limit, among).run()
                 _check_names(module, trial)
             except Declined as declined:
                 refusal = declined
@@ -132,14 +165,28 @@ class Programs:
                 return None
         return refusal
 
-    def _classes_of(self, module: Module, models: Mapping[ast.AST, ModuleModel]) -> list[ast.AST]:
-        """The rewritten classes that the programs of a module use."""
+    def _classes_of(
+        self,
+        module: Module,
+        models: Mapping[ast.AST, ModuleModel],
+        among: Collection[ast.stmt] | None,
+    ) -> list[ast.AST]:
+        """The rewritten classes that a program of a module uses, or all of them."""
+        parents = module.source.parents
+
+        def inside(node: ast.AST) -> bool:
+            if among is None:
+                return node in parents
+            while node in parents and node not in among:
+                node = parents[node]
+            return node in among
+
         found: list[ast.AST] = []
         for net in self.explorer.nets.values():
-            if net.init in module.source.parents:
+            if inside(net.init):
                 found += _roots(net, models)
         for node, model in self.explorer.unknown:
-            if node in module.source.parents:
+            if inside(node):
                 found += _class_of(model, models)
         return found
 

@@ -11,6 +11,7 @@ from .calls import bind_signature
 from .facts import VariableMade
 from .values import (
     FALSE,
+    FLAG,
     NONE,
     UNKNOWN,
     Array,
@@ -156,7 +157,7 @@ def _is_initializing(
 
 
 def _flag(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
-    return Unknown(None, "flag")
+    return Unknown(None, FLAG)
 
 
 def _merge_param(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
@@ -169,7 +170,7 @@ def _merge_param(interp: Interpreter, node: ast.Call | None, args: Args, kwargs:
     one, two = as_dim(next((o for o in options if o != NONE), None)), as_dim(second)
     if one is not None and two is not None and node is not None:
         return from_dim(joins.join_dims(interp, node, "", 0, one, two))
-    return Unknown(None, "flag")
+    return Unknown(None, FLAG)
 
 
 def _attend(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:

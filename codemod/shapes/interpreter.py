@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..project import Module, Project
@@ -18,6 +18,7 @@ from .dims import Symbols
 from .facts import Facts, Stack
 from .values import (
     NONE,
+    PRESENT,
     UNKNOWN,
     Behaviour,
     Bound,
@@ -839,10 +840,14 @@ def _throws_away(target: ast.expr) -> bool:
 
 def _truthy(value: Value) -> Value:
     """A value that `or` went by with: None and its like are not among its alternatives."""
+    if isinstance(value, Unknown) and not value.why:
+        return replace(value, why=PRESENT)
     if not isinstance(value, Either):
         return value
     options = [
-        option for option in value.values if not isinstance(option, Constant) or bool(option.value)
+        _truthy(option)
+        for option in value.values
+        if not isinstance(option, Constant) or bool(option.value)
     ]
     return joins.either(*options) if options else value
 

@@ -71,9 +71,16 @@ def join(
             return Repeated(join(interp, node, name, a_item, b_item), left.text or right.text)
         case (Unknown(text=str()), LayerObject()) | (LayerObject(), Unknown(text=str())):
             return either(left, right)  # a layer, or what a field holds in its place
+        case _ if is_told(left) or is_told(right):
+            return either(left, right)
         case (Unknown(), _) | (_, Unknown()):
             return UNKNOWN
     return either(left, right)
+
+
+def is_told(value: Value) -> bool:
+    """Whether a rule says more of a value than that it is not known."""
+    return isinstance(value, Unknown) and bool(value.told)
 
 
 def either(*values: Value) -> Value:

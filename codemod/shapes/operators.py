@@ -12,6 +12,7 @@ from . import library, parts
 from .dims import Dim, Expression, differ, is_symbolic, same
 from .values import (
     FALSE,
+    FLAG,
     NONE,
     TRUE,
     UNKNOWN,
@@ -417,7 +418,7 @@ def assume(interp: Interpreter, test: ast.expr, env: Environment, holds: bool) -
             value = env.lookup(name)
             if isinstance(value, Array) and value.optional:
                 env.names[name] = Array(value.shape, value.dtype) if holds else NONE
-            elif isinstance(value, Unknown) and value.why == "flag":
+            elif isinstance(value, Unknown) and value.why == FLAG:
                 env.names[name] = Constant(holds)
 
 

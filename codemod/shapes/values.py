@@ -188,16 +188,21 @@ class Variable(Value):
     value: Value
 
 
+FLAG = "flag"  # why a value is not known: True or False
+PRESENT = "there"  # neither None nor empty
+
+
 @dataclass(frozen=True)
 class Unknown(Value):
     """Something that reading cannot tell. `text`, where set, writes it in a constructor (`config.dtype`).
 
-    What a loop goes through is so written in the turns of `loop` alone.
+    What a loop goes through is so written in the turns of `loop` alone. `told` is what a rule says of it.
     """
 
     text: str | None = None
     why: str = ""
     loop: ast.AST | None = None
+    told: str = ""
 
 
 @dataclass(eq=False)

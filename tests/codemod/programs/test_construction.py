@@ -78,6 +78,17 @@ def test_what_cannot_be_told_runs_as_before(made: str, tmp_path: Path) -> None:
     check(done, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "made", ["model = Holder(Encoder(5))", "encoder = Encoder(5)\nmodel = Holder(encoder)"]
+)
+def test_a_module_that_holds_one_that_stays_does_so_too(made: str, tmp_path: Path) -> None:
+    kept = "class Encoder(nn.Module):  # nnx-codemod: skip"
+    program = PROGRAM.replace("class Encoder(nn.Module):", kept).replace("MADE", made)
+    done = rewritten(program)
+    assert done.statuses["Encoder"] == done.statuses["Holder"] == "kept"
+    check(done, tmp_path)
+
+
 def test_a_layer_called_value_is_no_variable_that_the_first_run_sets(tmp_path: Path) -> None:
     setup = """
     def setup(self):

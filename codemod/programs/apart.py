@@ -1,0 +1,127 @@
+"""The programs of one module that share nothing: one may follow where another stays.
+
+A program is some of a module's top-level statements. Two statements belong together where parameters flow between them,
+or where both mention the same module class, or a function or name through which models or parameters go.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from ..project import Module
+from ..shapes import classes
+from ..shapes.facts import Facts
+from ..shapes.values import External, Items, LayerObject, Object, Table, Unknown, Value
+from .explore import Explorer
+
+_PROGRAMS = __name__.rpartition(".")[0]  # the values of programs are defined in this package
+_MODULE = (
+    object()
+)  # ties what runs in the scope of the module: new names there are seen by all of it
+
+
+def apart(
+    explorer: Explorer, module: Module, module_nodes: Collection[ast.AST]
+) -> list[list[ast.stmt]]:
+    """The programs of a module, in the order in which they begin; `module_nodes` are no part of any."""
+    facts = explorer.interp.facts
+    met = {node for node, _ in explorer.unknown} | explorer.applied.keys() | explorer.bound.keys()
+    inside = {
+        statement: list(_inside(statement, module_nodes))
+        for statement in module.tree.body
+        if not isinstance(statement, ast.Import | ast.ImportFrom) and statement not in module_nodes
+    }
+    bearing = {
+        statement: nodes
+        for statement, nodes in inside.items()
+        if any(node in met or _bears(facts.values.get(node, ())) for node in nodes)
+    }
+    plain = {name for s in inside if s not in bearing for name in _defined(s)}
+    environment = explorer.interp.environment_of(module).names
+    links = {
+        statement: _links(statement, nodes, facts, environment, plain)
+        for statement, nodes in bearing.items()
+    }
+    return _components(links)
+
+
+def _inside(statement: ast.stmt, module_nodes: Collection[ast.AST]) -> Iterator[ast.AST]:
+    pending: list[ast.AST] = [statement]
+    while pending:
+        node = pending.pop()
+        if node not in module_nodes:
+            yield node
+            pending += ast.iter_child_nodes(node)
+
+
+def _bears(values: Iterable[Value]) -> bool:
+    """Whether models, parameters or what belongs to them are among some values."""
+    for value in values:
+        match value:
+            case Items(items=items):
+                found = _bears(items)
+            case Table(items=table):
+                found = _bears(table.values())
+            case Object(cls=cls):
+                found = classes.framework(cls) is not None
+            case _:
+                found = isinstance(value, LayerObject) or (
+                    type(value).__module__.startswith(_PROGRAMS)
+                )
+        if found:
+            return True
+    return False
+
+
+def _nets(values: Iterable[Value]) -> Iterator[int]:
+    for value in values:
+        match value:
+            case Items(items=items):
+                yield from _nets(items)
+            case Table(items=table):
+                yield from _nets(table.values())
+            case _ if (net := getattr(value, "net", None)) is not None:
+                yield id(net)
+
+
+def _defined(statement: ast.stmt) -> set[str]:
+    """The names that a top-level statement gives to its module."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name}
+    return {
+        node.id
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    }
+
+
+def _links(
+    statement: ast.stmt,
+    nodes: Iterable[ast.AST],
+    facts: Facts,
+    environment: Mapping[str, Value],
+    plain: Collection[str],
+) -> set[object]:
+    """What ties a statement to others: the nets whose values it has, and names, its own and those that it mentions."""
+    found: set[object] = set(_defined(statement))
+    if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        found.add(_MODULE)
+    for node in nodes:
+        found.update(_nets(facts.values.get(node, ())))
+        if isinstance(node, ast.Name) and node.id not in plain:
+            value = environment.get(node.id)
+            if value is not None and not isinstance(value, External | Unknown):
+                found.add(node.id)
+    return found
+
+
+def _components(links: Mapping[ast.stmt, set[object]]) -> list[list[ast.stmt]]:
+    """Statements grouped by what ties them, directly or through others."""
+    groups: list[tuple[list[ast.stmt], set[object]]] = []
+    for statement, ties in links.items():
+        tied = [group for group in groups if group[1] & ties]
+        groups = [group for group in groups if not group[1] & ties]
+        members = [s for group in tied for s in group[0]]
+        groups.append(([*members, statement], ties.union(*[group[1] for group in tied])))
+    return sorted((g for g, _ in groups), key=lambda group: min(s.lineno for s in group))
