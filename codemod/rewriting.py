@@ -673,7 +673,6 @@ def _text(
         return None
     file.helpers = {name for name in file.helpers if _has_word(text, name)}
     wanted = set(names.wanted) | found.wanted.get(module, set())
-    file.helpers &= set(re.findall(r"\w+", text))  # what was tried in vain may have asked for more
     if file.helpers:
         wanted.add(
             f"from {helper_module(module, project)} import {', '.join(sorted(file.helpers))}"
