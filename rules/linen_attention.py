@@ -18,6 +18,7 @@ from ..codemod.rule import (
     To,
     Use,
     VariableName,
+    Written,
     axis,
     dtype_of,
 )
@@ -107,8 +108,18 @@ def _norms_in_half(use: Use) -> str | None:
     return "keep_dtypes" if wanted else None
 
 
+def _decode(written: Written) -> str:
+    if written.constant is True:
+        raise Declined(
+            "attention that always decodes: its cache has to be there before the first call",
+            "make the layer by hand, and call `init_cache(shape)` with the full length",
+        )
+    return written.text
+
+
 _ARGUMENTS: dict[str, Argument] = {
     "deterministic": Mode("eval", "deterministic"),
+    "decode": To("decode", _decode),
     "attention_fn": only("attention_fn", "flax.linen.dot_product_attention"),
     "force_fp32_for_softmax": Refuse(
         "`force_fp32_for_softmax`",
