@@ -229,8 +229,8 @@ def _consequences(
             if used not in attempt.models or used in attempt.refusals:
                 continue
             found = _bridges(interp, refusal, among[used], attempt, studied, limit)
-            if found:
-                bridges.append((refusal.cls, among[used], found))
+            if found is not None:
+                bridges += [(refusal.cls, among[used], found)] if found else []
                 continue
             earlier = new[used].users if used in new else ()
             new[used] = Refusal(
@@ -252,7 +252,7 @@ def _bridges(
     studied: Studied,
     limit: int,
 ) -> list[Bridge] | Alias | None:
-    """How a class that stays can run a rewritten one, None where it cannot."""
+    """How a class that stays can run a rewritten one: by nothing where only other classes that stay make it, None where it cannot."""
     cls = user.cls
     if attempt.models[used.node].refines:
         return None  # its constructor's parameters have the names of nnx
@@ -272,7 +272,10 @@ def _bridges(
         for node, all_made in (facts.made.items() if facts is not None else ())
         if any(isinstance(m.value, Object) and m.value.cls is used for m in all_made)
     }
+    made -= _made_by_others(interp, made, used, cls, attempt)
     calls = bridges.find(used, model)
+    if calls is not None and not made and not any(bridges.mentions(used)):
+        return []
     if calls and made <= {bridge.call for bridge in calls}:
         return calls
     if not made <= set(ast.walk(cls.node)) or made & interp.rematerialized.keys():
@@ -280,6 +283,21 @@ def _bridges(
     if any(isinstance(node, ast.Call) and _is_field(node.func) for node in made):
         return None  # a class that is handed in
     return find_alias(interp, {cls.module: bridges}, used, model, limit)
+
+
+def _made_by_others(
+    interp: Interpreter, made: set[ast.AST], used: Class, user: Class, attempt: ModuleRewrite
+) -> set[ast.AST]:
+    """The calls that make a module in the text of other classes that stay, of a base perhaps: these bridge their own."""
+    found: set[ast.AST] = set()
+    others = [r.cls for n, r in attempt.refusals.items() if n is not user.node] if made else []
+    for other in others:
+        for node in made & set(ast.walk(other.node)):
+            head = node.func if isinstance(node, ast.Call) else None
+            if isinstance(head, ast.Name | ast.Attribute):
+                value = _quiet(interp, head, other)
+                found |= {node} if isinstance(value, Class) and value.node is used.node else set()
+    return found
 
 
 def _is_field(node: ast.expr) -> bool:

@@ -71,14 +71,22 @@ def _runs_with(site: Site, use: Used, parents: Mapping[ast.AST, ast.AST]) -> boo
     """Whether a call runs whenever its layer is made and the module is called."""
     if use.call is None or use.call not in parents:
         return False
+    if getattr(site.function, "name", "") in ("setup", "__init__"):
+        return _runs_with_module([*use.stack, use.call], parents)
     around, function = branches(use.call, parents), _function(use.call, parents)
-    constructs = getattr(site.function, "name", "") in ("setup", "__init__")
-    if function is None or _left_before(use.call, function, None if constructs else site.node):
+    if function is None or _left_before(use.call, function, site.node):
         return False
-    if constructs:
-        return getattr(function, "name", "") == "__call__" and not around
     inside = branches(site.node, parents)
     return function is site.function and all(branch in inside for branch in around)
+
+
+def _runs_with_module(calls: Sequence[ast.Call], parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether the last of some calls, each in the function that the one before it calls, runs in every `__call__`."""
+    functions = [_function(call, parents) for call in calls]
+    return getattr(functions[0], "name", "") == "__call__" and not any(
+        function is None or branches(call, parents) or _left_before(call, function, None)
+        for call, function in zip(calls, functions, strict=True)
+    )
 
 
 def _left_before(call: ast.Call, function: ast.AST, site: ast.Call | None) -> bool:
