@@ -26,6 +26,9 @@ class EditConflict(ValueError):
     """Two edits want the same text and neither contains the other."""
 
 
+_PROBE = "probe_of_a_name_that_nobody_uses"
+
+
 @dataclass(frozen=True)
 class _Edit:
     """New text for `[start, end)` of the padded text.
@@ -187,6 +190,17 @@ class Edits:
     def render(self, target: ast.AST | Span) -> str:
         """The text of a node (without decorators) or span with the edits in it carried out."""
         return self._compose(*self._span(target))
+
+    def keeps(self, node: ast.AST) -> bool:
+        """Whether a node is still there, as it was, once the edits are made."""
+        if self.render(node) != self.source.segment(node):
+            return False
+        trial = self.fork()
+        try:
+            trial.replace(node, _PROBE)
+        except EditConflict:
+            return False
+        return _PROBE in trial.apply()
 
     def apply(self) -> str:
         """The whole new text."""

@@ -10,10 +10,11 @@ from ..rules import catalogue
 from .beside import is_helper_file
 from .config import Options
 from .findings import Finding
+from .finishing import FileRewrite
 from .model.module import ModuleModel
 from .project import Module, Project
 from .report import AddedParameter, ClassReport, Diagnostic, FileReport, Outcome
-from .rewriting import FileRewrite, rewrite_project
+from .rewriting import rewrite_project
 from .rulebook import Rulebook
 from .shapes.traced import Traced
 from .shapes.values import Class

@@ -8,9 +8,8 @@ from the function, or from what holds the transform, and its constructor takes w
 from __future__ import annotations
 
 import ast
-import difflib
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from .culprit import working_on
@@ -18,6 +17,7 @@ from .edits import Edits, move
 from .emit.file_names import FileNames
 from .emit.names import camel, says_nothing, without_verb
 from .emit.transport import splice
+from .prepared import MadeClass, Prepared, is_python
 from .programs.explore import Explorer
 from .programs.haiku import maker_call
 from .programs.kinds import Transformed
@@ -27,40 +27,6 @@ from .shapes import frameworks
 from .shapes.interpreter import Interpreter
 from .shapes.values import Function
 from .source import Source
-
-
-@dataclass(frozen=True)
-class MadeClass:
-    """A class that was written for a function, or anew for a class of the same name."""
-
-    path: Path
-    name: str
-    function: str
-    line: int  # of the function, in the original
-    is_function: bool = True
-    of_layers: bool = False  # the function is called by modules; it can stay beside its class
-
-
-@dataclass
-class Prepared:
-    """A project in which functions became classes, and the way back."""
-
-    project: Project
-    originals: dict[Path, Source] = field(default_factory=dict)
-    made: list[MadeClass] = field(default_factory=list)
-
-    def original_line(self, path: Path, line: int) -> int:
-        """The line of the original text that a line of the prepared text comes from."""
-        if path not in self.originals:
-            return line
-        old = self.originals[path].text.split("\n")
-        new = self.project.modules[path].source.text.split("\n")
-        matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-        best = 1
-        for a, b, size in matcher.get_matching_blocks():
-            if b + 1 <= line:
-                best = a + min(line - b, size) if size else best
-        return max(best, 1)
 
 
 def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]) -> Prepared:
@@ -120,10 +86,7 @@ def _prepare_module(
     text = edits.apply()
     if made and is_python(text):
         prepared.made += made
-        prepared.originals[module.path] = module.source
-        prepared.project.modules[module.path] = Module(
-            Source(module.path, module.source.encode(text))
-        )
+        prepared.put(module, text)
 
 
 def _is_inside(node: ast.AST, others: Collection[ast.AST], module: Module) -> bool:
@@ -134,15 +97,6 @@ def _is_inside(node: ast.AST, others: Collection[ast.AST], module: Module) -> bo
             return True
         above = module.source.parents.get(above)
     return False
-
-
-def is_python(text: str) -> bool:
-    """Whether a text parses: what was written in an unforeseen place may not."""
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError):
-        return False
-    return True
 
 
 def _belongs(node: ast.AST, module: Module) -> bool:
@@ -288,8 +242,3 @@ def _same(one: Transformed, two: Transformed) -> bool:
         and isinstance(two.function, Function)
         and one.function.node is two.function.node
     )
-
-
-def classes_of(made: Iterable[MadeClass]) -> Mapping[tuple[Path, str], MadeClass]:
-    """The classes that were written, by file and name."""
-    return {(m.path, m.name): m for m in made}

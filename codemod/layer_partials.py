@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .project import Module
@@ -44,7 +44,7 @@ def _is_layer(value: Partial, rules: Rulebook) -> bool:
 
 def read_by(
     interp: Interpreter, cls: Class, partials: Iterable[LayerPartial]
-) -> Iterator[LayerPartial]:
+) -> list[LayerPartial]:
     """Those of the partials that a class reads, by whatever name its file has for them."""
     names = interp.environment_of(cls.module).names
     read = {
@@ -52,6 +52,4 @@ def read_by(
         for node in ast.walk(cls.node)
         if isinstance(node, ast.Name) and isinstance(names.get(node.id), Partial)
     }
-    for partial in partials:
-        if any(value is partial.value for value in read):
-            yield partial
+    return [p for p in partials if any(value is p.value for value in read)]

@@ -16,14 +16,13 @@ from .culprit import working_on
 from .edits import Edits, move
 from .emit.file_names import FileNames
 from .emit.names import camel, snake, without_verb
-from .functions import MadeClass, Prepared, is_python
 from .model.symbolic import FLAGS
+from .prepared import MadeClass, Prepared, is_python
 from .project import Module, Project
 from .rulebook import Rulebook
 from .shapes import classes, frameworks
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class, External, Function, Value
-from .source import Source
 
 _TRANSFORMS = frozenset(
     f"haiku.{name}"
@@ -113,10 +112,7 @@ def prepare(
         return Prepared(project)
     for module, text in texts.items():
         if text != module.source.text:
-            prepared.originals[module.path] = module.source
-            prepared.project.modules[module.path] = Module(
-                Source(module.path, module.source.encode(text))
-            )
+            prepared.put(module, text)
     return prepared
 
 

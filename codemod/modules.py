@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import dataclasses
-import functools
-import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import unseen
 from .config import Options
-from .edits import EditConflict, Edits
+from .edits import Edits
 from .emit.aliases import Alias, find_alias, write_alias
 from .emit.bridges import Bridge, Bridges, component
 from .emit.file_names import FileNames
@@ -21,14 +18,12 @@ from .emit.refinement import rewrite_refinement
 from .emit.transport import CannotMove, NeedsFlags
 from .model.module import ModuleModel
 from .model.study import Contexts, Study, as_base, study
+from .new_text import check_attributes, check_leftovers, check_moved, check_strangers, check_text
 from .project import Module
 from .rule import Declined
 from .shapes import classes, refined
-from .shapes.interpreter import Environment, Interpreter
+from .shapes.interpreter import Interpreter
 from .shapes.values import Class, Object
-from .source import Source
-from .strangers import strangers
-from .unset import read_too_early
 
 
 @dataclass
@@ -63,6 +58,22 @@ class ModuleRewrite:
     flag_requests: set[ast.AST] = field(default_factory=set)  # classes that have to keep flags
     aliases: set[ast.AST] = field(default_factory=set)  # classes that have a Linen name as well
 
+    def edits_of(self, module: Module) -> Edits:
+        """The edits of a file, which none may have been made of so far."""
+        if module not in self.edits:
+            self.edits[module] = Edits(module.source)
+        return self.edits[module]
+
+    def names_of(self, module: Module, interp: Interpreter) -> FileNames:
+        """What the names of a file stand for."""
+        if module not in self.names:
+            self.names[module] = FileNames(module, interp.environment_of(module), interp.rules)
+        return self.names[module]
+
+    def want(self, module: Module, line: str) -> None:
+        """Asks for an import in a file."""
+        self.wanted.setdefault(module, set()).add(line)
+
 
 def module_classes(interp: Interpreter) -> list[Class]:
     """Every Linen and Haiku class of the rewritable modules, in file order."""
@@ -87,20 +98,10 @@ def references(interp: Interpreter, cls: Class, among: Mapping[ast.AST, Class]) 
     found: set[ast.AST] = set()
     for node in ast.walk(cls.node):
         if isinstance(node, ast.Name | ast.Attribute):
-            value = _quiet(interp, node, cls)
+            value = interp.peek_name(node, cls.around)
             if isinstance(value, Class) and value.node in among and value is not cls:
                 found.add(value.node)
     return found
-
-
-def _quiet(interp: Interpreter, node: ast.expr, cls: Class) -> object:
-    """What a name means at the class's place, without recording that it was asked."""
-    root = node
-    while isinstance(root, ast.Attribute):
-        root = root.value
-    if not isinstance(root, ast.Name) or root.id == "self":
-        return None
-    return interp.peek(node, cls.environment.parent or cls.environment)
 
 
 def users_first(found: list[Class], uses: Mapping[ast.AST, set[ast.AST]]) -> list[Class]:
@@ -263,9 +264,9 @@ def _bridges(
     bridges = Bridges(
         source,
         cls.node,
-        lambda node: _quiet(interp, node, cls),
+        lambda node: interp.peek_name(node, cls.around),
         facts.value if facts is not None else lambda node: None,
-        attempt.edits.setdefault(cls.module, Edits(source)),
+        attempt.edits_of(cls.module),
     )
     made = {
         node
@@ -313,7 +314,7 @@ def _write_bridges(user: Class, found: list[Bridge] | Alias, attempt: ModuleRewr
     attempt.refusals[user.node] = dataclasses.replace(refusal, bridged=True)
     if isinstance(found, Alias):
         node = found.cls.node
-        write_alias(found, _edits_of(attempt), _want(attempt), defined=node in attempt.aliases)
+        write_alias(found, attempt.edits_of, attempt.want, defined=node in attempt.aliases)
         attempt.aliases.add(node)
         if found.helper is not None:
             attempt.helpers.setdefault(found.home, set()).add(found.helper)
@@ -322,14 +323,6 @@ def _write_bridges(user: Class, found: list[Bridge] | Alias, attempt: ModuleRewr
         attempt.edits[user.module].replace(bridge.call, bridge.text)
         if bridge.helper is not None:
             attempt.helpers.setdefault(user.module, set()).add(bridge.helper)
-
-
-def _edits_of(attempt: ModuleRewrite) -> Callable[[Module], Edits]:
-    return lambda module: attempt.edits.setdefault(module, Edits(module.source))
-
-
-def _want(attempt: ModuleRewrite) -> Callable[[Module, str], None]:
-    return lambda module, line: attempt.wanted.setdefault(module, set()).add(line)
 
 
 def _attempt(
@@ -390,12 +383,7 @@ def _rewrite_class(
 def _rewrite_refined(interp: Interpreter, cls: Class, result: ModuleRewrite) -> Refusal | None:
     """Rewrites a subclass of a layer."""
     module = cls.module
-    edits = result.edits.setdefault(module, Edits(module.source))
-    names = result.names.get(module)
-    if names is None:
-        names = result.names[module] = FileNames(
-            module, interp.environment_of(module), interp.rules
-        )
+    edits, names = result.edits_of(module), result.names_of(module, interp)
     rule = refined.layer_of(interp, cls)
     base = next(iter(classes.external_bases(cls)), "a layer")
     trial = edits.fork()
@@ -406,206 +394,13 @@ def _rewrite_refined(interp: Interpreter, cls: Class, result: ModuleRewrite) -> 
                 "write the class for nnx by hand, on top of the layer's counterpart",
             )
         model = rewrite_refinement(cls, rule, trial, names)
-        _check_text(cls, trial, {"nnx"})
+        check_text(cls, trial, {"nnx"})
     except Declined as refusal:
         node = refusal.node if isinstance(refusal, CannotMove) else cls.node
         return Refusal(cls, node, "NX101", refusal.message, refusal.help)
     result.edits[module] = trial
     result.models[cls.node] = model
     return None
-
-
-def _check_text(cls: Class, edits: Edits, known: Collection[str]) -> ast.Module:
-    """The new text of a class; raises Declined where it is not Python, or reads a name that nothing defines."""
-    source = cls.module.source
-    start = source.span(cls.node, decorators=True)[0]
-    text = source.line_indent(start) + edits.render((start, source.span(cls.node)[1]))
-    try:
-        tree = ast.parse(textwrap.dedent(text))
-        compile(tree, "<class>", "exec")  # what parses may still give one parameter twice
-    except SyntaxError as error:
-        raise Declined(
-            f"class `{cls.name}` is written in a way that is not handled ({error.msg})",
-            "please report it with the class; rewrite it by hand meanwhile",
-        ) from error
-    early = read_too_early(next(n for n in tree.body if isinstance(n, ast.ClassDef)))
-    if early is not None:
-        raise Declined(
-            f"the constructor of `{cls.name}` would read `self.{early}` before it is set",
-            "write the constructor by hand, or set the attribute further up",
-        )
-    before = {node.id for node in ast.walk(cls.node) if isinstance(node, ast.Name)}
-    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    stored = {
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-    }
-    stored |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    stored |= {
-        node.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    }
-    missing = read - stored - before - cls.environment.names.keys() - set(known)
-    missing -= _visible(cls) | set(dir(builtins))
-    missing |= _unbound(tree, cls) - _visible(cls) - set(known) - set(dir(builtins))
-    if missing:
-        raise Declined(
-            f"the new text of `{cls.name}` would read `{min(missing)}`, which nothing defines",
-            "please report it with the class; rewrite it by hand meanwhile",
-        )
-    return tree
-
-
-def _unbound(tree: ast.Module, cls: Class) -> set[str]:
-    """The locals of the original's methods that the new constructor reads and does not bind."""
-    local = {node.arg for node in ast.walk(cls.node) if isinstance(node, ast.arg)}
-    local |= {
-        node.id
-        for node in ast.walk(cls.node)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-    missing: set[str] = set()
-    for function in ast.walk(tree):
-        if not isinstance(function, ast.FunctionDef) or function.name != "__init__":
-            continue
-        inside = list(ast.walk(function))
-        bound = {node.arg for node in inside if isinstance(node, ast.arg)}
-        bound |= {node.name for node in inside if isinstance(node, ast.FunctionDef)}
-        names = [node for node in inside if isinstance(node, ast.Name)]
-        bound |= {node.id for node in names if not isinstance(node.ctx, ast.Load)}
-        missing |= {node.id for node in names} - bound
-    return missing & local
-
-
-def _check_leftovers(cls: Class, edits: Edits, names: FileNames) -> None:
-    """Raises Declined where a name of Linen or Haiku is left in the code of a rewritten class."""
-    source = cls.module.source
-    for node in ast.walk(cls.node):
-        if not isinstance(node, ast.Name | ast.Attribute) or is_annotation(source, node):
-            continue
-        qualified = names.qualified(node)
-        if qualified is None or not names.rules.is_framework(qualified):
-            continue
-        above = source.parents.get(node)
-        if isinstance(above, ast.Attribute) or names.rewrite(node) is not None:
-            continue
-        if isinstance(above, ast.Call) and above.func is node and names.rewrite(above) is not None:
-            continue
-        if survives(edits, node):
-            raise Declined(
-                f"`{source.segment(node)}` has no rule where `{cls.name}` uses it",
-                "write this part for NNX by hand, and run the tool again",
-            )
-
-
-def _check_moved(cls: Class, new: ast.Module, names: FileNames) -> None:
-    """Raises Declined where a name of Linen or Haiku has moved into the new constructor."""
-    for function in ast.walk(new):
-        if not (isinstance(function, ast.FunctionDef) and function.name == "__init__"):
-            continue
-        bound = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
-        for node in (inner for statement in function.body for inner in ast.walk(statement)):
-            if _root(node) in bound:
-                continue
-            qualified = names.qualified(node)
-            if qualified is not None and names.rules.is_framework(qualified):
-                raise Declined(
-                    f"`{ast.unparse(node)}` has no rule where `{cls.name}` uses it",
-                    "write this part for NNX by hand, and run the tool again",
-                )
-
-
-def _root(node: ast.AST) -> str | None:
-    """The name that an attribute chain begins with."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else None
-
-
-def _check_attributes(cls: Class, edits: Edits, emitted: Emitted) -> None:
-    """Raises Declined where the new text reads what Linen or Haiku give to their modules, and NNX does not."""
-    source = cls.module.source
-    text = edits.render((source.span(cls.node, decorators=True)[0], source.span(cls.node)[1]))
-    tree = ast.parse(textwrap.dedent(source.line_indent(source.span(cls.node)[0]) + text))
-    uses = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
-    ]
-    own = {name for owner in classes.mro(cls) for name in owner.members}
-    own |= emitted.model.names | {node.attr for node in uses if not isinstance(node.ctx, ast.Load)}
-    for node in uses:
-        if node.attr in _of_framework(emitted.model.framework) and node.attr not in own:
-            raise Declined(
-                f"`self.{node.attr}` is there in {emitted.model.framework.title()} modules alone",
-                "write this part for NNX by hand, and run the tool again",
-            )
-
-
-@functools.cache
-def _of_framework(framework: str) -> frozenset[str]:
-    """The attributes of modules that those of NNX do not have."""
-    from flax import linen, nnx
-
-    if framework == "linen":
-        return (frozenset(dir(linen.Module)) | {"scope"}) - frozenset(dir(nnx.Module))
-    return frozenset(("module_name", "params_dict", "state_dict", "submodules"))
-
-
-def _check_strangers(interp: Interpreter, cls: Class) -> None:
-    """Raises Declined where code from outside of the tree makes something that is then called: it may be a module."""
-    for node in ast.walk(cls.node):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
-            raise Declined(
-                f"`{cls.name}` imports by name, and what it finds there may be modules",
-                "import the modules at the top of the file",
-            )
-    for head in strangers(cls.node, lambda node: _quiet(interp, node, cls)):
-        raise Declined(
-            f"`{cls.module.source.segment(head)}` is not in the tree, and may be a module",
-            "rewrite it together with the code that defines it",
-        )
-
-
-def is_annotation(source: Source, node: ast.AST) -> bool:
-    """Whether a node is part of an annotation."""
-    below, above = node, source.parents.get(node)
-    while above is not None:
-        if isinstance(above, ast.arg | ast.AnnAssign) and below is above.annotation:
-            return True
-        if isinstance(above, ast.FunctionDef) and below is above.returns:
-            return True
-        below, above = above, source.parents.get(above)
-    return False
-
-
-def survives(edits: Edits, node: ast.AST) -> bool:
-    """Whether a node is still there once the edits are made."""
-    if edits.render(node) != edits.source.segment(node):
-        return False
-    trial = edits.fork()
-    try:
-        trial.replace(node, _PROBE)
-    except EditConflict:
-        return False
-    return _PROBE in trial.apply()
-
-
-_PROBE = "probe_of_a_name_that_nobody_uses"
-
-
-def _visible(cls: Class) -> set[str]:
-    """The names that the scopes around a class define."""
-    found: set[str] = set()
-    scope: Environment | None = cls.environment
-    while scope is not None:
-        found |= scope.names.keys()
-        scope = scope.parent
-    return found
 
 
 def _new_names(names: FileNames, emitted: Emitted, result: ModuleRewrite) -> set[str]:
@@ -627,12 +422,7 @@ def _rewrite_by_study(
     interp: Interpreter, cls: Class, found: Study, options: Options, result: ModuleRewrite
 ) -> Refusal | None:
     module = cls.module
-    edits = result.edits.setdefault(module, Edits(module.source))
-    names = result.names.get(module)
-    if names is None:
-        names = result.names[module] = FileNames(
-            module, interp.environment_of(module), interp.rules
-        )
+    edits, names = result.edits_of(module), result.names_of(module, interp)
     names.value_of = found.facts.value
     names.layers_as_values = True
     known = result.variable_classes.setdefault(module, {})
@@ -650,11 +440,11 @@ def _rewrite_by_study(
             original_names=options.names == "original",
         )
         emitted = emitter.emit()
-        new = _check_text(cls, trial, _new_names(names, emitted, result))
-        _check_leftovers(cls, trial, names)
-        _check_attributes(cls, trial, emitted)
-        _check_moved(cls, new, names)
-        _check_strangers(interp, cls)
+        new = check_text(cls, trial, _new_names(names, emitted, result))
+        check_leftovers(cls, trial, names)
+        check_attributes(cls, trial, emitted)
+        check_moved(cls, new, names)
+        check_strangers(interp, cls)
         unseen.check(interp, cls, found.facts.functions)
     except Declined as refusal:
         if isinstance(refusal, NeedsFlags):

@@ -7,14 +7,13 @@ such a class is first written that way, in the text; from then on it is rewritte
 from __future__ import annotations
 
 import ast
-import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .culprit import working_on
 from .edits import Edits
 from .emit.file_names import FileNames
-from .functions import MadeClass, Prepared
+from .prepared import MadeClass, Prepared
 from .project import Module, Project
 from .rulebook import Rulebook
 from .shapes import classes, frameworks
@@ -49,11 +48,7 @@ def _prepare_module(
                 MadeClass(module.path, cls.name, cls.name, cls.node.lineno, is_function=False)
             )
     if edits.touched:
-        prepared.originals[module.path] = module.source
-        text = edits.apply()
-        prepared.project.modules[module.path] = Module(
-            Source(module.path, module.source.encode(text))
-        )
+        prepared.put(module, edits.apply())
 
 
 def is_dataclass_module(cls: Class) -> bool:
@@ -93,7 +88,7 @@ def _is_bare(decorator: ast.expr) -> bool:
 
 
 def _write(cls: Class, edits: Edits) -> None:
-    """Puts `__init__` in the place of the first field; comments beside the fields stay where they are."""
+    """Writes `__init__` above the first method, with the comments of the fields beside its parameters."""
     source, unit = edits.source, edits.source.indent_unit
     edits.remove_item(cls.node, cls.node.decorator_list[0])
     declared = classes.fields(cls)
@@ -118,18 +113,10 @@ def _parameters(source: Source, declared: Sequence[classes.Field]) -> list[str]:
     for each in declared:
         if each.keyword_only and "*," not in lines:
             lines.append("*,")
-        start, end = source.span(each.statement)
-        above = source.text[: source.line_start(start)].split("\n")[:-1]
-        comments = list(itertools.takewhile(_is_comment, reversed(above)))
-        line_end = source.text.find("\n", end)
-        behind = source.text[end : line_end if line_end >= 0 else None].strip()
-        lines += [comment.strip() for comment in reversed(comments)]
+        above, behind = source.comments_beside(each.statement, each.statement)
+        lines += above
         lines.append(f"{_parameter(source, each)},  {behind}".rstrip())
     return lines if "name" in [f.name for f in declared] else [*lines, "name=None,"]
-
-
-def _is_comment(line: str) -> bool:
-    return line.strip().startswith("#")
 
 
 def _parameter(source: Source, declared: classes.Field) -> str:

@@ -6,6 +6,7 @@ import ast
 import bisect
 import codecs
 import functools
+import itertools
 import re
 import tokenize
 import warnings
@@ -173,6 +174,30 @@ class Source:
     def parents(self) -> dict[ast.AST, ast.AST]:
         """The node that each node of the tree is a part of; operators and contexts have none."""
         return self._parents(self.tree)
+
+    def is_annotation(self, node: ast.AST) -> bool:
+        """Whether a node is part of an annotation."""
+        below, above = node, self.parents.get(node)
+        while above is not None:
+            if isinstance(above, ast.arg | ast.AnnAssign) and below is above.annotation:
+                return True
+            if isinstance(above, ast.FunctionDef) and below is above.returns:
+                return True
+            below, above = above, self.parents.get(above)
+        return False
+
+    def comments_beside(self, first: ast.AST, last: ast.AST) -> tuple[list[str], str]:
+        """The comment lines above what stands from `first` to `last`, and the comment behind it, or ""."""
+        start, end = self.span(first)[0], self.span(last)[1]
+        line_end = self.text.find("\n", end)
+        behind = self.text[end : line_end if line_end >= 0 else None].strip()
+        behind = behind.removeprefix(",").strip()
+        at = self.line_start(start)
+        above: list[str] = []
+        if not self.text[at:start].strip():
+            lines = (line.strip() for line in reversed(self.text[:at].split("\n")[:-1]))
+            above = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
+        return above[::-1], behind if behind.startswith("#") else ""
 
     # ---- places ------------------------------------------------------------------------------------------
 

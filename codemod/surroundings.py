@@ -8,16 +8,17 @@ module of the source framework.
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from .chains import root_name
 from .edits import Edits
 from .emit.bridges import is_bridge
-from .modules import is_annotation, survives
 from .programs.kinds import Transformed
 from .project import Module
-from .shapes.interpreter import Interpreter
-from .shapes.values import Class, External, Function
+from .shapes.interpreter import Environment, Interpreter
+from .shapes.values import Class, External, Function, Value
 from .strangers import strangers
 
 # Haiku names that mean the same in a transform and out of it, so that a rewritten class may call what uses them.
@@ -55,6 +56,7 @@ class Surroundings:
         self.units: list[Unit] = []
         self.of_node: dict[ast.AST, Unit] = {}
         self.of_variable: dict[tuple[Module, str], list[Unit]] = {}
+        self._read: dict[ast.stmt, Unit] = {}
         for module in modules:
             for statement in module.tree.body:
                 if statement not in own and not isinstance(statement, ast.Import | ast.ImportFrom):
@@ -62,14 +64,16 @@ class Surroundings:
 
     def read(self, module: Module, node: ast.stmt) -> Unit:
         """What a statement speaks of; a class of the project's has the same form."""
-        unit = Unit(module, node)
+        if node in self._read:
+            return self._read[node]
+        unit = self._read[node] = Unit(module, node)
         env = self.interp.environment_of(module)
         pending: list[ast.AST] = [node]
         while pending:
             current = pending.pop()
             if current in self.own and current is not node:
                 continue
-            chain = isinstance(current, ast.Attribute) and _root(current) is not None
+            chain = isinstance(current, ast.Attribute) and root_name(current) is not None
             if chain or isinstance(current, ast.Name):
                 assert isinstance(current, ast.expr)
                 self._note(unit, current, self._meaning(current, env))
@@ -77,16 +81,14 @@ class Surroundings:
             pending += ast.iter_child_nodes(current)
         return unit
 
-    def _meaning(self, node: ast.expr, env: object) -> object:
-        root = _root(node)
-        names = getattr(env, "names", {})
-        return self.interp.peek(node, env) if root in names else None  # type: ignore[arg-type]
+    def _meaning(self, node: ast.expr, env: Environment) -> Value | None:
+        return self.interp.peek(node, env) if root_name(node) in env.names else None
 
     def _note(self, unit: Unit, node: ast.expr, value: object) -> None:
-        root = _root(node)
+        root = root_name(node)
         if isinstance(value, External):
             name = self.interp.rules.canonical(value.name)
-            if _is_haikus_own(name) and not is_annotation(unit.module.source, node):
+            if _is_haikus_own(name) and not unit.module.source.is_annotation(node):
                 unit.bound.append(node)
                 if self.interp.rules.call(name) is None and self.interp.rules.rename(name) is None:
                     unit.certain.append(node)
@@ -127,7 +129,7 @@ class Surroundings:
             unit
             for unit in self.units
             if unit.mentions & set(stay)
-            or any(survives(edits_of(unit.module), n) for n in unit.certain)
+            or any(edits_of(unit.module).keeps(n) for n in unit.certain)
         }
         above = _closure(seeds, self._users())
         called = {
@@ -164,7 +166,7 @@ class Surroundings:
             if unit in source_units and (unit.bound or unit.mentions & set(stay)):
                 return unit
             env = self.interp.environment_of(unit.module)
-            if any(strangers(unit.node, lambda node, env=env: self._meaning(node, env))):  # type: ignore[misc]
+            if any(strangers(unit.node, functools.partial(self._meaning, env=env))):
                 return unit
             if self._runs_bridges(unit, edits_of(unit.module)):
                 return unit
@@ -195,12 +197,6 @@ def _closure(start: Collection[Unit], next_of: Callable[[Unit], Iterable[Unit]])
                 found.add(unit)
                 pending.append(unit)
     return found
-
-
-def _root(node: ast.expr) -> str | None:
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else None
 
 
 def _is_haikus_own(name: str) -> bool:

@@ -15,7 +15,7 @@ _MADE_BY_METHODS = ("get_parameter", "get_state", "create_parameter")
 
 def check(interp: Interpreter, cls: Class, entered: Collection[ast.AST]) -> None:
     """Raises Declined where a class hands on a function that makes layers to code that was not followed."""
-    environment = cls.environment.parent or cls.environment
+    environment = cls.around
     for function in _functions(interp, cls.node, environment, set(entered)):
         for node in ast.walk(function.node):
             if isinstance(node, ast.Call) and _makes(interp, node, function.environment):
@@ -45,12 +45,7 @@ def _functions(
 
 def _makes(interp: Interpreter, call: ast.Call, environment: Environment) -> bool:
     """Whether a call makes a layer, a module or a variable."""
-    root: ast.expr = call.func
-    while isinstance(root, ast.Attribute):
-        root = root.value
-    if not isinstance(root, ast.Name):
-        return False
-    value = interp.peek(call.func, environment)
+    value = interp.peek_name(call.func, environment)
     if isinstance(value, Class):
         return classes.framework(value) is not None
     if not isinstance(value, External) or not interp.rules.is_framework(value.name):

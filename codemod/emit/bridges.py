@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..chains import root_name
 from ..edits import Edits
 from ..model.module import AddedParameter, ModuleModel
 from ..shapes import classes
@@ -129,10 +130,10 @@ class Bridges:
         above: ast.AST | None = node
         while above is not None:
             if isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and any(
-                (isinstance(n, ast.arg) and n.arg == _first(node))
+                (isinstance(n, ast.arg) and n.arg == root_name(node))
                 or (
                     isinstance(n, ast.Name)
-                    and n.id == _first(node)
+                    and n.id == root_name(node)
                     and isinstance(n.ctx, ast.Store)
                 )
                 for n in ast.walk(above)
@@ -398,12 +399,6 @@ _PLAIN = (
     ast.Tuple,
     ast.expr_context,
 )
-
-
-def _first(node: ast.expr) -> str:
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _given(call: ast.Call) -> list[ast.expr]:

@@ -955,7 +955,7 @@ class ClassEmitter:
 
     def _bases(self) -> None:
         for base in self.cls.node.bases:
-            value = self.interp.evaluate(base, self.cls.environment.parent or self.cls.environment)
+            value = self.interp.evaluate(base, self.cls.around)
             if isinstance(value, External) and self.interp.rules.is_framework(value.name):
                 self.edits.replace(base, self.file_names.target("flax.nnx.Module"))
         for keyword in self.cls.node.keywords:
@@ -1101,19 +1101,8 @@ class ClassEmitter:
 
     def _comment_beside(self, first: ast.AST, last: ast.AST) -> str:
         """The comment lines above a field or parameter, and the comment behind it."""
-        start, end = self.source.span(first)[0], self.source.span(last)[1]
-        line_end = self.source.text.find("\n", end)
-        rest = self.source.text[end : line_end if line_end >= 0 else None].strip()
-        trailing = rest.removeprefix(",").strip()
-        above: list[str] = []
-        at = self.source.line_start(start)
-        if not self.source.text[at:start].strip():
-            for line in reversed(self.source.text[:at].split("\n")[:-1]):
-                if not line.strip().startswith("#"):
-                    break
-                above.append(line.strip())
-        behind = trailing if trailing.startswith("#") else ""
-        return "\n".join([*above[::-1], behind])
+        above, behind = self.source.comments_beside(first, last)
+        return "\n".join([*above, behind])
 
     def _haiku_parameters(self) -> list[tuple[str, str, bool]]:
         own = self._own("__init__")

@@ -64,7 +64,7 @@ def bridges(
         here = Bridges(
             module.source,
             module.tree,
-            functools.partial(_resolve, interp, module),
+            functools.partial(interp.peek_name, env=interp.environment_of(module)),
             lambda node: None,
             edits_of(module),
             module_nodes,
@@ -110,13 +110,6 @@ def write(
     for module, trial in trials.items():
         edits_of(module).adopt(trial)
     return True
-
-
-def _resolve(interp: Interpreter, module: Module, node: ast.expr) -> object:
-    root = node
-    while isinstance(root, ast.Attribute):
-        root = root.value
-    return interp.peek(node, interp.environment_of(module)) if isinstance(root, ast.Name) else None
 
 
 def _outside(module: Module, module_nodes: Collection[ast.AST]) -> Iterator[ast.AST]:

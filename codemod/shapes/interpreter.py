@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ..chains import root_name
 from ..project import Module, Project
 from . import joins, operators, traced
 from .dims import Symbols
@@ -181,6 +182,10 @@ class Interpreter:
             return UNKNOWN
         finally:
             self.recording = saved
+
+    def peek_name(self, node: ast.expr, env: Environment) -> Value | None:
+        """What a name, with attributes behind it, means; None for other expressions and for what `self` holds."""
+        return None if root_name(node) in (None, "self") else self.peek(node, env)
 
     @contextmanager
     def fresh(self, facts: Facts, steps: int = MAX_STEPS) -> Iterator[Facts]:

@@ -133,6 +133,11 @@ class Class(Value):
     def module(self) -> PythonModule:
         return self.environment.module
 
+    @property
+    def around(self) -> Environment:
+        """The scope that its statement stands in."""
+        return self.environment.parent or self.environment
+
 
 @dataclass(eq=False)
 class Object(Value):

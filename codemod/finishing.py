@@ -1,0 +1,248 @@
+"""The last pass over each file, once it is settled what becomes of every class: names, findings, imports, text."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .beside import helper_file, helper_module
+from .config import Options
+from .culprit import working_on
+from .edits import EditConflict, Edits
+from .emit import imports
+from .emit.file_names import FileNames
+from .findings import Finding
+from .model.module import ModuleModel
+from .modules import ModuleRewrite, Refusal, module_classes
+from .project import Module, Project
+from .rule import Declined
+from .settling import Settled
+from .shapes.interpreter import Interpreter
+from .shapes.values import Class, Value
+from .source import Source
+
+
+@dataclass
+class FileRewrite:
+    """What became of one file."""
+
+    module: Module
+    new_text: str | None = None
+    source: Source | None = None  # the original, where the module was prepared
+    findings: list[Finding] = field(default_factory=list)
+    models: list[ModuleModel] = field(default_factory=list)
+    kept: list[Refusal] = field(default_factory=list)
+    helpers: set[str] = field(default_factory=set)
+    unsized: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # names and kinds of what wants a size
+
+
+@dataclass
+class ProjectRewrite:
+    """What became of all files, and the files to be made beside them."""
+
+    files: list[FileRewrite] = field(default_factory=list)
+    created: dict[Path, str] = field(default_factory=dict)
+
+
+def finish(
+    interp: Interpreter, modules: Iterable[Module], settled: Settled, options: Options
+) -> ProjectRewrite:
+    """The new text of every file and what is to be said of it, and the helper files beside them."""
+    result = ProjectRewrite()
+    found = settled.found
+    stays = {unit.node for unit in settled.source_units}
+    for module in modules:
+        with working_on(module.path):
+            file = _outcomes(interp, module, found, settled.findings.get(module, []))
+            names = found.names_of(module, interp)
+            for model in file.models:
+                file.findings += [
+                    Finding(node, "NX114", what, how) for node, what, how in model.notes
+                ]
+            _rename(interp, module, found.edits_of(module), names, found, file, stays, settled.free)
+            file.findings += _leftovers(found.edits_of(module), names, file)
+            file.helpers = names.helpers | found.helpers.get(module, set())
+            file.new_text = _text(interp.project, module, found, names, file, options.line_length)
+        result.files.append(file)
+    folders: dict[Path, list[FileRewrite]] = {}
+    for file in result.files:
+        if file.helpers and file.new_text is not None:
+            folders.setdefault(file.module.path.parent, []).append(file)
+    for folder, files in folders.items():
+        helpers = {name for file in files for name in file.helpers}
+        path, text = helper_file(folder, helpers, files[0].module.source.indent_unit)
+        result.created[path] = text
+    return result
+
+
+def _outcomes(
+    interp: Interpreter, module: Module, found: ModuleRewrite, findings: Iterable[Finding]
+) -> FileRewrite:
+    """What became of the classes of a file."""
+    file = FileRewrite(module, findings=list(findings))
+    for cls in module_classes(interp):
+        if cls.module is not module:
+            continue
+        if cls.node in found.refusals:
+            refusal = found.refusals[cls.node]
+            if refusal.node not in module.source.parents:  # what stopped it stands in another file
+                refusal = dataclasses.replace(refusal, node=cls.node)
+            file.kept.append(refusal)
+            file.findings.append(Finding(refusal.node, refusal.code, refusal.message, refusal.help))
+        elif cls.node in found.models:
+            file.models.append(found.models[cls.node])
+    file.models += [
+        m
+        for m in found.models.values()
+        if not isinstance(m.cls, Class) and m.cls.environment.module is module
+    ]
+    return file
+
+
+def _rename(
+    interp: Interpreter,
+    module: Module,
+    edits: Edits,
+    names: FileNames,
+    found: ModuleRewrite,
+    file: FileRewrite,
+    stays: Collection[ast.AST],
+    free: Collection[ast.AST],
+) -> None:
+    """Renames what rules rename in the text that stays, outside of the classes and statements that stay as they are.
+
+    `free` are statements whose layers no class that stays is given.
+    """
+    kept = {*(refusal.cls.node for refusal in file.kept), *stays}
+
+    def value_of(node: ast.AST) -> Value | None:
+        value = interp.facts.value(node)
+        remains = isinstance(value, Class) and value.node not in found.models
+        return None if remains else value
+
+    def visit(node: ast.AST) -> None:
+        if node in kept:
+            return
+        try:
+            new = (
+                names.rewrite(node)
+                if isinstance(node, ast.Call | ast.Name | ast.Attribute)
+                else None
+            )
+        except Declined as refusal:
+            if edits.keeps(node):
+                file.findings.append(Finding(node, "NX103", refusal.message, refusal.help))
+            return
+        if new is not None and isinstance(node, ast.Call) and _touched(edits, node):
+            for child in ast.iter_child_nodes(node):
+                if child is not node.func:
+                    visit(child)
+            if not _touched(edits, node.func):
+                new = names.rewrite(node, edits.render)
+                with contextlib.suppress(EditConflict):
+                    edits.replace(node, new or "")
+            return
+        if new is not None:
+            with contextlib.suppress(
+                EditConflict
+            ):  # the node is part of code that was written anew
+                edits.replace(node, new)
+            return
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    for statement in module.tree.body:
+        # A class that stays may be given the layer.
+        names.layers_as_values = not found.refusals or statement in free
+        visit(statement)
+
+
+def _leftovers(edits: Edits, names: FileNames, file: FileRewrite) -> list[Finding]:
+    """Names of Linen or Haiku that are left outside of the classes that stay: each gets a diagnostic.
+
+    What a rule would have renamed, had the code around it been rewritten, goes without.
+    """
+    kept = {inner for refusal in file.kept for inner in ast.walk(refusal.cls.node)}
+    found: list[Finding] = []
+    seen: set[ast.AST] = set()
+    for node in ast.walk(edits.source.tree):
+        if not isinstance(node, ast.Name | ast.Attribute) or node in seen or node in kept:
+            continue
+        qualified = names.qualified(node)
+        if qualified is None or not names.rules.is_framework(qualified):
+            continue
+        seen.update(ast.walk(node))
+        rules = names.rules
+        renamed = rules.call(qualified) is not None or rules.rename(qualified) is not None
+        if not renamed and edits.keeps(node):
+            why = names.rules.unsupported(qualified)
+            written = edits.source.segment(node)
+            message, help = why or (
+                f"`{written}` is left as it is: no rule knows it here",
+                "rewrite it by hand, or keep it with what it belongs to",
+            )
+            code = names.rules.code(qualified) if why else None
+            found.append(Finding(node, code or "NX110", message, help))
+    return found
+
+
+def _touched(edits: Edits, node: ast.AST) -> bool:
+    return edits.render(node) != edits.source.segment(node)
+
+
+def _text(
+    project: Project,
+    module: Module,
+    found: ModuleRewrite,
+    names: FileNames,
+    file: FileRewrite,
+    limit: int,
+) -> str | None:
+    """The file's new text, None where nothing changed."""
+    edits = found.edits_of(module)
+    _variable_classes(module, edits, found)
+    text = edits.apply()
+    if text == module.source.text:
+        return None
+    file.helpers = {name for name in file.helpers if _has_word(text, name)}
+    wanted = set(names.wanted) | found.wanted.get(module, set())
+    if file.helpers:
+        wanted.add(
+            f"from {helper_module(module, project)} import {', '.join(sorted(file.helpers))}"
+        )
+    if "nnx." in text:
+        wanted.add("from flax import nnx")
+    text = imports.tidy(
+        text,
+        module.source.text,
+        sorted(line for line in wanted if _is_used(line, text)),
+        reexports=module.path.name == "__init__.py",
+        limit=limit,
+    )
+    return None if text == module.source.text else text
+
+
+def _is_used(line: str, text: str) -> bool:
+    """Whether a text has a name that an import line binds: what was written in a draft may be gone."""
+    names = (alias for node in ast.parse(line).body for alias in node.names)  # type: ignore[attr-defined]
+    return any(_has_word(text, (alias.asname or alias.name).split(".")[0]) for alias in names)
+
+
+def _has_word(text: str, word: str) -> bool:
+    return re.search(rf"\b{re.escape(word)}\b", text) is not None
+
+
+def _variable_classes(module: Module, edits: Edits, found: ModuleRewrite) -> None:
+    """Puts each Variable class above the first class that uses it."""
+    unit = module.source.indent_unit
+    for collection, (text, cls) in found.variable_classes.get(module, {}).items():
+        base = f"class {text}(nnx.Variable):"
+        body = f'{unit}"""A variable of the `{collection}` collection."""'
+        edits.insert_before(cls.node, f"{base}\n{body}\n\n\n")

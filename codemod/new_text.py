@@ -1,0 +1,179 @@
+"""What the new text of a class must be like before it counts: Python that reads nothing undefined or left behind."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import textwrap
+from collections.abc import Collection
+
+from .chains import root_name
+from .edits import Edits
+from .emit.file_names import FileNames
+from .emit.module_class import Emitted
+from .rule import Declined
+from .shapes import classes
+from .shapes.interpreter import Environment, Interpreter
+from .shapes.values import Class
+from .strangers import strangers
+from .unset import read_too_early
+
+
+def check_text(cls: Class, edits: Edits, known: Collection[str]) -> ast.Module:
+    """The new text of a class; raises Declined where it is not Python, or reads a name that nothing defines."""
+    source = cls.module.source
+    start = source.span(cls.node, decorators=True)[0]
+    text = source.line_indent(start) + edits.render((start, source.span(cls.node)[1]))
+    try:
+        tree = ast.parse(textwrap.dedent(text))
+        compile(tree, "<class>", "exec")  # what parses may still give one parameter twice
+    except SyntaxError as error:
+        raise Declined(
+            f"class `{cls.name}` is written in a way that is not handled ({error.msg})",
+            "please report it with the class; rewrite it by hand meanwhile",
+        ) from error
+    early = read_too_early(next(n for n in tree.body if isinstance(n, ast.ClassDef)))
+    if early is not None:
+        raise Declined(
+            f"the constructor of `{cls.name}` would read `self.{early}` before it is set",
+            "write the constructor by hand, or set the attribute further up",
+        )
+    before = {node.id for node in ast.walk(cls.node) if isinstance(node, ast.Name)}
+    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    stored = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    }
+    stored |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    stored |= {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+    missing = read - stored - before - cls.environment.names.keys() - set(known)
+    missing -= _visible(cls) | set(dir(builtins))
+    missing |= _unbound(tree, cls) - _visible(cls) - set(known) - set(dir(builtins))
+    if missing:
+        raise Declined(
+            f"the new text of `{cls.name}` would read `{min(missing)}`, which nothing defines",
+            "please report it with the class; rewrite it by hand meanwhile",
+        )
+    return tree
+
+
+def _unbound(tree: ast.Module, cls: Class) -> set[str]:
+    """The locals of the original's methods that the new constructor reads and does not bind."""
+    local = {node.arg for node in ast.walk(cls.node) if isinstance(node, ast.arg)}
+    local |= {
+        node.id
+        for node in ast.walk(cls.node)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    missing: set[str] = set()
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef) or function.name != "__init__":
+            continue
+        inside = list(ast.walk(function))
+        bound = {node.arg for node in inside if isinstance(node, ast.arg)}
+        bound |= {node.name for node in inside if isinstance(node, ast.FunctionDef)}
+        names = [node for node in inside if isinstance(node, ast.Name)]
+        bound |= {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+        missing |= {node.id for node in names} - bound
+    return missing & local
+
+
+def _visible(cls: Class) -> set[str]:
+    """The names that the scopes around a class define."""
+    found: set[str] = set()
+    scope: Environment | None = cls.environment
+    while scope is not None:
+        found |= scope.names.keys()
+        scope = scope.parent
+    return found
+
+
+def check_leftovers(cls: Class, edits: Edits, names: FileNames) -> None:
+    """Raises Declined where a name of Linen or Haiku is left in the code of a rewritten class."""
+    source = cls.module.source
+    for node in ast.walk(cls.node):
+        if not isinstance(node, ast.Name | ast.Attribute) or source.is_annotation(node):
+            continue
+        qualified = names.qualified(node)
+        if qualified is None or not names.rules.is_framework(qualified):
+            continue
+        above = source.parents.get(node)
+        if isinstance(above, ast.Attribute) or names.rewrite(node) is not None:
+            continue
+        if isinstance(above, ast.Call) and above.func is node and names.rewrite(above) is not None:
+            continue
+        if edits.keeps(node):
+            raise Declined(
+                f"`{source.segment(node)}` has no rule where `{cls.name}` uses it",
+                "write this part for NNX by hand, and run the tool again",
+            )
+
+
+def check_moved(cls: Class, new: ast.Module, names: FileNames) -> None:
+    """Raises Declined where a name of Linen or Haiku has moved into the new constructor."""
+    for function in ast.walk(new):
+        if not (isinstance(function, ast.FunctionDef) and function.name == "__init__"):
+            continue
+        bound = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+        for node in (inner for statement in function.body for inner in ast.walk(statement)):
+            if root_name(node) in bound:
+                continue
+            qualified = names.qualified(node)
+            if qualified is not None and names.rules.is_framework(qualified):
+                raise Declined(
+                    f"`{ast.unparse(node)}` has no rule where `{cls.name}` uses it",
+                    "write this part for NNX by hand, and run the tool again",
+                )
+
+
+def check_attributes(cls: Class, edits: Edits, emitted: Emitted) -> None:
+    """Raises Declined where the new text reads what Linen or Haiku give to their modules, and NNX does not."""
+    source = cls.module.source
+    text = edits.render((source.span(cls.node, decorators=True)[0], source.span(cls.node)[1]))
+    tree = ast.parse(textwrap.dedent(source.line_indent(source.span(cls.node)[0]) + text))
+    uses = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    ]
+    own = {name for owner in classes.mro(cls) for name in owner.members}
+    own |= emitted.model.names | {node.attr for node in uses if not isinstance(node.ctx, ast.Load)}
+    for node in uses:
+        if node.attr in _of_framework(emitted.model.framework) and node.attr not in own:
+            raise Declined(
+                f"`self.{node.attr}` is there in {emitted.model.framework.title()} modules alone",
+                "write this part for NNX by hand, and run the tool again",
+            )
+
+
+@functools.cache
+def _of_framework(framework: str) -> frozenset[str]:
+    """The attributes of modules that those of NNX do not have."""
+    from flax import linen, nnx
+
+    if framework == "linen":
+        return (frozenset(dir(linen.Module)) | {"scope"}) - frozenset(dir(nnx.Module))
+    return frozenset(("module_name", "params_dict", "state_dict", "submodules"))
+
+
+def check_strangers(interp: Interpreter, cls: Class) -> None:
+    """Raises Declined where code from outside of the tree makes something that is then called: it may be a module."""
+    for node in ast.walk(cls.node):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            raise Declined(
+                f"`{cls.name}` imports by name, and what it finds there may be modules",
+                "import the modules at the top of the file",
+            )
+    for head in strangers(cls.node, lambda node: interp.peek_name(node, cls.around)):
+        raise Declined(
+            f"`{cls.module.source.segment(head)}` is not in the tree, and may be a module",
+            "rewrite it together with the code that defines it",
+        )

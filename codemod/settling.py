@@ -1,0 +1,178 @@
+"""Which classes are rewritten: all that can follow, with the programs around them and nothing left half done.
+
+Each round rewrites what nothing speaks against so far, and looks at what that leaves behind; what has to stay for it
+is taken out of the next round.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .config import Options
+from .findings import Finding
+from .layer_partials import layer_partials, read_by
+from .model.study import Contexts
+from .modules import (
+    ModuleRewrite,
+    Refusal,
+    Studied,
+    module_classes,
+    rewrite_modules,
+    study_modules,
+)
+from .programs import bridging
+from .programs.rewrite import Programs
+from .project import Module
+from .shapes.interpreter import Interpreter
+from .shapes.values import Class
+from .staying import LayersRead, free_layers, not_python, skipped, stranded, torn
+from .surroundings import Surroundings, Unit
+
+Findings = dict[Module, list[Finding]]
+
+
+@dataclass
+class Settled:
+    """What became of the classes and programs of a project."""
+
+    found: ModuleRewrite
+    findings: Findings
+    source_units: set[Unit]  # code that Haiku still runs
+    free: set[ast.AST]  # statements that make layers ready for rewritten classes alone
+
+
+def settle(
+    interp: Interpreter,
+    modules: Sequence[Module],
+    programs: Programs,
+    contexts: Contexts,
+    options: Options,
+    needed: Mapping[ast.AST, Refusal],
+) -> Settled:
+    """Rewrites all that can follow; `needed` are classes that code from outside needs as they are."""
+    own = module_classes(interp)
+    nodes: set[ast.AST] = {cls.node for cls in own}
+    partials = layer_partials(interp, modules)
+    rounds = _Rounds(
+        interp,
+        modules,
+        programs,
+        options,
+        Surroundings(interp, [m for m in modules if "haiku" in m.source.text], nodes),
+        {cls.node: read_by(interp, cls, partials) for cls in own},
+        study_modules(interp, contexts),
+        needed,
+        nodes,
+    )
+    while True:
+        settled = rounds.next()
+        if settled is not None:
+            return settled
+
+
+@dataclass
+class _Rounds:
+    interp: Interpreter
+    modules: Sequence[Module]
+    programs: Programs
+    options: Options
+    around: Surroundings
+    layers_read: LayersRead
+    studied: Studied
+    needed: Mapping[ast.AST, Refusal]
+    own: set[ast.AST]  # the nodes of all module classes
+    stay: dict[ast.AST, Finding] = field(default_factory=dict)
+    bridged: dict[ast.AST, Finding] = field(default_factory=dict)  # programs run them in a bridge
+
+    def next(self) -> Settled | None:
+        """One round; None where more has to stay than was known before."""
+        found = rewrite_modules(
+            self.interp, self.studied, self.options, self._refusal, self.bridged.keys()
+        )
+        outcome = self.programs.rewrite(
+            {node: model for node, model in found.models.items() if node not in self.bridged},
+            found.edits_of,
+            lambda module: found.names_of(module, self.interp),
+            self.modules,
+            self.options.line_length,
+        )
+        if outcome.unfollowed:
+            self._bridge_or_keep(outcome.unfollowed, found)
+            return None
+        blocked = self._write_bridges(found, outcome.findings)
+        if blocked:
+            self.stay.update({node: self.bridged.pop(node) for node in blocked})
+            return None
+        broken = not_python(self.modules, found)
+        units: set[Unit] = set()
+        if not broken:
+            units = self.around.run_by_source(found.edits_of, found.refusals.keys())
+            broken = stranded(self.around, units, found) or torn(found, self.layers_read)
+        if broken:
+            self.stay.update(broken)
+            return None
+        return Settled(found, outcome.findings, units, free_layers(found, self.layers_read))
+
+    def _refusal(self, cls: Class) -> Refusal | None:
+        refusal = skipped(cls, self.interp.project.left) or self.needed.get(cls.node)
+        if refusal is not None or cls.node not in self.stay:
+            return refusal
+        why = self.stay[cls.node]
+        return Refusal(cls, why.node, why.code, why.message, why.help)
+
+    def _bridge_or_keep(self, unfollowed: Mapping[ast.AST, Finding], found: ModuleRewrite) -> None:
+        """Runs classes that some program cannot follow in a bridge there; those for which there is none stay."""
+        bridgeable = {node for node in unfollowed if self._bridges(found, node) is not None}
+        for node, finding in unfollowed.items():
+            (self.bridged if node in bridgeable else self.stay)[node] = finding
+
+    def _bridges(self, found: ModuleRewrite, node: ast.AST) -> bridging.ProgramBridges | None:
+        """How the programs of the project can run a rewritten class without being rewritten."""
+        if node not in found.models:
+            return None
+        return bridging.bridges(
+            self.interp,
+            self.modules,
+            found.models[node],
+            self.own,
+            found.edits_of,
+            self.options.line_length,
+            found.models.keys(),
+        )
+
+    def _write_bridges(self, found: ModuleRewrite, findings: Findings) -> list[ast.AST]:
+        """Records the bridges of programs that stay; the classes that some edit was in the way of."""
+        blocked = []
+        for node, finding in self.bridged.items():
+            if node not in found.models:
+                continue  # it stays for a reason of its own
+            bridges = self._bridges(found, node)
+            defined = node in found.aliases
+            if bridges is None or not bridging.write(bridges, found.edits_of, found.want, defined):
+                blocked.append(node)
+                continue
+            _tell(bridges, node, finding, found, findings)
+        return blocked
+
+
+def _tell(
+    bridges: bridging.ProgramBridges,
+    node: ast.AST,
+    finding: Finding,
+    found: ModuleRewrite,
+    findings: Findings,
+) -> None:
+    """Says of each place that is bridged why, and asks for the helper that it needs."""
+    name = found.models[node].name
+    for module, place, helper in bridges.places():
+        findings[module] = [
+            f for f in findings.get(module, []) if f.message != f"`{name}` stays as it is"
+        ]
+        if helper is not None:
+            found.helpers.setdefault(module, set()).add(helper)
+        if place is not node:
+            message = f"`{name}` runs through a bridge here: {finding.message}"
+            help = "rewrite this code by hand, and the bridge goes"
+            findings[module].append(Finding(place, "PR103", message, help))
