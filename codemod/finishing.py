@@ -127,6 +127,8 @@ def _rename(
         remains = isinstance(value, Class) and value.node not in found.models
         return None if remains else value
 
+    names.value_of = value_of
+
     def visit(node: ast.AST) -> None:
         if node in kept:
             return

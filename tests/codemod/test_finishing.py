@@ -1,0 +1,42 @@
+"""Names outside of classes follow what their classes became."""
+
+from __future__ import annotations
+
+import textwrap
+
+from nnx_codemod.tests.programs import check, rewritten
+
+
+def test_a_wrapped_class_at_the_top_of_a_file_is_renamed(tmp_path):
+    program = textwrap.dedent("""\
+        import flax.linen as nn
+        import jax
+        import jax.numpy as jnp
+
+
+        class Tower(nn.Module):
+            width: int
+
+            @nn.compact
+            def __call__(self, x):
+                return nn.relu(nn.Dense(self.width)(x))
+
+
+        LightTower = nn.remat(Tower)
+
+
+        class City(nn.Module):
+            @nn.compact
+            def __call__(self, x):
+                return nn.Dense(2)(LightTower(4)(x))
+
+
+        x = jnp.ones((3, 5))
+        city = City()
+        params = city.init(jax.random.key(0), x)
+        print(city.apply(params, x))
+        """)
+    done = rewritten(program)
+    assert set(done.statuses.values()) == {"rewritten"}
+    assert "nn.remat(" not in done.after["program.py"]
+    check(done, tmp_path)
