@@ -296,7 +296,7 @@ def _made_by_others(
         for node in made & set(ast.walk(other.node)):
             head = node.func if isinstance(node, ast.Call) else None
             if isinstance(head, ast.Name | ast.Attribute):
-                value = _quiet(interp, head, other)
+                value = interp.peek_name(head, other.around)
                 found |= {node} if isinstance(value, Class) and value.node is used.node else set()
     return found
 
