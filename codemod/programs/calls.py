@@ -10,6 +10,7 @@ from ..shapes.values import Constant, LayerObject, Object
 from . import sowing
 from .ground import FunctionNode, Stay
 from .kinds import (
+    FRAMEWORK_ARGUMENTS,
     Applied,
     GradOf,
     Net,
@@ -62,17 +63,8 @@ class Calls(Statements):
                 self.edits.remove_item(node, arg)
                 self.gone.add(arg)
         for keyword in node.keywords:
-            if keyword.arg in modes or keyword.arg in (
-                "rngs",
-                "mutable",
-                "method",
-                "variables",
-                "params",
-                "state",
-                "rng",
-            ):
-                if keyword.arg in names and keyword.arg not in modes:
-                    continue
+            framework = keyword.arg in FRAMEWORK_ARGUMENTS and keyword.arg not in names
+            if keyword.arg in modes or framework:
                 self.edits.remove_item(node, keyword)
                 self.gone.add(keyword)
 
@@ -120,15 +112,21 @@ class Calls(Statements):
             ):
                 self._demand_by_callers(node, applied.net, expression, when_true)
                 return
-            if value is None:
-                raise Stay(
-                    node,
-                    f"whether `{flag}` is true is not known here",
-                    "call `model.train()` or `model.eval()` by hand",
-                )
-            mode = when_true if value else {"train": "eval", "eval": "train"}[when_true]
-            self._add_demands(node, applied.net, mode, frozenset())
+            self._demand_flag(node, applied.net, flag, value, when_true)
             return
+
+    def _demand_flag(
+        self, call: ast.Call, net: Net, flag: str, value: bool | None, when_true: str
+    ) -> None:
+        """The mode that a flag's value asks for at a call."""
+        if value is None:
+            raise Stay(
+                call,
+                f"whether `{flag}` is true is not known here",
+                "call `model.train()` or `model.eval()` by hand",
+            )
+        mode = when_true if value else {"train": "eval", "eval": "train"}[when_true]
+        self._add_demands(call, net, mode, frozenset())
 
     def _flag_expression(
         self, node: ast.Call, applied: Applied, names: Sequence[str], flag: str
@@ -165,14 +163,7 @@ class Calls(Statements):
             value = self._flag_value(call, expression)
             if expression is None:
                 value = self._default(function, flag.id)
-            if value is None:
-                raise Stay(
-                    call,
-                    f"whether `{flag.id}` is true is not known here",
-                    "call `model.train()` or `model.eval()` by hand",
-                )
-            mode = when_true if value else {"train": "eval", "eval": "train"}[when_true]
-            self._add_demands(call, net, mode, frozenset())
+            self._demand_flag(call, net, flag.id, value, when_true)
 
     @staticmethod
     def _default(function: FunctionNode, name: str) -> bool | None:

@@ -28,6 +28,19 @@ if TYPE_CHECKING:
 EVERYTHING = frozenset(("*",))
 
 
+# Arguments of `apply` that are the framework's, and not the model's inputs.
+FRAMEWORK_ARGUMENTS = (
+    "rngs",
+    "mutable",
+    "method",
+    "variables",
+    "params",
+    "state",
+    "rng",
+    "capture_intermediates",
+)
+
+
 @dataclass(eq=False)
 class Net:
     """One set of parameters and state: what one `init` made of one model."""

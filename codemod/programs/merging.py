@@ -8,19 +8,9 @@ from ..shapes.values import Table
 from . import graphdefs
 from .graphdefs import Definition
 from .ground import Stay
-from .kinds import Applied, Transformed, Tree
+from .kinds import FRAMEWORK_ARGUMENTS, Applied, Transformed, Tree
 from .splitting import SplitInits
 
-_FRAMEWORK_ARGUMENTS = (
-    "rngs",
-    "mutable",
-    "method",
-    "variables",
-    "params",
-    "state",
-    "rng",
-    "capture_intermediates",
-)
 _TRAIN, _EVAL = "train", "eval"
 
 
@@ -164,7 +154,7 @@ class MergedCalls(SplitInits):
             if inner < 0 or (inner < len(names) and names[inner] in modes):
                 self.edits.remove_item(node, arg)
         for keyword in node.keywords:
-            framework = keyword.arg in _FRAMEWORK_ARGUMENTS and keyword.arg not in names
+            framework = keyword.arg in FRAMEWORK_ARGUMENTS and keyword.arg not in names
             if keyword.arg in modes or framework:
                 self.edits.remove_item(node, keyword)
 
@@ -289,7 +279,7 @@ class MergedCalls(SplitInits):
 
     def _call_by_value(self, node: ast.Call, definition: Definition, applied: Applied) -> None:
         """A call of an `apply` that was handed on: the arguments are those of the function in its place."""
-        if applied.with_updates or any(k.arg in _FRAMEWORK_ARGUMENTS for k in node.keywords):
+        if applied.with_updates or any(k.arg in FRAMEWORK_ARGUMENTS for k in node.keywords):
             raise Stay(
                 node,
                 "an `apply` that was handed on gets more than trees and inputs",

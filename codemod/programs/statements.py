@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 
-from ..shapes.values import Function
+from ..shapes.values import Function, Value
 from .kinds import (
     GradOf,
     Net,
     Transformation,
     Transformed,
     TransformedApply,
-    Tree,
     Updates,
     is_model,
 )
@@ -120,14 +119,7 @@ class Statements(Optimizers):
         texts: list[str] = []
         created = False
         for item in items:
-            found = self.facts.value(item)
-            objects = absorbed(found)
-            net = net_of(found)
-            if is_model(found) and any(found is n.model for n in self.net_names):
-                objects, net = (
-                    frozenset((MODEL,)),
-                    next(n for n in self.net_names if n.model is found),
-                )
+            objects, net = self._absorbed_in(self.facts.value(item))
             if objects is None or net is None:
                 texts.append(self.source.segment(item))
                 continue
@@ -143,6 +135,14 @@ class Statements(Optimizers):
             self.edits.replace(target, ", ".join(texts))
             self.gone.add(target)
         return created
+
+    def _absorbed_in(self, found: Value | None) -> tuple[frozenset[str] | None, Net | None]:
+        """The objects that take a value's place, and the network that they are of."""
+        if is_model(found):
+            net = next((net for net in self.net_names if net.model is found), None)
+            if net is not None:
+                return frozenset((MODEL,)), net
+        return absorbed(found), net_of(found)
 
     def _shorten(self, value: ast.Tuple) -> None:
         for item in value.elts:
@@ -255,18 +255,7 @@ class Statements(Optimizers):
         texts: list[str] = []
         created = False
         for item in items:
-            found = self.facts.value(item)
-            objects = absorbed(found)
-            net = net_of(found)
-            if (
-                is_model(found)
-                and not isinstance(found, Tree)
-                and any(found is n.model for n in self.net_names)
-            ):
-                objects, net = (
-                    frozenset((MODEL,)),
-                    next(n for n in self.net_names if n.model is found),
-                )
+            objects, net = self._absorbed_in(self.facts.value(item))
             if objects is None or net is None:
                 texts.append(self.edits.render(item))
                 continue
