@@ -22,6 +22,7 @@ from .told import is_text, told
 from .transport import CannotMove, NeedsFlags, Scope, Transport
 
 FRAMEWORK_ARGUMENTS = frozenset(("name", "parent"))
+_CHANGING = ("update", "setdefault", "pop", "popitem", "clear")
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,8 @@ class Constructor:
         """The entries of a dict that a name stands for, as the source writes them; None where it is not seen."""
         if not isinstance(node, ast.Name) or node.id in scope.parameters:
             return None
+        if node.id in _parameter_names(scope.function) or _is_changed(node.id, scope.function):
+            return None  # what it holds is not only what the source assigns
         found = scope.assignments.get(node.id)
         if found is None:
             found = [
@@ -488,6 +491,27 @@ def _entries(node: ast.expr) -> dict[str, ast.expr] | None:
             if all(keyword.arg is not None for keyword in keywords):
                 return {str(keyword.arg): keyword.value for keyword in keywords}
     return None
+
+
+def _parameter_names(function: ast.AST) -> set[str]:
+    """The parameters of a function: those of a constructor are no longer in its scope."""
+    spec = getattr(function, "args", None)
+    return {n.arg for n in ast.walk(spec) if isinstance(n, ast.arg)} if spec is not None else set()
+
+
+def _is_changed(name: str, function: ast.AST) -> bool:
+    """Whether a function adds to a dict, or takes from it, after it is made."""
+    for node in ast.walk(function):
+        match node:
+            case ast.Subscript(value=ast.Name(id=held), ctx=ast.Store() | ast.Del()):
+                changed = held == name
+            case ast.Attribute(value=ast.Name(id=held), attr=attr):
+                changed = held == name and attr in _CHANGING
+            case _:
+                changed = False
+        if changed:
+            return True
+    return False
 
 
 def source_arguments(

@@ -22,6 +22,7 @@ from .construct import Constructor
 from .names import singular
 from .scans import stacked_lines
 from .transport import CannotMove, Scope, Transport, free_reads, scope_of, splice
+from .updates import in_turn
 from .variables import VariableWriter
 
 
@@ -399,24 +400,20 @@ class InitBody:
 
     def _running(self, loop: ast.AST, scope: Scope, depth: int) -> tuple[list[str], list[str]]:
         """The lines that start and update the running sizes of a loop."""
-        before: list[str] = []
-        after: list[str] = []
         needed = self._needed_running(loop)
         self.carried.update(symbol for symbol, _ in needed)
-        for symbol, fact in needed:
-            name = self.running_names(symbol)
-            initial = self.transport.size(fact.initial, loop)
-            if initial != name:
-                before.append(self._line(depth, f"{name} = {initial}"))
+        names = [self.running_names(symbol) for symbol, _ in needed]
+        initial = [self.transport.size(fact.initial, loop) for _, fact in needed]
         for symbol, fact in needed:
             if str(fact.update) != symbol:
                 self.overwrite(self.running_names(symbol))
-        for symbol, fact in needed:
-            name = self.running_names(symbol)
-            update = self.transport.size(fact.update, loop)
-            if update != name:
-                after.append(self._line(depth + 1, f"{name} = {update}"))
-        return before, after
+        updates = [self.transport.size(fact.update, loop) for _, fact in needed]
+        before = in_turn(list(zip(names, initial, strict=True)))
+        after = in_turn(list(zip(names, updates, strict=True)))
+        return (
+            [self._line(depth, line) for line in before],
+            [self._line(depth + 1, line) for line in after],
+        )
 
     def _needed_running(self, loop: ast.AST) -> list[tuple[str, RunningSize]]:
         """Those of one loop, and of loops elsewhere that run through the layers which it makes."""
@@ -473,7 +470,8 @@ class InitBody:
             value = getattr(statement, "value", None)
             items = value if isinstance(value, ast.List) and value.elts else None
             text = self.transport.expression(items, scope) if items is not None else ""
-            start = f"nnx.List({text})" if built.kept else text or "[]"
+            held = built.kept or (built.within is not None and built.outermost.kept)
+            start = f"nnx.List({text})" if held else text or "[]"
             return self._assigned(f"{built.text} = ", start, "", depth)
         _, element, method = filled
         text = self._nested(element, scope) if method == "append" else self._items(element, scope)
@@ -587,18 +585,16 @@ class InitBody:
         """A comprehension whose width runs becomes a loop."""
         generator = container.generators[0]
         lines = [self._line(depth, f"self.{site.attribute} = nnx.List()")]
-        after: list[str] = []
+        first: list[tuple[str, str]] = []
+        updates: list[tuple[str, str]] = []
         for symbol, fact in running:
             name = self.running_names(symbol)
-            initial, update = (
-                self.transport.size(fact.initial, container),
-                self.transport.size(fact.update, container),
-            )
-            if initial != name:
-                lines.append(self._line(depth, f"{name} = {initial}"))
+            first.append((name, self.transport.size(fact.initial, container)))
+            updates.append((name, self.transport.size(fact.update, container)))
             self.overwrite(name)
             self.carried.add(symbol)
-            after.append(self._line(depth + 1, f"{name} = {update}"))
+        lines += [self._line(depth, line) for line in in_turn(first)]
+        after = [self._line(depth + 1, line) for line in in_turn(updates)]
         body = "\n".join([self.transport.substitutes[site.node], *after])
         target, iterable = self._turns(generator.target, generator.iter, scope, body)
         lines.append(self._line(depth, f"for {target} in {iterable}:"))

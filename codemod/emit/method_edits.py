@@ -10,7 +10,7 @@ from ..edits import Edits
 from ..model.built import BuiltList
 from ..model.module import ModuleModel
 from ..model.sites import Comprehension, Site, walk_own
-from ..rule import Drop, Method, Mode, Refuse, To, Use, Written
+from ..rule import Drop, Layer, Method, Mode, Refuse, To, Use, Written
 from ..shapes import classes
 from ..shapes.calls import use_of
 from ..shapes.facts import Facts, Used
@@ -644,6 +644,7 @@ class MethodEdits:
 
     def _layer_call(self, node: ast.Call, use: Used, layer: LayerObject) -> None:
         rule = layer.rule
+        self._refuse_unpacked(node, rule)
         seen = use_of(self.interp, rule, layer.arguments, use.args, use.kwargs)
         for place, arg in enumerate(node.args):
             if isinstance(arg, ast.Starred) or place >= len(rule.inputs):
@@ -659,6 +660,20 @@ class MethodEdits:
                 text = self.edits.render(each.value)
                 text = _negation(each.value, text) if each.mode.negated else text
                 self._append_argument(node, f"{target}={text}")
+
+    @staticmethod
+    def _refuse_unpacked(node: ast.Call, rule: Layer) -> None:
+        """Arguments out of sight may only go on to a layer that has them as the original does."""
+        starred = next((p for p, a in enumerate(node.args) if isinstance(a, ast.Starred)), None)
+        named = any(keyword.arg is None for keyword in node.keywords)
+        behind = rule.inputs[starred:] if starred is not None else ()
+        changed = [name for name, argument in rule.call.items() if not _is_alike(name, argument)]
+        if changed if named else set(changed) & set(behind):
+            raise CannotMove(
+                node,
+                f"{rule.source.rpartition('.')[2]} is called with arguments that are unpacked",
+                "write the arguments out",
+            )
 
     def _layer_method(self, node: ast.Call, use: Used, layer: LayerObject) -> None:
         """Another method of a layer than its call: its rule may write the arguments anew."""
@@ -908,6 +923,16 @@ class MethodEdits:
                 return True
             current = self.parents.get(current)
         return False
+
+
+def _is_alike(name: str, argument: object) -> bool:
+    """Whether a layer's counterpart has an argument of a call as the layer has it."""
+    match argument:
+        case Mode(target=target, negated=negated):
+            return target == name and not negated
+        case To(name=target, write=write):
+            return target == name and write is None
+    return False
 
 
 def _negation(value: ast.expr, text: str) -> str:

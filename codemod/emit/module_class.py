@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ..edits import Edits, dedent_block
 from ..model import built
 from ..model.module import AddedParameter, ModuleModel
+from ..model.presence import decided_by_test
 from ..model.sites import Comprehension, Site, find, literal_name
 from ..model.study import Study
 from ..shapes import classes
@@ -163,6 +164,18 @@ class ClassEmitter:
             name_symbol,
             self.file_names.target,
             self._known_in_constructor,
+            presence=self._presence(),
+        )
+
+    def _presence(self) -> dict[str, ast.expr]:
+        """The tests that decide which attributes are None."""
+        function = self._own("setup") or self._own("__init__")
+        if function is None:
+            return {}
+        return decided_by_test(
+            self.cls.node,
+            function,
+            lambda node: isinstance(self.study.facts.value(node), LayerObject | Object),
         )
 
     def _known_in_constructor(self, test: ast.expr) -> bool | None:
@@ -259,6 +272,12 @@ class ClassEmitter:
             if isinstance(site.function, ast.Lambda):
                 raise CannotMove(
                     site.node, "a layer is made in a lambda", "make it in the method itself"
+                )
+            if site.built is not None and site.built.kept and site.built.renewed:
+                raise CannotMove(
+                    site.node,
+                    f"a loop starts the list `{site.built.name}` of layers again in each turn",
+                    "put each list into one that outlives the loop",
                 )
             if any(isinstance(loop, ast.While) for loop in site.loops):
                 raise CannotMove(
@@ -465,7 +484,7 @@ class ClassEmitter:
     def _base_name(self, site: Site) -> tuple[str, bool]:
         """The attribute name of a site and whether it is given by the source."""
         if site.built is not None:
-            return site.built.attribute, True
+            return site.built.outermost.attribute, True
         if site.own_attribute is not None:
             return site.own_attribute, True
         literal = literal_name(site)
@@ -791,6 +810,9 @@ class ClassEmitter:
             site = next((s for s in self.sites if s.node is origin.site), None)
             if site is None or not self._ask(site):
                 return None
+            if site.built is not None:
+                last = site.built.last(site)
+                return f"{last}.out_features" if last is not None else None
             local = singular(site.attribute) if site.loops else f"self.{site.attribute}"
             return f"{local}.out_features"
         if not isinstance(origin, Choice) or name not in self.study.facts.choices:

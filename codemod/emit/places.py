@@ -277,11 +277,13 @@ class Places:
         """The list that a site is appended to."""
         built = site.built
         assert built is not None
-        rank = Step("_{i}", "[{i:}]")
-        handed = self._handed_on(built.name, built.function, [rank])
-        if built.kept:
-            return [Slot(built.attribute, (rank,), own=False), *handed]
-        return handed or [Slot(built.attribute, (rank,))]
+        outermost = built.outermost
+        ranks = [Step("_{i}", "[{i:}]")] * built.depth
+        handed = self._handed_on(outermost.name, outermost.function, ranks)
+        steps = tuple(ranks) if len(ranks) == 1 else _lettered(ranks)
+        if outermost.kept:
+            return [Slot(outermost.attribute, steps, own=False), *handed]
+        return handed or [Slot(outermost.attribute, steps)]
 
     def _climb(self, node: ast.AST) -> tuple[Sequence[Step], tuple[Site, str] | None]:
         """The containers around an expression, outermost first, and the constructor that they are given to."""

@@ -87,6 +87,9 @@ class Transport:
     scopes: dict[ast.AST, Scope] = field(default_factory=dict)
     substitutes: dict[ast.AST, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)  # locals that would hide a field
+    presence: Mapping[str, ast.expr] = field(
+        default_factory=dict
+    )  # tests that decide on attributes
 
     # ---- sizes ---------------------------------------------------------------------------------
 
@@ -208,6 +211,8 @@ class Transport:
             return self.substitutes[node]
         if isinstance(node, ast.Attribute) and _is_self(node.value, self.self_name):
             return self._field(node, scope)
+        if isinstance(node, ast.Compare) and (decided := self._decided(node, scope)) is not None:
+            return decided
         if isinstance(node, ast.Name | ast.Attribute):
             written = self.rewrite(node)
             if written is not None:
@@ -228,6 +233,24 @@ class Transport:
             self.needs.fields.add(parameter)
             return parameter
         self.needs.kept_fields.add(node.attr)
+        return None
+
+    def _decided(self, node: ast.Compare, scope: Scope) -> str | None:
+        """`self.shortcut is not None`, where one test of the constructor decides whether there is a shortcut."""
+        match node:
+            case ast.Compare(
+                left=ast.Attribute(value=owner, attr=name),
+                ops=[ast.Is() | ast.IsNot() as op],
+                comparators=[ast.Constant(value=None)],
+            ) if name in self.presence and _is_self(owner, self.self_name):
+                test = self.presence[name]
+                if any(n.id in scope.loop_names for n in ast.walk(test) if isinstance(n, ast.Name)):
+                    return None
+                text = self.expression(test, Scope(scope.function, set(), {}, {}))
+                plain = isinstance(test, ast.Name | ast.Attribute | ast.Call)
+                if isinstance(op, ast.IsNot):
+                    return text if plain else f"({text})"
+                return f"(not {text})" if plain else f"(not ({text}))"
         return None
 
     def _name(self, node: ast.Name, scope: Scope) -> str | None:

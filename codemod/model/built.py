@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .sites import Site
+from .sites import Site, statement_of
 
 
 @dataclass
@@ -14,7 +14,8 @@ class BuiltList:
     """A local list of a method, or one on `self`, that layers are appended to.
 
     `kept` says that something else than the constructor reads it: it then becomes an `nnx.List` on `self`, called
-    `attribute`. One that only feeds constructors stays a local of `__init__`.
+    `attribute`. One that only feeds constructors stays a local of `__init__`, and so does one that is put into
+    another list, `within`.
     """
 
     name: str
@@ -25,6 +26,18 @@ class BuiltList:
     sites: list[Site]
     kept: bool
     attribute: str
+    within: BuiltList | None = None
+    renewed: bool = False  # a loop starts it again and again
+
+    @property
+    def outermost(self) -> BuiltList:
+        """The list that all this is put into in the end."""
+        return self.within.outermost if self.within is not None else self
+
+    @property
+    def depth(self) -> int:
+        """How many lists an element is in."""
+        return 1 if self.within is None else 1 + self.within.depth
 
     @property
     def statements(self) -> list[ast.stmt]:
@@ -35,6 +48,14 @@ class BuiltList:
     def text(self) -> str:
         """The list as the constructor writes it."""
         return f"self.{self.attribute}" if self.kept else self.name
+
+    def last(self, site: Site) -> str | None:
+        """What a site made, read off the list; None where more may have been added by then."""
+        filled = appended(site.statement)
+        alone = [each.node for each in self.sites] == [site.node]
+        if not alone or filled is None or filled[1] is not site.node or len(self.appends) != 1:
+            return None
+        return f"{self.text}[-1]"
 
 
 def appended(statement: ast.stmt) -> tuple[str, ast.expr, str] | None:
@@ -68,14 +89,48 @@ def find(sites: Sequence[Site], parents: Mapping[ast.AST, ast.AST]) -> list[Buil
         filled = appended(site.statement)
         if filled is not None and site.variable is None:
             groups.setdefault((site.function, filled[0]), []).append(site)
-    found = []
+    found: list[BuiltList] = []
     for (function, name), members in groups.items():
         built = _built(function, name, members, sites, parents)
         if built is not None:
             found.append(built)
             for site in built.sites:
                 site.built, site.alias = built, None
+    for built in found:
+        _nest(built, found, sites, parents)
     return found
+
+
+def _nest(
+    built: BuiltList,
+    found: list[BuiltList],
+    sites: Sequence[Site],
+    parents: Mapping[ast.AST, ast.AST],
+) -> None:
+    """Sees whether a list is put into another as it is; that one is added to what was found."""
+    built.renewed = _in_loop(built.start, built.function, parents)
+    match [statement_of(read, parents) for read in built.reads]:
+        case [ast.Expr() as statement]:
+            filled = appended(statement)
+        case _:
+            filled = None
+    if filled is None or filled[1] is not built.reads[0] or filled[2] != "append":
+        return
+    outer = next((b for b in found if (b.function, b.name) == (built.function, filled[0])), None)
+    if outer is None:
+        outer = _built(built.function, filled[0], [], sites, parents)
+        if outer is None or outer.sites:
+            return
+        found.append(outer)
+    built.within, built.kept = outer, False
+
+
+def _in_loop(node: ast.AST, function: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    while node is not function:
+        node = parents[node]
+        if isinstance(node, ast.For | ast.While):
+            return True
+    return False
 
 
 def _built(

@@ -298,19 +298,29 @@ def _repeated(
 
 
 def _loop_of(interp: Interpreter, step: Value) -> ast.AST | None:
-    """The innermost loop in which a layer is made."""
+    """The innermost loop in which a layer is made; that around it for a list which such a loop fills."""
     site = _site_of(step)
     if site is None:
         return None
+    outward = _fillings(step)
     for module in interp.project.modules.values():
         node: ast.AST = site
         while node in module.source.parents:
             node = module.source.parents[node]
             if isinstance(node, ast.For):
-                return node
+                if outward == 0:
+                    return node
+                outward -= 1
             if isinstance(node, ast.FunctionDef):
                 return None
     return None
+
+
+def _fillings(step: Value) -> int:
+    """How many loops, one in another, fill a list of lists."""
+    if not isinstance(step, Items) or not step.items:
+        return 0
+    return int(step.open) + max(_fillings(item) for item in step.items)
 
 
 # ---- what a loop variable is ----------------------------------------------------------------------------

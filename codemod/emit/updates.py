@@ -1,0 +1,43 @@
+"""Assignments that happen at once, written one after the other."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+
+
+def in_turn(assignments: Sequence[tuple[str, str]]) -> list[str]:
+    """Statements that give each name its text, where a text reads the names as they were before all of them.
+
+    A name is set after those whose texts read it; names that wait for each other are set in one statement.
+    """
+    pending = [(name, _bare(text)) for name, text in assignments if name != text]
+    lines: list[str] = []
+    while pending:
+        free = [
+            (name, text)
+            for name, text in pending
+            if not any(_reads(other, name) for held, other in pending if held != name)
+        ]
+        if not free:
+            names, texts = zip(*pending, strict=True)
+            return [*lines, f"{', '.join(names)} = {', '.join(texts)}"]
+        lines += [f"{name} = {text}" for name, text in free]
+        pending = [each for each in pending if each not in free]
+    return lines
+
+
+def _bare(text: str) -> str:
+    """An expression without parentheses around the whole of it."""
+    if not (text.startswith("(") and text.endswith(")")):
+        return text
+    try:
+        whole, inner = (ast.dump(ast.parse(t, mode="eval")) for t in (text, text[1:-1]))
+    except SyntaxError:
+        return text
+    return text[1:-1] if whole == inner else text
+
+
+def _reads(text: str, name: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(name)}\b", text) is not None
