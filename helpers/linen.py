@@ -6,6 +6,7 @@ jax alone, and reads as if written for the program.
 
 import functools
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -547,7 +548,10 @@ class LinenModule(nn.Module):
 
         bridge = nnx.bridge.ToLinen(make)
         nn.share_scope(self, bridge)
-        return bridge(*args, **kwargs)
+        with warnings.catch_warnings():
+            # Parameters that were saved before the module became one of NNX: they would be left out.
+            warnings.filterwarnings("error", "Found unknown module paths")
+            return bridge(*args, **kwargs)
 
 
 def linen_module(

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..edits import Edits
 from ..model.module import ModuleModel
 from ..project import Module
-from ..shapes.interpreter import Interpreter
+from ..shapes.interpreter import Interpreter, ModuleValue
 from ..shapes.values import Class
 from . import layout
 from .bridges import Bridges, bound_class
+from .reexports import Link, second_name, way
 
 
 @dataclass
 class Alias:
-    """`LinenNet = functools.partial(linen_module, Net, call_sizes=...)` below a class, and what reads it instead."""
+    """`LinenNet = functools.partial(linen_module, Net, call_sizes=...)` below a class, and what reads it instead.
+
+    `own` are the imports of the files that read it, `handed` those of files that hand it on to them.
+    """
 
     home: Module
     cls: Class
@@ -29,6 +33,8 @@ class Alias:
     text: str
     helper: str | None
     mentions: list[tuple[Module, ast.expr]]
+    own: dict[Module, Link] = field(default_factory=dict)
+    handed: list[Link] = field(default_factory=list)
 
 
 def find_alias(
@@ -44,35 +50,77 @@ def find_alias(
     if bound is None or name in cls.environment.names:
         return None
     mentions: list[tuple[Module, ast.expr]] = []
+    own: dict[Module, Link] = {}
+    handed: list[Link] = []
     for module, here in found.items():
-        names = interp.environment_of(module).names
-        if name in names:
-            return None
-        imported = module is cls.module or _import_of(module, cls) is not None
         for node in here.mentions(cls):
-            above = module.source.parents.get(node)
-            if isinstance(above, ast.arg | ast.AnnAssign | ast.FunctionDef):
+            if isinstance(
+                module.source.parents.get(node), ast.arg | ast.AnnAssign | ast.FunctionDef
+            ):
                 continue
-            if not here.may_stand_in(node) or (isinstance(node, ast.Name) and not imported):
+            if not here.may_stand_in(node):
+                return None
+            if _has_second_name(interp, module, node) and not _reads_second_name(interp, cls, here):
+                continue
+            imports = _way(interp, module, node, cls)
+            if imports is None:
                 return None
             mentions.append((module, node))
+            if isinstance(node, ast.Name) and imports and imports[0].module is module:
+                own[module] = imports.pop(0)
+            handed += imports
+    passed = {module for module, _ in mentions} | {link.module for link in handed}
+    if any(name in interp.environment_of(module).names for module in passed):
+        return None
     args, helper = bound
     unit = cls.module.source.indent_unit
     text = layout.call(
         "functools.partial", args, prefix=f"{name} = ", indent="", unit=unit, limit=limit
     )
-    return Alias(cls.module, cls, name, text, helper, mentions)
+    return Alias(cls.module, cls, name, text, helper, mentions, own, handed)
 
 
-def _import_of(module: Module, cls: Class) -> tuple[ast.ImportFrom, ast.alias] | None:
-    """Where a file imports a class from the very file that defines it."""
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                if alias.name == cls.name:
-                    last = (node.module or "").rsplit(".", 1)[-1]
-                    return (node, alias) if last == cls.module.path.stem else None
-    return None
+def _way(interp: Interpreter, module: Module, node: ast.expr, cls: Class) -> list[Link] | None:
+    """The imports by which a class comes to where it is mentioned."""
+    if isinstance(node, ast.Name):
+        return way(interp.project, module, node.id, cls)
+    owner = _owner(interp, module, node)
+    assert isinstance(node, ast.Attribute)
+    return way(interp.project, owner, node.attr, cls) if owner is not None else None
+
+
+def _owner(interp: Interpreter, module: Module, node: ast.expr) -> Module | None:
+    """The file whose name `file.Net` reads."""
+    if not isinstance(node, ast.Attribute):
+        return None
+    owner = interp.peek(node.value, interp.environment_of(module))
+    return owner.module if isinstance(owner, ModuleValue) else None
+
+
+def _has_second_name(interp: Interpreter, module: Module, node: ast.expr) -> bool:
+    """Whether a mention reads `Net = net.Net` from the top of a file, which becomes `Net = net.LinenNet`."""
+    if isinstance(node, ast.Name):
+        return second_name(module, node.id) is not None
+    owner = _owner(interp, module, node)
+    return (
+        owner is not None
+        and isinstance(node, ast.Attribute)
+        and second_name(owner, node.attr) is not None
+    )
+
+
+def _reads_second_name(interp: Interpreter, cls: Class, here: Bridges) -> bool:
+    """Whether a module class may read a name that code outside of the classes gives to another."""
+    if not here.elsewhere:
+        return True
+    return any(
+        isinstance(node, ast.Name | ast.Attribute)
+        and interp.facts.value(node) is cls
+        and _way(interp, other, node, cls) is None
+        for other in interp.project.modules.values()
+        for top in here.elsewhere
+        for node in (ast.walk(top) if top in other.source.parents else ())
+    )
 
 
 def write_alias(
@@ -85,21 +133,23 @@ def write_alias(
     if not defined:
         edits_of(alias.home).insert_after(alias.cls.node, f"\n\n{alias.text}")
         want(alias.home, "import functools")
+    for link in alias.handed:
+        if link not in alias.own.values():
+            edits_of(link.module).replace(link.place, link.with_name(alias.name))
     for module in {module for module, _ in alias.mentions}:
         nodes = [node for where, node in alias.mentions if where is module]
         edits = edits_of(module)
-        imported = _import_of(module, alias.cls) if module is not alias.home else None
-        if imported is not None and imported[1].asname and not _read_elsewhere(module, nodes):
-            edits.replace(imported[1], f"{alias.name} as {imported[1].asname}")
+        imported = alias.own.get(module)
+        dropped = imported not in alias.handed and not _read_elsewhere(module, nodes)
+        if imported is not None and dropped and imported.renames:
+            edits.replace(imported.place, f"{alias.name} as {imported.renames}")
             continue
         for node in nodes:
             end = module.source.span(node)[1]
             last = node.attr if isinstance(node, ast.Attribute) else ast.unparse(node)
             edits.replace((end - len(last), end), alias.name)
-        if imported is not None and any(isinstance(node, ast.Name) for node in nodes):
-            only = not imported[1].asname and not _read_elsewhere(module, nodes)
-            kept = "" if only else f"{module.source.segment(imported[1])}, "
-            edits.replace(imported[1], f"{kept}{alias.name}")
+        if imported is not None:
+            edits.replace(imported.place, alias.name if dropped else imported.with_name(alias.name))
 
 
 def _read_elsewhere(module: Module, nodes: Collection[ast.expr]) -> bool:

@@ -98,6 +98,8 @@ def write(
     `defined` says that the class has its Linen name.
     """
     touched = {module for module, _, _ in found.places()}
+    if found.alias is not None:
+        touched |= {link.module for link in found.alias.handed}
     trials = {module: edits_of(module).fork() for module in touched}
     try:
         for module, here in found.calls.items():
@@ -198,7 +200,8 @@ def _asks_for_more(
 
 def _reads_paths(module: Module, model: ModuleModel) -> bool:
     """Whether a program reads the variables of the original by their names, which the bridge's differ from."""
-    parts = ("/".join(path.source).split("/") for path in model.variables)
+    renamed = (path for path in model.variables if path.source != path.target)
+    parts = ("/".join(path.source).split("/") for path in renamed)
     names = {next(part for part in each if not part.startswith("~")) for each in parts}
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):

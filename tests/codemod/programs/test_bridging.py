@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nnx_codemod.tests.programs import check, rewritten
+from nnx_codemod.tests.programs import Failed, check, printed, rewritten
 
 PROGRAM = """
 import flax.linen as nn
@@ -118,3 +118,74 @@ def test_a_class_that_a_partial_gives_to_the_bridged_one(tmp_path: Path) -> None
     assert done.statuses == {"Block": "rewritten", "Net": "rewritten"}
     assert "functools.partial(LinenNet, block=Block)" in done.after["program.py"]
     check(done, tmp_path)
+
+
+HEAD, REST = program("make(features=4)").split("\n\ndef evaluate", 1)
+MAKER = "def make(**options):\n    return NET(**options)\n\n\ndef evaluate" + REST
+IMPORTS = "import jax\nimport jax.numpy as jnp\n\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "imports", "net", "seen"),
+    [
+        (
+            {"net.py": HEAD.replace("\n\nclass", "\n\n__all__ = ['Net', 'jnp']\n\n\nclass", 1)},
+            "from net import *",
+            "Net",
+            ("net.py", "__all__ = ['Net', 'LinenNet', 'jnp']"),
+        ),
+        (
+            {"net.py": HEAD, "nets/__init__.py": "from net import Net as Network\n"},
+            "from nets import Network",
+            "Network",
+            ("nets/__init__.py", "from net import Net as Network, LinenNet"),
+        ),
+        (
+            {"net.py": HEAD, "nets/__init__.py": "from net import *\n"},
+            "import nets",
+            "nets.Net",
+            ("program.py", "return nets.LinenNet(**options)"),
+        ),
+        (
+            {"net.py": HEAD, "models.py": "import net\n\nNetwork = net.Net\n"},
+            "import models",
+            "models.Network",
+            ("models.py", "Network = net.LinenNet"),
+        ),
+    ],
+)
+def test_a_class_that_comes_through_other_files(
+    files: dict[str, str], imports: str, net: str, seen: tuple[str, str], tmp_path: Path
+) -> None:
+    text = f"{IMPORTS}{imports}\n\n\n{MAKER.replace('NET', net)}"
+    done = rewritten({**files, "program.py": text})
+    assert done.statuses == {"Net": "rewritten"}
+    assert seen[1] in done.after[seen[0]]
+    check(done, tmp_path)
+
+
+def test_a_path_that_stays_the_same_may_be_read(tmp_path: Path) -> None:
+    text = program(last="print(variables['params']['scale'].shape)").replace(
+        "        return nn.Dense(2)(nn.relu(x))",
+        "        return x * self.param('scale', nn.initializers.ones, (self.features,))",
+    )
+    done = rewritten(text)
+    assert done.statuses == {"Net": "rewritten"}
+    assert "PR103" in done.codes
+    check(done, tmp_path)
+
+
+def test_parameters_of_the_original_are_not_left_out_in_silence(tmp_path: Path) -> None:
+    text = f"{IMPORTS}from net import Net\n\n\n{MAKER.replace('NET', 'Net')}"
+    done = rewritten({"net.py": HEAD, "program.py": text})
+    assert done.statuses == {"Net": "rewritten"}
+    old = "variables = {'params': {'Dense_0': variables['params']['linear1']}}\n"
+    lines = done.after["program.py"].splitlines(keepends=True)
+    place = next(i for i, line in enumerate(lines) if line.startswith("variables = model.init"))
+    for name, content in {
+        **done.after,
+        "program.py": "".join([*lines[: place + 1], old, *lines[place + 1 :]]),
+    }.items():
+        (tmp_path / name).write_text(content)
+    with pytest.raises(Failed, match="unknown module paths"):
+        printed(tmp_path / "program.py")
