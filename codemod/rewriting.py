@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from . import functions, makers, records
+from . import functions, heirs, makers, records
 from .config import Options
 from .culprit import working_on
 from .edits import EditConflict
@@ -80,17 +80,20 @@ def _prepared(
     leave: frozenset[tuple[Path, str]],
     apart: frozenset[makers.Apart],
 ) -> Prepared:
-    """The project with constructors in dataclass modules, and classes in the place of functions that make layers,
-    and of those given to a transform."""
+    """The project with constructors in dataclass modules, modules that hold a layer in the place of its heirs, and
+    classes in the place of functions that make layers, and of those given to a transform."""
     first = records.prepare(project, rules, leave)
+    second = heirs.prepare(first.project, rules, leave)
     try:
-        second = makers.prepare(first.project, rules, leave, apart)
+        third = makers.prepare(second.project, rules, leave, apart)
     except EditConflict:  # functions that hang together in a way that is not sorted out stay
-        second = Prepared(first.project)
-    third = functions.prepare(second.project, rules, leave)
-    made = [*first.made, *second.made, *third.made]
-    third.project.functions = {(m.path, m.name) for m in made if m.is_function}
-    return Prepared(third.project, {**third.originals, **second.originals, **first.originals}, made)
+        third = Prepared(second.project)
+    fourth = functions.prepare(third.project, rules, leave)
+    stages = (first, second, third, fourth)
+    made = [each for stage in stages for each in stage.made]
+    originals = {p: s for stage in reversed(stages) for p, s in stage.originals.items()}
+    fourth.project.functions = {(m.path, m.name) for m in made if m.is_function}
+    return Prepared(fourth.project, originals, made)
 
 
 def _facts(traced: Traced | None, prepared: Prepared) -> Traced | None:

@@ -214,6 +214,19 @@ class Method:
         return self.output(use)
 
 
+@dataclass(frozen=True)
+class Heritage:
+    """What a class that a program derives from a layer of Haiku gets from it.
+
+    `constructor` and `call` are the layer's parameters with their defaults, `attributes` what its constructor sets: an
+    expression over its parameters, in braces, and `{jnp}`.
+    """
+
+    constructor: str
+    call: str = "inputs"
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
 # ---- rules -------------------------------------------------------------------------------------------
 
 
@@ -286,6 +299,8 @@ class Layer(Rule):
     text; None leaves the parameter out, or to `sizes`. `runs` is for layers that call layers which they are given: it
     calls them with what they will get and returns the result.
 
+    `heritage` says what subclasses get from the layer; those of a layer without it stay.
+
     `options` names the definition of `nnx_layers.py` that gives unpacked options, `**config`, the target's names; it
     takes those of `stated` as defaults.
 
@@ -317,6 +332,7 @@ class Layer(Rule):
     holds: frozenset[str] = frozenset()  # besides Params: "BatchStat", "RngState"
     check: Callable[[Use], None] | None = None  # raises Declined
     inline: bool = False
+    heritage: Heritage | None = None
     options: str = ""  # the helper that gives unpacked options their names in NNX
 
 

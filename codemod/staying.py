@@ -6,7 +6,7 @@ import ast
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from . import records
+from . import heirs, records
 from .edits import Edits
 from .emit.bridges import is_bridge
 from .findings import Finding
@@ -23,7 +23,8 @@ LayersRead = Mapping[ast.AST, Sequence[LayerPartial]]  # by the node of the clas
 
 
 def skipped(cls: Class, left: Mapping[tuple[Path, str], Finding]) -> Refusal | None:
-    """Classes marked `# nnx-codemod: skip`, those that run bridges, and dataclasses that could not be written out."""
+    """Classes marked `# nnx-codemod: skip`, those that run bridges, and dataclasses and heirs of layers that could
+    not be written out."""
     source = cls.module.source
     start, _ = source.span(cls.node)
     line = source.text[source.line_start(start) :].split("\n", 1)[0]
@@ -41,6 +42,15 @@ def skipped(cls: Class, left: Mapping[tuple[Path, str], Finding]) -> Refusal | N
             "NX112",
             f"class `{cls.name}` is a dataclass whose constructor does more than to keep its fields",
             "write its `__init__` by hand",
+        )
+        return Refusal(cls, why.node, why.code, why.message, why.help)
+    layer = heirs.inherits_layer(cls)
+    if layer is not None:
+        why = left.get((source.path, cls.name)) or Finding(
+            cls.node,
+            "NX101",
+            f"`{cls.name}` changes `hk.{layer.removeprefix('haiku.')}`",
+            "write the class for nnx by hand, on top of the layer's counterpart",
         )
         return Refusal(cls, why.node, why.code, why.message, why.help)
     if any(is_bridge(node) for node in ast.walk(cls.node)):

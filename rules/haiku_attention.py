@@ -6,7 +6,18 @@ variance scaling. NNX is told not to decode.
 
 from __future__ import annotations
 
-from ..codemod.rule import Argument, Declined, Drop, Layer, To, Use, VariableName, Written, dtype_of
+from ..codemod.rule import (
+    Argument,
+    Declined,
+    Drop,
+    Heritage,
+    Layer,
+    To,
+    Use,
+    VariableName,
+    Written,
+    dtype_of,
+)
 from ..codemod.shapes.dims import Dim, same
 from ..codemod.shapes.values import Array, Constant, Shape, Value
 from .haiku_initializers import OPTIONAL, ZEROS
@@ -126,5 +137,19 @@ RULES = (
             *_heads("linear", "out"),
         ),
         check=_check,
+        heritage=Heritage(
+            "num_heads, key_size, w_init_scale=None, *, w_init=None, with_bias=True, b_init=None, "
+            "value_size=None, model_size=None",
+            call="query, key, value, mask=None",
+            attributes={
+                "num_heads": "{num_heads}",
+                "key_size": "{key_size}",
+                "value_size": "{value_size} or {key_size}",
+                "model_size": "{model_size} or {key_size} * {num_heads}",
+                "w_init": "{w_init}",
+                "with_bias": "{with_bias}",
+                "b_init": "{b_init}",
+            },
+        ),
     ),
 )

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from ..codemod.rule import (
     Declined,
     Drop,
+    Heritage,
     Layer,
     Refuse,
     ShapeOf,
@@ -338,6 +339,40 @@ def _layer(
         attribute=attribute,
         variables=_TRANSPOSED_W_AND_B if transposed else W_AND_B,
         check=in_float32,
+        heritage=_heritage(rank) if signature is _SIGNATURE and rank is not None else None,
+    )
+
+
+def _heritage(rank: int) -> Heritage:
+    """What subclasses of `hk.Conv2D` and its kin get from it."""
+    last = f'{{data_format}} in ("{_FORMATS[rank]}", "channels_last", "N...C")'
+    ours = (_FORMATS[rank], _FORMATS[rank][1:-1] + "IO", _FORMATS[rank])
+    first = tuple("NC" + s.replace("N", "").replace("C", "") if "N" in s else s for s in ours)
+    each = f"({{0}},) * {rank} if isinstance({{0}}, int) else tuple({{0}})"
+    return Heritage(
+        'output_channels, kernel_shape, stride=1, rate=1, padding="SAME", with_bias=True, w_init=None, '
+        f'b_init=None, data_format="{_FORMATS[rank]}", mask=None, feature_group_count=1',
+        attributes={
+            **{
+                name: f"{{{name}}}"
+                for name in (
+                    "output_channels",
+                    "with_bias",
+                    "w_init",
+                    "mask",
+                    "feature_group_count",
+                )
+            },
+            "b_init": "{b_init} or {jnp}.zeros",
+            "kernel_shape": each.replace("0", "kernel_shape"),
+            "stride": each.replace("0", "stride"),
+            "kernel_dilation": each.replace("0", "rate"),
+            "lhs_dilation": str((1,) * rank),
+            "data_format": "{data_format}",
+            "channel_index": f"-1 if {last} else 1",
+            "dimension_numbers": f"{ours} if {last} else {first}",
+            "padding": "{padding}",
+        },
     )
 
 

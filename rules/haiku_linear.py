@@ -6,7 +6,7 @@ truncation cuts off. `w` is the kernel and `b` the bias.
 
 from __future__ import annotations
 
-from ..codemod.rule import Declined, Layer, Refuse, To, Use, VariableName, axis, last_axis
+from ..codemod.rule import Declined, Heritage, Layer, Refuse, To, Use, VariableName, axis, last_axis
 from ..codemod.shapes.values import Array
 from .haiku_initializers import WEIGHTS, ZEROS
 
@@ -50,5 +50,14 @@ RULES = (
         attribute="linear",
         variables=W_AND_B,
         check=in_float32,
+        heritage=Heritage(
+            "output_size, with_bias=True, w_init=None, b_init=None",
+            attributes={
+                "output_size": "{output_size}",
+                "with_bias": "{with_bias}",
+                "w_init": "{w_init}",
+                "b_init": "{b_init} or {jnp}.zeros",
+            },
+        ),
     ),
 )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from ..codemod.rule import (
     Declined,
     Drop,
+    Heritage,
     Layer,
     Method,
     Mode,
@@ -322,6 +323,16 @@ RULES = (
             VariableName("linear_{i}/b", "linears[{i}]/bias"),
         ),
         check=_check,
+        heritage=Heritage(
+            "output_sizes, w_init=None, b_init=None, with_bias=True, activation={jax}.nn.relu, activate_final=False",
+            attributes={
+                "with_bias": "{with_bias}",
+                "w_init": "{w_init}",
+                "b_init": "{b_init}",
+                "activation": "{activation}",
+                "activate_final": "{activate_final}",
+            },
+        ),
     ),
     *(
         _resnet(f"HK14{place}", f"ResNet{depth}")

@@ -11,18 +11,18 @@ from ..codemod.rule import (
     Argument,
     Declined,
     Drop,
+    Heritage,
     Layer,
     Mode,
     Refuse,
     To,
     Use,
     VariableName,
-    Writer,
     Written,
     axis,
 )
 from ..codemod.shapes.dims import Dim
-from ..codemod.shapes.values import Constant, Items, Value
+from ..codemod.shapes.values import Constant, Items, Size, Unknown, Value
 from .haiku_initializers import ONES, ZEROS
 from .haiku_linear import in_float32
 
@@ -102,10 +102,29 @@ def _axes_unless_last(written: Written) -> str | None:
     return str(axes)
 
 
+def _reduced(written: Written) -> str | None:
+    """The axes to normalise over; those that only running tells go as they are, numbers in both libraries."""
+    if isinstance(written.value, Unknown | Size) and written.text:
+        return written.text
+    return _axes_unless_last(written)
+
+
+def _has_features(use: Use) -> bool:
+    """Whether the layer has parameters of its own."""
+    flags = [use.arguments.get(name) for name in ("create_scale", "create_offset")]
+    return flags != [Constant(False), Constant(False)]
+
+
+def _of_features(written: Written) -> str | None:
+    """The axes of the parameters, where there are any."""
+    return _axes_unless_last(written) if _has_features(written.use) else None
+
+
 def _features(use: Use) -> Dim | None:
     """The product of the axes that scale and offset have."""
     shape = use.shape()
-    axes = None if shape is None else _axes(use.arguments.get("param_axis"), len(shape))
+    chosen = use.arguments.get("param_axis") if _has_features(use) else None
+    axes = None if shape is None else _axes(chosen, len(shape))
     if shape is None or axes is None:
         return None
     size: Dim = 1
@@ -134,14 +153,17 @@ def _all_but_first(written: Written) -> None:
 # ---- rules ---------------------------------------------------------------------------------------------
 
 
-def _written_axes(reduction: Writer) -> dict[str, To]:
-    return {
-        "axis": To("reduction_axes", reduction),
-        "param_axis": To("feature_axes", _axes_unless_last),
-    }
+_AXES = {"axis": To("reduction_axes", _reduced), "param_axis": To("feature_axes", _of_features)}
 
 
 _EXACT = {"epsilon": "1e-5", "use_fast_variance": "False"}
+_NORM = {
+    "create_scale": "{create_scale}",
+    "create_offset": "{create_offset}",
+    "eps": "{eps}",
+    "scale_init": "{scale_init} or {jnp}.ones",
+    "offset_init": "{offset_init} or {jnp}.zeros",
+}
 _AVERAGES = tuple(
     VariableName(f"{moment}_ema/{leaf}", f"{moment}_ema/{leaf}", "state", "v.reshape(shape)")
     for moment in ("mean", "var")
@@ -169,7 +191,7 @@ RULES = (
             "use_fast_variance",
         ),
         keyword_only=("param_axis",),
-        arguments={**_CREATED, **_written_axes(_axes_unless_last)},
+        arguments={**_CREATED, **_AXES},
         sizes={"num_features": _features},
         leading=("num_features",),
         stated=_EXACT,
@@ -179,6 +201,16 @@ RULES = (
         variables=SCALE_AND_OFFSET,
         options="norm_options",
         check=in_float32,
+        heritage=Heritage(
+            "axis, create_scale, create_offset, eps=1e-5, scale_init=None, offset_init=None, "
+            "use_fast_variance=False, *, param_axis=None",
+            attributes={
+                **_NORM,
+                "use_fast_variance": "{use_fast_variance}",
+                "param_axis": "(-1,) if {param_axis} is None else ({param_axis},) "
+                "if isinstance({param_axis}, int) else tuple({param_axis})",
+            },
+        ),
     ),
     Layer(
         code="HK202",
@@ -189,7 +221,7 @@ RULES = (
         target="flax.nnx.RMSNorm",
         signature=("axis", "eps", "scale_init", "name", "create_scale"),
         keyword_only=("param_axis",),
-        arguments={**_CREATED, **_written_axes(_axes_unless_last)},
+        arguments={**_CREATED, **_AXES},
         sizes={"num_features": _features},
         leading=("num_features",),
         stated={"epsilon": "1e-5"},
@@ -307,5 +339,11 @@ RULES = (
         holds=frozenset(("BatchStat",)),
         options="norm_options",
         check=in_float32,
+        heritage=Heritage(
+            "create_scale, create_offset, decay_rate, eps=1e-5, scale_init=None, offset_init=None, axis=None, "
+            'cross_replica_axis=None, cross_replica_axis_index_groups=None, data_format="channels_last"',
+            call="inputs, is_training, test_local_stats=False",
+            attributes=_NORM,
+        ),
     ),
 )

@@ -910,12 +910,18 @@ class ClassEmitter:
             return "self.rngs()" if self.study.framework == "haiku" else f"self.{site.attribute}()"
         return f"self.{site.attribute}[...]"
 
+    def _says_nothing(self, function: ast.FunctionDef, decorator: ast.expr) -> bool:
+        """Whether a decorator is only about names and scopes; `hk.transparent` is about those of modules."""
+        kind = ast.unparse(decorator).split(".")[-1]
+        modules = any(site.function is function and site.made for site in self.sites)
+        return kind in ("compact", "nowrap") or (kind == "transparent" and not modules)
+
     def _class_edits(self, body: list[str], sizes: SizeNames) -> None:
         node = self.cls.node
         self._bases()
         for function in self._functions():
             for decorator in function.decorator_list:
-                if ast.unparse(decorator).split(".")[-1] in ("compact", "nowrap"):
+                if self._says_nothing(function, decorator):
                     self.edits.remove_item(function, decorator)
         self.stored = self._stored()
         stored = [

@@ -162,6 +162,8 @@ class Places:
         self, site: Site, kind: Kind | None, slot: Slot
     ) -> tuple[tuple[str, ...], Counted | None]:
         """The parts of the original's name, and the first one if it is counted."""
+        if self.framework == "haiku" and literal_name(site) == "":
+            return (), None  # a layer that the class inherited from
         scope = self._scope(site)
         before = (scope,) if scope else ()
         fixed = self._fixed(site, slot)
