@@ -428,6 +428,8 @@ def _rewrite_by_study(
     known = result.variable_classes.setdefault(module, {})
     trial = edits.fork()
     try:
+        check_strangers(interp, found)
+        unseen.check(interp, cls, found.facts.functions)
         emitter = ClassEmitter(
             interp,
             found,
@@ -444,8 +446,6 @@ def _rewrite_by_study(
         check_leftovers(cls, trial, names)
         check_attributes(cls, trial, emitted)
         check_moved(cls, new, names)
-        check_strangers(interp, cls)
-        unseen.check(interp, cls, found.facts.functions)
     except Declined as refusal:
         if isinstance(refusal, NeedsFlags):
             result.flag_requests.add(refusal.cls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
+import symtable
 import textwrap
 from collections.abc import Collection
 
@@ -12,11 +13,12 @@ from .chains import root_name
 from .edits import Edits
 from .emit.file_names import FileNames
 from .emit.module_class import Emitted
+from .model.study import Study
 from .rule import Declined
 from .shapes import classes
 from .shapes.interpreter import Environment, Interpreter
 from .shapes.values import Class
-from .strangers import strangers
+from .strangers import strangers, unknown_makers
 from .unset import read_too_early
 
 
@@ -39,22 +41,11 @@ def check_text(cls: Class, edits: Edits, known: Collection[str]) -> ast.Module:
             f"the constructor of `{cls.name}` would read `self.{early}` before it is set",
             "write the constructor by hand, or set the attribute further up",
         )
-    before = {node.id for node in ast.walk(cls.node) if isinstance(node, ast.Name)}
-    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    stored = {
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-    }
-    stored |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    stored |= {
-        node.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    }
-    missing = read - stored - before - cls.environment.names.keys() - set(known)
-    missing -= _visible(cls) | set(dir(builtins))
-    missing |= _unbound(tree, cls) - _visible(cls) - set(known) - set(dir(builtins))
+    original = (
+        source.line_indent(start) + source.text[slice(*source.span(cls.node, decorators=True))]
+    )
+    missing = _from_around(text) - _from_around(original)
+    missing -= _visible(cls) | set(known) | set(dir(builtins))
     if missing:
         raise Declined(
             f"the new text of `{cls.name}` would read `{min(missing)}`, which nothing defines",
@@ -63,25 +54,20 @@ def check_text(cls: Class, edits: Edits, known: Collection[str]) -> ast.Module:
     return tree
 
 
-def _unbound(tree: ast.Module, cls: Class) -> set[str]:
-    """The locals of the original's methods that the new constructor reads and does not bind."""
-    local = {node.arg for node in ast.walk(cls.node) if isinstance(node, ast.arg)}
-    local |= {
-        node.id
-        for node in ast.walk(cls.node)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-    missing: set[str] = set()
-    for function in ast.walk(tree):
-        if not isinstance(function, ast.FunctionDef) or function.name != "__init__":
-            continue
-        inside = list(ast.walk(function))
-        bound = {node.arg for node in inside if isinstance(node, ast.arg)}
-        bound |= {node.name for node in inside if isinstance(node, ast.FunctionDef)}
-        names = [node for node in inside if isinstance(node, ast.Name)]
-        bound |= {node.id for node in names if not isinstance(node.ctx, ast.Load)}
-        missing |= {node.id for node in names} - bound
-    return missing & local
+def _from_around(text: str) -> set[str]:
+    """The names that a class reads, in any of its scopes, and that none of them binds."""
+    found: set[str] = set()
+    pending = [symtable.symtable(textwrap.dedent(text), "<class>", "exec")]
+    while pending:
+        table = pending.pop()
+        is_top = table.get_type() == "module"
+        found |= {
+            symbol.get_name()
+            for symbol in table.get_symbols()
+            if symbol.is_referenced() and (symbol.is_global() or is_top)
+        }
+        pending += table.get_children()
+    return found
 
 
 def _visible(cls: Class) -> set[str]:
@@ -164,8 +150,9 @@ def _of_framework(framework: str) -> frozenset[str]:
     return frozenset(("module_name", "params_dict", "state_dict", "submodules"))
 
 
-def check_strangers(interp: Interpreter, cls: Class) -> None:
-    """Raises Declined where code from outside of the tree makes something that is then called: it may be a module."""
+def check_strangers(interp: Interpreter, study: Study) -> None:
+    """Raises Declined where code that is not in the tree makes something that is then called: it may be a module."""
+    cls = study.cls
     for node in ast.walk(cls.node):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
             raise Declined(
@@ -176,4 +163,9 @@ def check_strangers(interp: Interpreter, cls: Class) -> None:
         raise Declined(
             f"`{cls.module.source.segment(head)}` is not in the tree, and may be a module",
             "rewrite it together with the code that defines it",
+        )
+    for head in unknown_makers(cls.node, study.facts.value):
+        raise Declined(
+            f"`{cls.module.source.segment(head)}` may be a module class, and nothing here shows which",
+            "rewrite it together with code that makes the module, or give the parameter a default",
         )

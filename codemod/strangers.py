@@ -1,4 +1,4 @@
-"""Classes from outside of the tree whose instances are called: they may be modules of the source framework."""
+"""Classes that the tree does not show, whose instances are called: they may be modules of the source framework."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from .shapes.library import LIBRARIES
-from .shapes.values import External
+from .shapes.values import External, Partial, Unknown, Value
 
 _KNOWN_PACKAGES = frozenset((*LIBRARIES, "haiku", "builtins"))
 
@@ -17,6 +17,19 @@ def strangers(tree: ast.AST, meaning: Callable[[ast.expr], object]) -> Iterator[
 
     `meaning` says what a name or attribute chain stands for.
     """
+    return (head for head in _makers(tree) if _is_strange(meaning(head)))
+
+
+def unknown_makers(tree: ast.AST, value: Callable[[ast.expr], Value | None]) -> Iterator[ast.expr]:
+    """The heads of calls that stand for whatever is given, `self.block` in `self.block(8)(x)`: a module class perhaps.
+
+    `value` says what an expression of the class's methods was found to be.
+    """
+    return (head for head in _makers(tree) if _is_given(value(head)))
+
+
+def _makers(tree: ast.AST) -> Iterator[ast.expr]:
+    """The names of what is called for something that is then called itself."""
     called = {
         node.func.id
         for node in ast.walk(tree)
@@ -32,7 +45,7 @@ def strangers(tree: ast.AST, meaning: Callable[[ast.expr], object]) -> Iterator[
                 pass
             case _:
                 continue
-        if isinstance(head, ast.Name | ast.Attribute) and _is_strange(meaning(head)):
+        if isinstance(head, ast.Name | ast.Attribute):
             yield head
 
 
@@ -41,3 +54,9 @@ def _is_strange(value: object) -> bool:
         return False
     root = value.name.split(".")[0]
     return root not in _KNOWN_PACKAGES and root not in sys.stdlib_module_names
+
+
+def _is_given(value: Value | None) -> bool:
+    while isinstance(value, Partial):
+        value = value.function
+    return isinstance(value, Unknown) and value.text is not None
