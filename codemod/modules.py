@@ -130,7 +130,10 @@ def study_modules(interp: Interpreter, contexts: Contexts) -> Studied:
     """Reads all module classes: each after those that mention it."""
     found = module_classes(interp)
     among: dict[ast.AST, Class] = {cls.node: cls for cls in found}
-    uses: dict[ast.AST, set[ast.AST]] = {cls.node: references(interp, cls, among) for cls in found}
+    uses: dict[ast.AST, set[ast.AST]] = {
+        cls.node: references(interp, cls, among) | _given(contexts, cls) & among.keys()
+        for cls in found
+    }
     studies, failed = _studies(interp, users_first(found, uses), contexts)
     for node, found_study in studies.items():
         uses[node] |= _made(found_study) & among.keys() - {node}
@@ -200,6 +203,12 @@ def _studies(
                 "rewrite it by hand, or split it into smaller modules",
             )
     return studies, failed
+
+
+def _given(contexts: Contexts, cls: Class) -> set[ast.AST]:
+    """The classes that partials of a class give to it."""
+    values = (v for given in contexts.given.get(cls.node, ()) for v in given.values())
+    return {v.node for v in values if isinstance(v, Class) and v is not cls}
 
 
 def _made(study: Study) -> set[ast.AST]:

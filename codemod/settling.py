@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from .config import Options
 from .findings import Finding
 from .layer_partials import layer_partials, read_by
+from .model.partials import given_by_partials
 from .model.study import Contexts
 from .modules import (
     ModuleRewrite,
@@ -55,6 +56,7 @@ def settle(
     own = module_classes(interp)
     nodes: set[ast.AST] = {cls.node for cls in own}
     partials = layer_partials(interp, modules)
+    contexts.given = given_by_partials(interp, modules)
     rounds = _Rounds(
         interp,
         modules,

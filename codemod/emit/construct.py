@@ -59,6 +59,7 @@ class Constructor:
 
     def write(self, site: Site, scope: Scope, child: ModuleModel | None) -> Constructed:
         """The call for a site; raises Declined where it cannot be written."""
+        _refuse_mixture(site)
         if isinstance(site.value, LayerObject):
             return self._layer(site, site.value.rule, scope)
         assert child is not None
@@ -564,3 +565,18 @@ def target_signature(target: str) -> list[str]:
     except (Unconvertible, TypeError, ValueError, AttributeError):
         return []
     return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
+
+
+def _refuse_mixture(site: Site) -> None:
+    """Raises Declined where a variable makes layers of several kinds that want different sizes."""
+    kinds = {
+        made.value.rule.leading: made.value.rule
+        for made in site.made
+        if isinstance(made.value, LayerObject)
+    }
+    if len(kinds) > 1:
+        first, second = sorted(rule.source.rsplit(".", 1)[-1] for rule in kinds.values())[:2]
+        raise Declined(
+            f"`{ast.unparse(site.node.func)}` makes {first} and {second}, which are given different sizes",
+            "make the one or the other in an `if`",
+        )

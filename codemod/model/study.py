@@ -33,6 +33,7 @@ from ..shapes.values import (
     Value,
 )
 from .module import ModuleModel
+from .partials import Given
 from .symbolic import argument_value, array_of_rank, field_value, is_flag, looks_like_array
 
 RANKS = (2, 3, 4, 1, 5)
@@ -70,6 +71,7 @@ class Contexts:
 
     def __init__(self) -> None:
         self.calls: dict[ast.AST, list[Context]] = defaultdict(list)
+        self.given: Given = {}  # by partials of the class
 
     def __call__(
         self, owner: Object, method: str, args: Sequence[Value], kwargs: Mapping[str, Value]
@@ -83,6 +85,11 @@ class Contexts:
         for node in found:
             del self.calls[node][start.get(node, 0) :]
         return found
+
+    def arguments(self, cls: Class, name: str) -> list[Value]:
+        """What was given to a parameter of the constructor."""
+        given = [c.owner.arguments.get(name) for c in self.calls[cls.node]]
+        return _distinct([*given, *(g.get(name) for g in self.given.get(cls.node, ()))])
 
     def of(self, cls: Class, method: str) -> list[Context]:
         return [context for context in self.calls[cls.node] if context.method == method]
@@ -342,10 +349,9 @@ def _interpret(interp: Interpreter, cls: Class, contexts: Contexts, choice: Choi
 
 def _build(interp: Interpreter, root: Object, kind: str, contexts: Contexts) -> None:
     """Gives the root object its fields."""
-    seen = contexts.calls[root.cls.node]
     if kind == "linen":
         for declared in classes.fields(root.cls):
-            examples = _distinct([c.owner.arguments.get(declared.name) for c in seen])
+            examples = contexts.arguments(root.cls, declared.name)
             root.arguments[declared.name] = field_value(
                 interp,
                 declared.name,
@@ -361,7 +367,7 @@ def _build(interp: Interpreter, root: Object, kind: str, contexts: Contexts) -> 
     kwargs: dict[str, Value] = {}
     for parameter, default in _parameters(initialiser):
         keys = (parameter.arg, f"<{parameter.arg}>")
-        examples = _distinct([c.owner.arguments.get(key) for c in seen for key in keys])
+        examples = [value for key in keys for value in contexts.arguments(root.cls, key)]
         kwargs[parameter.arg] = field_value(
             interp, parameter.arg, parameter.annotation, default, initialiser.environment, examples
         )

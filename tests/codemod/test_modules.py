@@ -97,3 +97,66 @@ def test_what_only_a_linen_module_has_keeps_the_class(tmp_path: Path) -> None:
     assert done.statuses == {"Net": "kept"}
     messages = [d.message for o in done.outcomes.values() for d in o.report.diagnostics]
     assert "`self.scope`" in "".join(messages)
+
+
+GIVEN = """
+import functools
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Cell(nn.Module):
+    width: int
+    layer: Any
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.relu(self.layer(self.width, use_bias=False)(x))
+
+
+class Comb(nn.Module):
+    cell: Any
+    layer: Any = nn.Dense
+
+    @nn.compact
+    def __call__(self, x, train: bool = True):
+        layer = functools.partial(self.layer, dtype=x.dtype)
+        for width in (3, 5):
+            x = self.cell(width, layer=layer)(x)
+        return nn.Dropout(0.5, deterministic=not train)(x)
+
+"""
+
+
+def test_a_class_that_nothing_gives_is_not_guessed() -> None:
+    done = rewritten(GIVEN)
+    assert set(done.statuses.values()) == {"kept"}
+    assert "NX101" in done.codes
+
+
+RUN = """
+x = jax.random.normal(jax.random.key(0), (4, 6))
+model = ShortComb()
+params = model.init(jax.random.key(1), x, train=False)
+print('RESULT', float(jnp.abs(model.apply(params, x, train=False)).sum()))
+"""
+
+
+@pytest.mark.parametrize("rest", ["", RUN])
+def test_a_partial_at_the_top_shows_the_class_that_it_gives(rest: str, tmp_path: Path) -> None:
+    done = rewritten(GIVEN + "ShortComb = functools.partial(Comb, cell=Cell)\n" + rest)
+    assert done.statuses == {"Cell": "rewritten", "Comb": "rewritten"}
+    if rest:
+        check(done, tmp_path)
+
+
+def test_layers_that_want_different_sizes_are_not_made_by_one_call() -> None:
+    partials = """
+ShortComb = functools.partial(Comb, cell=Cell)
+OtherComb = functools.partial(Comb, cell=Cell, layer=functools.partial(nn.ConvLocal, kernel_size=(1,)))
+"""
+    done = rewritten(GIVEN + partials)
+    assert done.statuses["Cell"] == "kept"
