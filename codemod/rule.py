@@ -193,7 +193,14 @@ class Refuse:
     help: str
 
 
-Argument = To | Drop | Mode | Refuse
+@dataclass(frozen=True)
+class Around:
+    """The argument of a call goes to a helper that calls the layer: `helper(layer, x, scale=s)`."""
+
+    helper: str
+
+
+Argument = To | Drop | Mode | Refuse | Around
 Told = Callable[[Use], "Dim | Shape | str | None"]
 Run = Callable[[Value, Sequence[Value], Mapping[str, Value]], Value]
 

@@ -33,6 +33,20 @@ def expand_apply(f: Callable[..., Any], axis: int = 0) -> Callable[..., Any]:
     return apply
 
 
+def scaled(
+    norm: Callable[..., jax.Array],
+    x: jax.Array,
+    scale: jax.Array | None = None,
+    offset: jax.Array | None = None,
+    **kwargs: Any,
+) -> jax.Array:
+    """What a normalisation makes of `x`, times a scale and plus an offset, where they are given."""
+    y = norm(x, **kwargs)
+    if scale is not None:
+        y = y * scale
+    return y if offset is None else y + offset
+
+
 class PRNGSequence:
     """An endless sequence of random keys: `next(keys)` is a new one each time."""
 

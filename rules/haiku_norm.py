@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from ..codemod.rule import (
     Argument,
+    Around,
     Declined,
     Drop,
     Heritage,
     Layer,
     Mode,
-    Refuse,
     To,
     Use,
     VariableName,
@@ -34,14 +34,7 @@ _CHANNELS_LAST = Drop(
     "move the channels to the last axis around the layer",
 )
 # The input carries NNX's name, so that it is renamed only where it is given by keyword.
-_OWN_SCALE: dict[str, Argument] = {
-    "scale": Refuse(
-        "a scale given in a call", "make the layer without a scale and multiply its result"
-    ),
-    "offset": Refuse(
-        "an offset given in a call", "make the layer without an offset and add it to its result"
-    ),
-}
+_OWN_SCALE: dict[str, Argument] = {"scale": Around("scaled"), "offset": Around("scaled")}
 
 
 def _flag(written: Written) -> str | None:

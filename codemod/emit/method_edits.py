@@ -10,7 +10,7 @@ from ..edits import Edits
 from ..model.built import BuiltList
 from ..model.module import ModuleModel
 from ..model.sites import Comprehension, Site, walk_own
-from ..rule import Drop, Layer, Method, Mode, Refuse, To, Use, Written
+from ..rule import Around, Drop, Layer, Method, Mode, Refuse, To, Use, Written
 from ..shapes import classes
 from ..shapes.calls import use_of
 from ..shapes.facts import Facts, Used
@@ -45,6 +45,7 @@ class MethodEdits:
     inherited: Callable[[ast.Call], tuple[list[str], dict[str, str]] | None] = lambda call: None
     at_call: Mapping[ast.Call, Sequence[CallMode]] = field(default_factory=dict)
     gone: set[ast.AST] = field(default_factory=set)
+    helpers: set[str] = field(default_factory=set)  # that calls were given to
 
     def run(self, function: ast.FunctionDef) -> None:
         """Edits one method."""
@@ -645,6 +646,7 @@ class MethodEdits:
     def _layer_call(self, node: ast.Call, use: Used, layer: LayerObject) -> None:
         rule = layer.rule
         self._refuse_unpacked(node, rule)
+        self._call_around(node, rule)
         seen = use_of(self.interp, rule, layer.arguments, use.args, use.kwargs)
         for place, arg in enumerate(node.args):
             if isinstance(arg, ast.Starred) or place >= len(rule.inputs):
@@ -674,6 +676,30 @@ class MethodEdits:
                 f"{rule.source.rpartition('.')[2]} is called with arguments that are unpacked",
                 "write the arguments out",
             )
+
+    def _call_around(self, node: ast.Call, rule: Layer) -> None:
+        """A call whose arguments a helper takes: `layer(x, scale=s)` becomes `helper(layer, x, scale=s)`."""
+        placed = list(zip(rule.inputs, node.args, strict=False))
+        given = [*placed, *[(k.arg or "", k.value) for k in node.keywords]]
+        found = {
+            argument.helper
+            for name, value in given
+            if isinstance(argument := rule.call.get(name), Around)
+            and not (isinstance(value, ast.Constant) and value.value is None)
+        }
+        if not found:
+            return
+        kinds = [rule.call.get(name) for name, _ in placed[1:]]
+        flags = any(isinstance(kind, Mode) for kind in kinds)
+        if not node.args or (flags and any(isinstance(kind, Around) for kind in kinds)):
+            raise CannotMove(node, "a scale or an offset that is given by place", "give it by name")
+        (helper,) = found
+        start, _ = self.edits.source.span(node)
+        _, end = self.edits.source.span(node.func)
+        inside, _ = self.edits.source.span(node.args[0])
+        self.edits.insert(start, f"{helper}(")
+        self.edits.replace((end, inside), ", ")
+        self.helpers.add(helper)
 
     def _layer_method(self, node: ast.Call, use: Used, layer: LayerObject) -> None:
         """Another method of a layer than its call: its rule may write the arguments anew."""
@@ -741,6 +767,9 @@ class MethodEdits:
                 known = value.value if isinstance(value, ast.Constant) else value
                 if only_if is not None and known not in only_if:
                     raise CannotMove(value, message or f"`{name}` has no counterpart", help)
+                self.edits.remove_item(call, item)
+                self.gone.add(item)
+            case Around() if isinstance(value, ast.Constant) and value.value is None:
                 self.edits.remove_item(call, item)
                 self.gone.add(item)
             case Refuse(message=message, help=help):

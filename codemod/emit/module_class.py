@@ -138,7 +138,8 @@ class ClassEmitter:
         self._class_edits(body, sizes)
         model.takes_rngs = self.takes_rngs
         self._describe_constructor(model)
-        return Emitted(model, self.writer.classes, self.constructor.helpers | self.writer.helpers)
+        helpers = self.constructor.helpers | self.writer.helpers | changes.helpers
+        return Emitted(model, self.writer.classes, helpers)
 
     def _describe_constructor(self, model: ModuleModel) -> None:
         """What a subclass has to know."""
