@@ -113,7 +113,7 @@ class InitBody:
 
     def _guarded(self, statement: ast.If, scope: Scope, depth: int, rest: list[str]) -> list[str]:
         test = self._negated(statement.test, scope)
-        return [self._line(depth, f"if {test}:"), *rest]
+        return [*self._clause(depth, "if", test), *rest]
 
     def _negated(self, test: ast.expr, scope: Scope) -> str:
         match test:
@@ -237,9 +237,9 @@ class InitBody:
             and not orelse[0].strip().startswith("elif")
         ):
             rest = self.block(statement.orelse, scope, depth + 1, whole)
-            return [self._line(depth, f"if {self._negated(statement.test, scope)}:"), *rest]
+            return [*self._clause(depth, "if", self._negated(statement.test, scope)), *rest]
         test = self.transport.expression(statement.test, scope)
-        lines = [self._line(depth, f"if {test}:")]
+        lines = self._clause(depth, "if", test)
         lines += then or self._raise_or_pass(statement.body, scope, depth + 1)
         if not orelse and statement.orelse and _only_raises(statement.orelse):
             orelse = self._raising_else(statement, scope, depth)
@@ -279,8 +279,8 @@ class InitBody:
         match statement.orelse:
             case [ast.If(test=test, body=body)]:
                 self.moved.add(statement.orelse[0])
-                head = self._line(depth, f"elif {self.transport.expression(test, scope)}:")
-                return [head, *self._raise_or_pass(body, scope, depth + 1)]
+                head = self._clause(depth, "elif", self.transport.expression(test, scope))
+                return [*head, *self._raise_or_pass(body, scope, depth + 1)]
         return [
             self._line(depth, "else:"),
             *self._raise_or_pass(statement.orelse, scope, depth + 1),
@@ -668,6 +668,10 @@ class InitBody:
         return self.constructor.interp.lifted.get(site.node)
 
     # ---- text ---------------------------------------------------------------------------------------------
+
+    def _clause(self, depth: int, keyword: str, test: str) -> list[str]:
+        indent = self.indent + self.unit * depth
+        return layout.clause(keyword, test, indent=indent, unit=self.unit, limit=self.limit)
 
     def _line(self, depth: int, text: str) -> str:
         return self.indent + self.unit * depth + text

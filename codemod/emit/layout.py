@@ -6,6 +6,7 @@ behind the last. Items that are still too long are broken in turn.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ _OPEN, _CLOSE = "([{", ")]}"
 _CLAUSE = re.compile(r"(?<=\s)(?:async for|for|if)\s")
 # Brackets around less than this are not worth a line.
 _SHORT = 8
+_COMMENT = "#"
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,28 @@ def expression(
 ) -> str:
     """`prefix + text + suffix` for any expression, broken at its last brackets; first line without indentation."""
     return "\n".join(_lines(prefix, text, suffix, indent, _Page(unit, limit)))
+
+
+def clause(keyword: str, test: str, *, indent: str, unit: str, limit: int) -> list[str]:
+    """`if test:` and its like, all lines indented. A test that went over lines in brackets gets them where it must."""
+    if "\n" not in test:
+        return [f"{indent}{keyword} {test}:"]
+    if _stands_alone(test):
+        return f"{indent}{keyword} {test}:".split("\n")
+    lines = [line.strip() for line in test.split("\n")]
+    joined = f"{indent}{keyword} {' '.join(lines)}:"
+    if len(joined) <= limit and not any(_COMMENT in line for line in lines):
+        return [joined]
+    return [f"{indent}{keyword} (", *[indent + unit + line for line in lines], f"{indent}):"]
+
+
+def _stands_alone(test: str) -> bool:
+    """Whether the line breaks of an expression are inside of its own brackets."""
+    try:
+        ast.parse(test, mode="eval")
+    except SyntaxError:
+        return False
+    return True
 
 
 def signature(

@@ -531,6 +531,8 @@ def _bind(scope: Scope, node: ast.AST) -> None:
         case ast.Assign(targets=targets):
             for target in targets:
                 _bind_target(scope, target, node)
+        case ast.AnnAssign(value=None):
+            pass  # `x: Table` tells a type checker of a value that `x` has already
         case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
             _bind_target(scope, target, node)
         case ast.For(target=target) | ast.AsyncFor(target=target):
