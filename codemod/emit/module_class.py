@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ from ..shapes.values import (
     as_dim,
     from_dim,
 )
-from . import inheritance, layout, names
+from . import constructors, inheritance, layout, names
 from .added import argument_value
 from .agreement import Measured, agreed, branches
 from .construct import Constructor
@@ -144,11 +145,17 @@ class ClassEmitter:
     def _describe_constructor(self, model: ModuleModel) -> None:
         """What a subclass has to know."""
         inherited = self.base.model if self.base is not None and self.base.reached else None
-        model.constructor = [
-            (f.name, f.keyword_only)
-            for f in classes.fields(self.cls)
-            if f.name not in self.flags.fields and f.name not in ("name", "parent")
-        ]
+        found = constructors.initialiser(self.cls) if self.study.framework == "haiku" else None
+        if found is not None:
+            taken = constructors.parameters(found[1])
+            model.constructor = [(p.arg.arg, p.keyword_only) for p in taken]
+        else:
+            model.constructor = [
+                (f.name, f.keyword_only)
+                for f in classes.fields(self.cls)
+                if f.name not in self.flags.fields and f.name not in ("name", "parent")
+            ]
+        model.constructs = self.constructs or (inherited is not None and inherited.constructs)
         model.stored = set(self.stored) | (inherited.stored if inherited else set())
         model.names = model.stored | {site.attribute for site in self.sites}
         model.names |= inherited.names if inherited else set()
@@ -621,22 +628,24 @@ class ClassEmitter:
 
     def _super_call(self, indent: str) -> list[str]:
         """The call of the base's constructor, with the sizes that its layers have here."""
-        if self.base is None or not self.base.reached or self.study.framework != "linen":
+        if self.base is None:
             return []
+        if not self.base.reached:
+            if self.study.framework == "haiku":
+                constructors.refuse_lost(self.cls, self.base)
+            return []
+        if self.study.framework == "haiku":
+            constructors.refuse_shared(self.cls, self.base, [site.node for site in self.sites])
         model = self.base.model
-        sizes: dict[str, str] = {}
-        for added in model.added:
-            size = inheritance.size_in(self.interp, self.study, self.base, added)
-            text = self.transport.value_text(size, self.cls.node)
-            if text is None:
-                raise CannotMove(
-                    self.cls.node,
-                    f"the size `{added.name}` of `{model.name}` could not be inferred here",
-                    "pass it by hand",
-                    unsized=True,
-                )
-            sizes[added.name] = text
-        args = inheritance.super_arguments(model, sizes)
+        own = self._own("__init__")
+        if self.study.framework == "haiku" and not model.constructs:
+            return []
+        if self.study.framework == "haiku" and own is not None:
+            scope = self.scopes[own]
+            write = functools.partial(self.transport.expression, scope=scope)
+            args = constructors.super_arguments(own, self.base, self._base_sizes(), write)
+        else:
+            args = inheritance.super_arguments(model, self._base_sizes())
         if not args and not model.names:
             return []
         written = layout.expression(
@@ -647,9 +656,28 @@ class ClassEmitter:
         )
         return (indent + written).split("\n")
 
+    def _base_sizes(self) -> dict[str, str]:
+        """The sizes that the base's constructor takes, as they are here."""
+        sizes: dict[str, str] = {}
+        for added in self.base.model.added if self.base is not None else []:
+            assert self.base is not None
+            size = inheritance.size_in(self.interp, self.study, self.base, added)
+            text = self.transport.value_text(size, self.cls.node)
+            if text is None:
+                raise CannotMove(
+                    self.cls.node,
+                    f"the size `{added.name}` of `{self.base.model.name}` could not be inferred here",
+                    "pass it by hand",
+                    unsized=True,
+                )
+            sizes[added.name] = text
+        return sizes
+
     def _inherits_constructor(self, sizes: SizeNames) -> bool:
         """Whether a class has nothing to construct beyond what its base does."""
         if self.base is None or not self.base.reached:
+            return False
+        if self.study.framework == "haiku" and self._own("__init__") is not None:
             return False
         mine = [a.name for a in sizes.parameters()]
         return mine == [a.name for a in self.base.model.added] and not any(
@@ -931,6 +959,7 @@ class ClassEmitter:
         lines = [*self.super_lines, *stored, *body]
         inherits = not stored and not body and self._inherits_constructor(sizes)
         signature = "" if inherits else self._signature(sizes, lines)
+        self.constructs = bool(signature)
         if inherits and self.base is not None:
             self.takes_rngs = self.base.model.takes_rngs
         place = self._own("setup") or self._own("__init__")
@@ -997,7 +1026,11 @@ class ClassEmitter:
         base = self.base
         read |= inheritance.attributes_read(self.cls, base.cls if base is not None else None)
         known: set[str] = set()
-        if base is not None and base.reached:
+        if (
+            self.study.framework == "haiku"
+        ):  # what the base's constructor sets, this one may set anew
+            read |= constructors.read_by_heirs(self.interp, self.cls)
+        elif base is not None and base.reached:
             known = base.model.stored
         elif base is not None:
             read |= {
@@ -1136,7 +1169,10 @@ class ClassEmitter:
     def _haiku_parameters(self) -> list[tuple[str, str, bool]]:
         own = self._own("__init__")
         if own is None:
-            return []
+            return [
+                (self._inherited_text(parameter), "", parameter.keyword_only)
+                for parameter in self._inherited()
+            ]
         found: list[tuple[str, str, bool]] = []
         spec = own.args
         positional = [*spec.posonlyargs, *spec.args][1:]
@@ -1153,6 +1189,19 @@ class ClassEmitter:
                 comment = self._comment_beside(parameter, keyword_default or parameter)
                 found.append((self._parameter_text(parameter, keyword_default), comment, True))
         return found
+
+    def _inherited(self) -> list[constructors.Parameter]:
+        """The parameters of the constructor that a Haiku class without one of its own has from its base."""
+        constructs = self.base is not None and self.base.model.constructs
+        return constructors.inherited(self.cls) if constructs else []
+
+    def _inherited_text(self, parameter: constructors.Parameter) -> str:
+        arg = parameter.arg
+        found = constructors.initialiser(self.cls)
+        near = found is not None and found[0].module is self.cls.module
+        if not near:  # its annotation may need imports that this file does not have
+            arg = ast.arg(arg=arg.arg, annotation=None)
+        return self._parameter_text(arg, parameter.default)
 
     def _parameter_text(self, parameter: ast.arg, default: ast.expr | None) -> str:
         text = parameter.arg

@@ -17,6 +17,7 @@ from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Lifted, Mapped, Scanned
 from ..shapes.values import Class, Function, LayerObject, Object
 from . import names
+from .constructors import default_name
 from .counting import Counter, Order, Unit
 
 _STACK = "__layer_stack_no_per_layer"
@@ -212,7 +213,9 @@ class Places:
             kind.source.rsplit(".", 1)[-1] if isinstance(kind, Layer) else getattr(kind, "name", "")
         )
         if self.framework == "haiku":
-            return names.haiku_name(name)
+            cls = kind.cls if isinstance(kind, ModuleModel) else None
+            said = default_name(cls) if isinstance(cls, Class) else None
+            return said or names.haiku_name(name)
         if site.node in self.interp.rematerialized:
             name = f"Checkpoint{name}"
         lift = self.interp.lifted.get(site.node)

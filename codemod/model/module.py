@@ -87,6 +87,7 @@ class ModuleModel:
     constructor: list[tuple[str, bool]] = field(
         default_factory=list
     )  # the original's parameters that the constructor still has, each with whether it is keyword-only
+    constructs: bool = False  # there is a constructor to call, its own or an inherited one
     stored: set[str] = field(
         default_factory=set
     )  # attributes that the constructor sets to parameters

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from nnx_codemod.codemod.emit.layout import call, expression, signature
+from nnx_codemod.codemod.emit.layout import call, clause, expression, signature
 
 
 def test_what_fits_stays_on_a_line() -> None:
@@ -155,3 +155,17 @@ def test_lines_are_broken_as_a_formatter_breaks_them() -> None:
         check=True,
     ).stdout
     assert laid == formatted
+
+
+@pytest.mark.parametrize(
+    ("test", "limit", "lines"),
+    [
+        ("a", 80, ["  if a:"]),
+        ("a\n    == b", 80, ["  if a == b:"]),
+        ("f(\n    b\n  )", 80, ["  if f(", "    b", "  ):"]),
+        ("a\n    == b", 10, ["  if (", "    a", "    == b", "  ):"]),
+        ("a  # why\n    == b", 80, ["  if (", "    a  # why", "    == b", "  ):"]),
+    ],
+)
+def test_a_test_that_goes_over_lines(test: str, limit: int, lines: list[str]) -> None:
+    assert clause("if", test, indent="  ", unit="  ", limit=limit) == lines

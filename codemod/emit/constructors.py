@@ -1,0 +1,210 @@
+"""Constructors of Haiku module classes that inherit from other modules of the user's.
+
+A class with an `__init__` calls that of its base, with the arguments that it gave before and the sizes that the base
+asks for now. One without takes the parameters of the `__init__` that it inherits.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ..shapes import classes
+from ..shapes.interpreter import Interpreter
+from ..shapes.values import Class, Function
+from . import inheritance, names
+from .transport import CannotMove
+
+NAME = "name"  # Haiku's own argument, which NNX has no use for
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a constructor."""
+
+    arg: ast.arg
+    default: ast.expr | None
+    keyword_only: bool
+
+
+def initialiser(cls: Class) -> tuple[Class, ast.FunctionDef] | None:
+    """The `__init__` that instances of a class are made by, and the class of the user's that it stands in."""
+    for owner in classes.mro(cls):
+        found = owner.members.get("__init__")
+        if isinstance(found, Function) and isinstance(found.node, ast.FunctionDef):
+            return owner, found.node
+    return None
+
+
+def default_name(cls: Class) -> str | None:
+    """The name that instances have in Haiku where the class says it, as the default of its `name`."""
+    found = initialiser(cls)
+    if found is None:
+        return None
+    spec = found[1].args
+    positional = [*spec.posonlyargs, *spec.args]
+    placed = zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True)
+    pairs = [*placed, *zip(spec.kwonlyargs, spec.kw_defaults, strict=True)]
+    for arg, default in pairs:
+        match default:
+            case ast.Constant(value=str(name)) if arg.arg == NAME:
+                return name
+    return None
+
+
+def parameters(function: ast.FunctionDef) -> Iterator[Parameter]:
+    """What a constructor takes besides `self` and the name."""
+    spec = function.args
+    positional = [*spec.posonlyargs, *spec.args]
+    defaults: list[ast.expr | None] = [None] * (len(positional) - len(spec.defaults))
+    for arg, default in zip(positional, [*defaults, *spec.defaults], strict=True):
+        if arg is not positional[0] and arg.arg != NAME:
+            yield Parameter(arg, default, False)
+    for arg, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
+        if arg.arg != NAME:
+            yield Parameter(arg, default, True)
+
+
+def inherited(cls: Class) -> list[Parameter]:
+    """The parameters of a class without an `__init__`; raises CannotMove where they cannot be repeated."""
+    found = initialiser(cls)
+    if found is None:
+        return []
+    owner, function = found
+    if function.args.vararg is not None or function.args.kwarg is not None:
+        raise CannotMove(
+            cls.node,
+            f"`{cls.name}` inherits a constructor that takes any arguments",
+            "write its parameters out",
+        )
+    taken = list(parameters(function))
+    for parameter in taken:
+        reads = any(isinstance(n, ast.Name) for n in ast.walk(parameter.default or ast.Pass()))
+        if reads and owner.module is not cls.module:
+            raise CannotMove(
+                cls.node,
+                f"the default of `{parameter.arg.arg}` is known in the file of `{owner.name}` alone",
+                f"give `{cls.name}` a constructor of its own",
+            )
+    return taken
+
+
+def super_call(function: ast.FunctionDef) -> ast.Call | None:
+    """`super().__init__(...)` at the start of a constructor."""
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    match body[:1]:
+        case [
+            ast.Expr(
+                value=ast.Call(
+                    func=ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__")
+                ) as call
+            )
+        ]:
+            return call
+    return None
+
+
+def super_arguments(
+    function: ast.FunctionDef,
+    base: inheritance.Base,
+    sizes: Mapping[str, str],
+    written: Callable[[ast.expr], str],
+) -> list[str]:
+    """The arguments with which a constructor calls that of its base, `sizes` by the base's own names for them."""
+    call = super_call(function)
+    theirs = initialiser(base.cls)
+    if call is None:
+        raise CannotMove(
+            function,
+            f"the constructor does not begin with that of `{base.cls.name}`",
+            "call `super().__init__` first",
+        )
+    if any(isinstance(a, ast.Starred) for a in call.args) or any(
+        k.arg is None for k in call.keywords
+    ):
+        raise CannotMove(call, "arguments are unpacked with * or **", "write them out")
+    if base.model.field_modes:
+        raise CannotMove(
+            call,
+            f"`{base.cls.name}` has a flag in its constructor that went",
+            "call the base's constructor by hand",
+        )
+    spec = theirs[1].args if theirs is not None else None
+    places = [a.arg for a in [*spec.posonlyargs, *spec.args][1:]] if spec is not None else []
+    args = [sizes[a.name] for a in base.model.added if not a.keyword_only]
+    args += [written(a) for name, a in zip(places, call.args, strict=False) if name != NAME]
+    args += [f"{a.name}={sizes[a.name]}" for a in base.model.added if a.keyword_only]
+    args += [f"{k.arg}={written(k.value)}" for k in call.keywords if k.arg != NAME]
+    return args + (["rngs=rngs"] if base.model.takes_rngs else [])
+
+
+def refuse_lost(cls: Class, base: inheritance.Base) -> None:
+    """A class that has layers of its own in the place of its base's cannot call the base's constructor."""
+    kept = {
+        node.attr
+        for owner in classes.mro(base.cls)
+        for node in ast.walk(owner.node)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    }
+    lost = kept & inheritance.self_attributes(cls.node)
+    if base.model.constructs and lost:
+        raise CannotMove(
+            cls.node,
+            f"`{cls.name}` reads `self.{min(lost)}` of `{base.cls.name}`, but makes none of its layers",
+            "give what both need a base of its own, without layers",
+        )
+
+
+def refuse_shared(cls: Class, base: inheritance.Base, made: Iterable[ast.AST]) -> None:
+    """Haiku counts names anew in `super().__call__`: layers of one name, one here and one there, are the same layer.
+
+    `made` are the calls by which the class makes layers and parameters of its own.
+    """
+    theirs = {
+        (function.name, name)
+        for owner in classes.mro(base.cls)
+        for function, name in _names_made(owner, base.model.site_nodes)
+    }
+    for function, name in _names_made(cls, set(made)):
+        if (function.name, name) in theirs and function.name != "__init__":
+            raise CannotMove(
+                function,
+                f"`{name}` of `{cls.name}` is the same as the one that `super().{function.name}` makes",
+                "give one of them a name of its own",
+            )
+
+
+def _names_made(cls: Class, made: Collection[ast.AST]) -> Iterator[tuple[ast.FunctionDef, str]]:
+    """The methods of a class, each with the names of what it makes, uncounted."""
+    for function in cls.node.body:
+        for node in ast.walk(function) if isinstance(function, ast.FunctionDef) else ():
+            if node in made and isinstance(node, ast.Call):
+                yield function, _name_made(node)  # type: ignore[misc]
+
+
+def _name_made(call: ast.Call) -> str:
+    kind = ast.unparse(call.func).split(".")[-1]
+    given = next((k.value for k in call.keywords if k.arg == NAME), None)
+    if given is None and not kind[:1].isupper() and call.args:
+        given = call.args[0]  # `hk.get_parameter("w", ...)`
+    match given:
+        case ast.Constant(value=str(name)):
+            return name
+    return names.haiku_name(kind)
+
+
+def read_by_heirs(interp: Interpreter, cls: Class) -> set[str]:
+    """The attributes of `self` that the subclasses of a class read."""
+    read: set[str] = set()
+    for module in list(interp.project.modules.values()):
+        if not module.rewritable:
+            continue
+        for value in interp.environment_of(module).names.values():
+            if (
+                isinstance(value, Class)
+                and value.module is module
+                and cls in classes.mro(value)[1:]
+            ):
+                read |= inheritance.self_attributes(value.node)
+    return read
