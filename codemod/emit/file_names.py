@@ -122,10 +122,19 @@ class FileNames:
         if rule is None or rule.inline:
             return None
         text = self._renamed(rule.target)
+        for value in rule.stated.values():
+            self.note_helpers(value)
         stated = [f"{name}={value}" for name, value in rule.stated.items()]
         return (
             f"{self.target('functools.partial')}({', '.join([text, *stated])})" if stated else text
         )
+
+    def note_helpers(self, text: str) -> None:
+        """Wants the helpers that an expression reads."""
+        from .helpers import helper_names
+
+        read = {n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)}
+        self.helpers |= read & set(helper_names())
 
     def _renamed(self, target: str) -> str:
         if "." not in target:
@@ -178,7 +187,7 @@ class CallWriter:
         written = {n: Written(self.text(e), values[n], use) for n, e in given.items()}
         if self.rule.write is not None:
             text = self.rule.write(written)
-            self._note_helpers(text)
+            self.names.note_helpers(text)
             return text
         args: list[str] = []
         positional = True
@@ -205,11 +214,3 @@ class CallWriter:
                     positional = by_position
         args += [f"{name}={text}" for name, text in self.rule.stated.items() if name not in given]
         return f"{self.names._renamed(self.rule.target)}({', '.join(args)})"
-
-    def _note_helpers(self, text: str) -> None:
-        from .helpers import helper_names
-
-        tree = ast.parse(text, mode="eval")
-        self.names.helpers |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} & set(
-            helper_names()
-        )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from ..model.built import BuiltList, appended
+from ..model.filled import Filled
 from ..model.module import ModuleModel
 from ..model.sites import Comprehension, Site
 from ..shapes.dims import Running, names
@@ -46,6 +47,7 @@ class InitBody:
     telling: Set[ast.Call] = (
         frozenset()
     )  # sites whose modules are asked for the size of what they return
+    fills: Mapping[ast.stmt, Filled] = field(default_factory=dict)
     rngs_bound: set[str] = field(default_factory=set)
     carried: set[str] = field(default_factory=set)  # the running sizes that some loop here updates
     moved: set[ast.stmt] = field(default_factory=set)
@@ -129,6 +131,8 @@ class InitBody:
         return f"not ({self.transport.expression(test, scope)})"
 
     def statement(self, statement: ast.stmt, scope: Scope, depth: int, whole: bool) -> list[str]:
+        if statement in self.fills:
+            return self._fill(self.fills[statement], scope, depth)
         match statement:
             case ast.For():
                 return self._for(statement, scope, depth, whole)
@@ -151,6 +155,15 @@ class InitBody:
             copied = self._copied(statement, scope, depth)
             return self._comments(statement, depth) + copied if copied else []
         return []
+
+    def _fill(self, fill: Filled, scope: Scope, depth: int) -> list[str]:
+        """What a method fills in is filled in for the parameter."""
+        value = self.transport.expression(fill.value, scope)
+        return [
+            *self._above(fill.statement, depth),
+            self._line(depth, f"if {fill.parameter} is None:"),
+            *self._assigned(f"{fill.parameter} = ", value, "", depth + 1),
+        ]
 
     def _copied(self, statement: ast.stmt, scope: Scope, depth: int) -> list[str]:
         source = self.transport.source

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ..edits import Edits
 from ..model.built import BuiltList
+from ..model.filled import Filled
 from ..model.module import ModuleModel
 from ..model.sites import Comprehension, Site, walk_own
 from ..rule import Around, Drop, Layer, Method, Mode, Refuse, To, Use, Written
@@ -44,11 +45,16 @@ class MethodEdits:
     built: Sequence[BuiltList] = ()
     inherited: Callable[[ast.Call], tuple[list[str], dict[str, str]] | None] = lambda call: None
     at_call: Mapping[ast.Call, Sequence[CallMode]] = field(default_factory=dict)
+    fills: Sequence[Filled] = ()
     gone: set[ast.AST] = field(default_factory=set)
     helpers: set[str] = field(default_factory=set)  # that calls were given to
 
     def run(self, function: ast.FunctionDef) -> None:
         """Edits one method."""
+        for fill in self.fills:
+            if fill.function is function:
+                self.edits.delete_statement(fill.statement, with_comments=True)
+                self.gone.update(ast.walk(fill.statement))
         self._built_lists(function)
         own = [
             site

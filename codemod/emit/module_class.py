@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ..edits import Edits, dedent_block
 from ..model import built
+from ..model.filled import Filled, changed_attributes
 from ..model.module import AddedParameter, ModuleModel
 from ..model.presence import decided_by_test
 from ..model.sites import Comprehension, Site, find, literal_name
@@ -79,6 +80,7 @@ class ClassEmitter:
         self.sites = find(self.study, self.source.parents)
         self.base = inheritance.base_of(self.study, self.models)
         self.built = built.find(self.sites, self.source.parents)
+        self.fills, self.changed = self._changed_attributes()
         self._refuse_changing_attributes()
         self._refuse_other_sites()
         self._name_sites()
@@ -173,7 +175,17 @@ class ClassEmitter:
             self.file_names.target,
             self._known_in_constructor,
             presence=self._presence(),
+            changed=self.changed,
         )
+
+    def _changed_attributes(self) -> tuple[list[Filled], set[str]]:
+        """What the methods that make layers fill in first, and the attributes that methods set otherwise."""
+        if self.study.framework == "linen":
+            return [], set()
+        found, changed = changed_attributes(self.cls.node, self._plain_assignments())
+        making = {site.function for site in self.sites}
+        fills = [fill for fill in found if fill.function in making]
+        return fills, changed | {fill.attribute for fill in found if fill not in fills}
 
     def _presence(self) -> dict[str, ast.expr]:
         """The tests that decide which attributes are None."""
@@ -600,6 +612,7 @@ class ClassEmitter:
             self._known_test,
             self.built,
             self.telling,
+            {fill.statement: fill for fill in self.fills},
         )
         self.body.rngs_bound = self._local_partials()
         self.scopes = {function: scope_of(function) for function in self._functions()}
@@ -847,6 +860,9 @@ class ClassEmitter:
         if not isinstance(origin, Choice) or name not in self.study.facts.choices:
             return None
         node = origin.node
+        for fill in self.fills:
+            if fill.statement is node:
+                return fill.parameter
         if not isinstance(node, ast.If | ast.IfExp | ast.BoolOp | ast.Call):
             return None
         if isinstance(node, ast.Call) and len(node.args) != 3:
@@ -931,6 +947,7 @@ class ClassEmitter:
             self.built,
             lambda call: inherited_modes(call, self.cls, self.models),
             self.constructor.at_call,
+            self.fills,
         )
 
     def _variable_text(self, site: Site) -> str:
@@ -956,7 +973,10 @@ class ClassEmitter:
         stored = [
             f"{self._indent(2)}self.{attribute} = {text}" for attribute, text in self.stored.items()
         ]
-        lines = [*self.super_lines, *stored, *body]
+        late = {fill.attribute for fill in self.fills}
+        stored.sort(key=lambda line: line.strip()[5:].partition(" ")[0] in late)
+        early = len(stored) - sum(fill.attribute in self.stored for fill in self.fills)
+        lines = [*self.super_lines, *stored[:early], *body, *stored[early:]]
         inherits = not stored and not body and self._inherits_constructor(sizes)
         signature = "" if inherits else self._signature(sizes, lines)
         self.constructs = bool(signature)

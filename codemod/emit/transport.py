@@ -7,7 +7,7 @@ input's shape is written as the size that the interpreter found. An expression t
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -90,6 +90,7 @@ class Transport:
     presence: Mapping[str, ast.expr] = field(
         default_factory=dict
     )  # tests that decide on attributes
+    changed: Set[str] = frozenset()  # attributes that methods set to something else
 
     # ---- sizes ---------------------------------------------------------------------------------
 
@@ -229,6 +230,12 @@ class Transport:
 
     def _field(self, node: ast.Attribute, scope: Scope) -> str | None:
         parameter = self.fields.get(node.attr)
+        if parameter is not None and node.attr in self.changed:
+            raise CannotMove(
+                node,
+                f"`self.{node.attr}` is set to something else when the module is called",
+                "give it its value in the constructor, or hold the new one in a local",
+            )
         if parameter is not None and parameter not in scope.loop_names:
             self.needs.fields.add(parameter)
             return parameter

@@ -312,7 +312,7 @@ class Interpreter:
 
     def _do_ClassDef(self, node: ast.ClassDef, env: Environment) -> None:
         inner = Environment(env.module, env, node=node)
-        cls = Class(node, inner, [self.evaluate(base, env) for base in node.bases])
+        cls = Class(node, inner, [self._base(base, env) for base in node.bases])
         for statement in node.body:
             if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
                 cls.members[statement.name] = Function(
@@ -327,6 +327,14 @@ class Interpreter:
         for name, value in inner.names.items():
             cls.members.setdefault(name, value)
         self.bind(node.name, cls, env)
+
+    def _base(self, node: ast.expr, env: Environment) -> Value:
+        """A base class; `Base[T]` of a generic one is the class itself."""
+        if isinstance(node, ast.Subscript):
+            generic = self.evaluate(node.value, env)
+            if isinstance(generic, Class | External):
+                return generic
+        return self.evaluate(node, env)
 
     def _do_If(self, node: ast.If, env: Environment) -> str | None:
         test = self.truth(self.evaluate(node.test, env))

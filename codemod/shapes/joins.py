@@ -18,6 +18,7 @@ from .values import (
     LayerObject,
     Repeated,
     Shape,
+    Size,
     Table,
     Unknown,
     Value,
@@ -44,6 +45,9 @@ def join(
     one, two = as_dim(left), as_dim(right)
     if one is not None and two is not None and not _bools(left, right):
         return from_dim(join_dims(interp, node, name, 0, one, two))
+    stands_in = _stand_in(interp, left, right)
+    if stands_in is not None:
+        return from_dim(join_dims(interp, node, name, 0, *stands_in))
     part = parts.join(interp, node, left, right)
     if part is not None:
         return part
@@ -76,6 +80,17 @@ def join(
         case (Unknown(), _) | (_, Unknown()):
             return UNKNOWN
     return either(left, right)
+
+
+def _stand_in(interp: Interpreter, left: Value, right: Value) -> tuple[Dim, Dim] | None:
+    """A size that is read off a shape, and what a constructor was given, which is then a size as well."""
+    from .operators import dim_of
+
+    match left, right:
+        case (Size(), Unknown(text=str(), told="")) | (Unknown(text=str(), told=""), Size()):
+            one, two = dim_of(interp, left), dim_of(interp, right)
+            return None if one is None or two is None else (one, two)
+    return None
 
 
 def is_told(value: Value) -> bool:
