@@ -300,14 +300,27 @@ def _made_by_others(
 ) -> set[ast.AST]:
     """The calls that make a module in the text of other classes that stay, of a base perhaps: these bridge their own."""
     found: set[ast.AST] = set()
-    others = [r.cls for n, r in attempt.refusals.items() if n is not user.node] if made else []
-    for other in others:
-        for node in made & set(ast.walk(other.node)):
-            head = node.func if isinstance(node, ast.Call) else None
-            if isinstance(head, ast.Name | ast.Attribute):
-                value = interp.peek_name(head, other.around)
-                found |= {node} if isinstance(value, Class) and value.node is used.node else set()
+    for node in made:
+        other = _owner(node, attempt.refusals)
+        head = node.func if isinstance(node, ast.Call) else None
+        if other is None or other is user or not isinstance(head, ast.Name | ast.Attribute):
+            continue
+        value = interp.peek_name(head, other.around)
+        if isinstance(value, Class) and value.node is used.node:
+            found.add(node)
     return found
+
+
+def _owner(node: ast.AST, refusals: Mapping[ast.AST, Refusal]) -> Class | None:
+    """The class that stays in whose text a node stands."""
+    for module in {refusal.cls.module for refusal in refusals.values()}:
+        parents = module.source.parents
+        above: ast.AST | None = node if node in parents else None
+        while above is not None:
+            if above in refusals:
+                return refusals[above].cls
+            above = parents.get(above)
+    return None
 
 
 def _is_field(node: ast.expr) -> bool:
