@@ -313,6 +313,7 @@ class Layer(Rule):
 
     With `inline`, the source makes and applies the layer in one function call (`hk.dropout(key, rate, x)`):
     `signature` is then that of the whole call, and `inputs` names those of its parameters that the layer is called with.
+    `late` names a function of `nnx_layers.py` that takes all of them: it is called where only a run knows the rest.
     """
 
     source: str
@@ -339,6 +340,7 @@ class Layer(Rule):
     holds: frozenset[str] = frozenset()  # besides Params: "BatchStat", "RngState"
     check: Callable[[Use], None] | None = None  # raises Declined
     inline: bool = False
+    late: str = ""
     heritage: Heritage | None = None
     options: str = ""  # the helper that gives unpacked options their names in NNX
 

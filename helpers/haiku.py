@@ -82,6 +82,17 @@ def flatten(x: jax.Array) -> jax.Array:
     return x if x.ndim < 2 else x.reshape(x.shape[0], -1)
 
 
+def haiku_dropout(
+    rng: jax.Array, rate: float | jax.Array, x: jax.Array, broadcast_dims: Sequence[int] = ()
+) -> jax.Array:
+    """hk.dropout, for a rate that may differ from call to call."""
+    if isinstance(rate, int | float) and rate == 0:
+        return x
+    shape = [1 if axis in broadcast_dims else size for axis, size in enumerate(x.shape)]
+    keep = jax.random.bernoulli(rng, 1.0 - rate, tuple(shape))
+    return keep * x / (1.0 - rate)
+
+
 class Reshape(nnx.Module):
     """Reshapes all axes but the first `preserve_dims`, as hk.Reshape.
 

@@ -1,4 +1,7 @@
-"""Dropout of Haiku: a function of a key, a rate and an array is a layer with a stream of its own in NNX."""
+"""Dropout of Haiku: a function of a key, a rate and an array is a layer with a stream of its own in NNX.
+
+A rate that only a call knows leaves it a function.
+"""
 
 from __future__ import annotations
 
@@ -20,5 +23,6 @@ RULES = (
         attribute="dropout",
         holds=frozenset(("RngState",)),
         inline=True,
+        late="haiku_dropout",
     ),
 )

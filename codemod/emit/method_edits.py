@@ -46,6 +46,7 @@ class MethodEdits:
     inherited: Callable[[ast.Call], tuple[list[str], dict[str, str]] | None] = lambda call: None
     at_call: Mapping[ast.Call, Sequence[CallMode]] = field(default_factory=dict)
     fills: Sequence[Filled] = ()
+    late: Mapping[ast.Call, str] = field(default_factory=dict)
     gone: set[ast.AST] = field(default_factory=set)
     helpers: set[str] = field(default_factory=set)  # that calls were given to
 
@@ -55,6 +56,11 @@ class MethodEdits:
             if fill.function is function:
                 self.edits.delete_statement(fill.statement, with_comments=True)
                 self.gone.update(ast.walk(fill.statement))
+        for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
+            if call in self.late:
+                self.edits.replace(call.func, self.late[call])
+                self.gone.update(ast.walk(call.func))
+                self.helpers.add(self.late[call])
         self._built_lists(function)
         own = [
             site

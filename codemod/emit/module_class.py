@@ -91,6 +91,12 @@ class ClassEmitter:
         )
         if self.base is not None:
             inherit(self.flags, self.study, self.base.model)
+        self.late = self._late()
+        if self.late:
+            self.sites = [site for site in self.sites if site.node not in self.late]
+            for site in self.sites:
+                site.attribute = ""
+            self._name_sites()
         if self.original_names and self.study.framework == "linen":
             self._keep_names()
         self.writer = VariableWriter(
@@ -99,6 +105,22 @@ class ClassEmitter:
             dict(self.variable_classes),
         )
         self.writer.numpy = self.file_names.numpy
+
+    def _late(self) -> dict[ast.Call, str]:
+        """The calls that stay functions, as only a run knows what their layers would be made with."""
+        found: dict[ast.Call, str] = {}
+        for site in self.sites:
+            if site.rule is None or not site.rule.late:
+                continue
+            given = dict(zip(site.rule.signature, site.node.args, strict=False))
+            given.update({k.arg: k.value for k in site.node.keywords if k.arg is not None})
+            transport = self.transport_factory(lambda name, origin: name)
+            try:
+                for name in site.rule.leading:
+                    transport.expression(given[name], scope_of(site.function))
+            except (CannotMove, KeyError):
+                found[site.node] = site.rule.late
+        return found
 
     # ---- the whole ----------------------------------------------------------------------------------
 
@@ -636,7 +658,7 @@ class ClassEmitter:
         above = self.source.parents.get(site.node)
         if isinstance(above, ast.keyword):
             above = self.source.parents.get(above)
-        within = above in self.study.facts.made  # dropout, which has a stream of its own
+        within = above in self.study.facts.made and above not in self.late  # a stream of its own
         return not within and getattr(site.function, "name", "") != "__init__"
 
     def _super_call(self, indent: str) -> list[str]:
@@ -948,6 +970,7 @@ class ClassEmitter:
             lambda call: inherited_modes(call, self.cls, self.models),
             self.constructor.at_call,
             self.fills,
+            self.late,
         )
 
     def _variable_text(self, site: Site) -> str:

@@ -262,6 +262,8 @@ class Transport:
 
     def _name(self, node: ast.Name, scope: Scope) -> str | None:
         if node.id in scope.parameters and node.id != self.self_name:
+            if _is_setting(self.facts.value(node)):
+                raise _only_known(self.source.segment(node), node)  # another call may give another
             return self._from_value(node)
         if node.id in scope.assignments and node.id not in scope.loop_names:
             if not self._static_name(node, scope, frozenset()):
@@ -408,13 +410,7 @@ class Transport:
         """The text of a value that does not depend on the data."""
         text = self.value_text(self.facts.value(node), node)
         if text is None:
-            written = self.source.segment(node)
-            raise CannotMove(
-                node,
-                f"`{written[:60]}` is only known when the module is called",
-                "pass it to the constructor, or make the layer without it",
-                unsized=True,
-            )
+            raise _only_known(self.source.segment(node), node)
         return text
 
     def value_text(self, value: Value | None, node: ast.AST) -> str | None:
@@ -474,6 +470,20 @@ def _expressions(statement: ast.stmt) -> list[ast.expr]:
         case ast.FunctionDef():
             return free_reads(statement)
     return []
+
+
+def _is_setting(value: Value | None) -> bool:
+    """Whether a value is a number that is no size, or a word: one of many that calls may give."""
+    return isinstance(value, Constant) and isinstance(value.value, float | str)
+
+
+def _only_known(written: str, node: ast.AST) -> CannotMove:
+    return CannotMove(
+        node,
+        f"`{written[:60]}` is only known when the module is called",
+        "pass it to the constructor, or make the layer without it",
+        unsized=True,
+    )
 
 
 def free_reads(function: ast.FunctionDef) -> list[ast.expr]:

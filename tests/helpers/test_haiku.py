@@ -279,3 +279,12 @@ def test_key_sequence(seed: Any) -> None:
         np.testing.assert_array_equal(next(mine), next(theirs))
     np.testing.assert_array_equal(mine.take(2), theirs.take(2))
     np.testing.assert_array_equal(next(iter(mine)), next(theirs))
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+@pytest.mark.parametrize("broadcast_dims", [(), (0,), (0, 1)])
+def test_dropout_with_a_rate_of_its_own(rate, broadcast_dims):
+    key, x = jax.random.key(3), array(TIME, BATCH)
+    theirs = hk.dropout(key, rate, x, broadcast_dims)
+    close(helpers.haiku_dropout(key, rate, x, broadcast_dims), theirs)
+    close(jax.jit(helpers.haiku_dropout, static_argnums=3)(key, rate, x, broadcast_dims), theirs)
