@@ -224,11 +224,13 @@ def _tree_map(explorer: Explorer) -> Handler:
 
 
 def _leaves(explorer: Explorer) -> Handler:
-    def handle(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+    def handle(
+        interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
+    ) -> Value | None:
         tree = args[0] if args else None
         if not (isinstance(tree, Tree) and tree.version == DERIVED):  # one of its own, made here
             explorer.read(tree, node or ast.Pass())
-        return UNKNOWN
+        return UNKNOWN if isinstance(tree, Tree) else None
 
     return handle
 

@@ -586,7 +586,12 @@ class Interpreter:
     def extend(self, target: Items, value: Value) -> None:
         self.mutating(target)
         items = self.known_items(value)
-        target.items.extend(items if items is not None else [operators.element(self, value)])
+        if items is not None:
+            target.items.extend(items)
+            return
+        item = operators.element(self, value)
+        target.items.append(item)
+        target.open = target.open or not operators.may_be_layer(item)
 
     def _undo(self) -> dict[int, tuple[Any, Any]]:
         """Takes back what the last branch changed; returns the changed states."""

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from . import trees
 from .dims import Dim, is_dim, is_symbolic, same
 from .values import (
     NONE,
@@ -23,6 +24,7 @@ from .values import (
     Constant,
     Either,
     External,
+    Index,
     Items,
     Partial,
     Repeated,
@@ -187,7 +189,7 @@ def _without_unknown_dtype(function: Callable[..., Any], args: Sequence[Value]) 
 def _without_knowing(
     args: Sequence[Value], kwargs: Mapping[str, Value], elementwise: bool
 ) -> Value:
-    arrays = [value for value in args if isinstance(value, Array)]
+    arrays = [value for value in [*args, *kwargs.values()] if isinstance(value, Array)]
     if elementwise and len(arrays) == 1 and args and args[0] is arrays[0]:
         return Array(arrays[0].shape, arrays[0].dtype, last=arrays[0].last)
     return Array(None) if arrays else UNKNOWN
@@ -583,6 +585,68 @@ def _stack(
     return Array((*shape[:axis], len(arrays), *shape[axis:]), getattr(arrays[0], "dtype", None))
 
 
+def _gathered(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """An array of a list of unknown length: each item gives it one entry more on the first axis."""
+    from .operators import element, items_of
+
+    given = args[0] if args else None
+    if not isinstance(given, Items | Repeated) or items_of(interp, given) is not None:
+        return None
+    item = element(interp, given)
+    inner = _shape_of_item(interp, item)
+    if inner is None:
+        return Array(None)
+    dtype = "int32" if _counts(item) else None
+    return Array((interp.symbols.unknown("the length of a list"), *inner), dtype)
+
+
+def _counts(item: Value) -> bool:
+    """Whether all that an item of a list holds are integers."""
+    match item:
+        case Items(items=items) | Either(values=items):
+            return all(_counts(inner) for inner in items)
+        case Array(dtype=str(dtype)):
+            return dtype == "int32"
+        case Constant(value=int(known)):
+            return not isinstance(known, bool)
+    return isinstance(item, Size | Index)
+
+
+def _shape_of_item(interp: Interpreter, item: Value) -> Shape | None:
+    """The shape of the array of an item of a list, which may be a number, an array or a list in turn."""
+    match item:
+        case Array(shape=shape):
+            return shape
+        case Constant(value=bool() | int() | float()) | Size() | Index():
+            return ()
+        case Either(values=values):
+            shapes = [_shape_of_item(interp, value) for value in values]
+            return shapes[0] if all(shape == shapes[0] for shape in shapes) else None
+        case Items(items=[first, *others], open=False):
+            inner = _shape_of_item(interp, first)
+            same_shape = all(_shape_of_item(interp, other) == inner for other in others)
+            return (1 + len(others), *inner) if inner is not None and same_shape else None
+    return None
+
+
+def _segments(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """Entries along the leading axis become segments, whose number alone may not be known."""
+    given = {**dict(zip(("data", "segment_ids", "num_segments"), args, strict=False)), **kwargs}
+    data, ids = given.get("data"), given.get("segment_ids")
+    if not isinstance(data, Array) or not data.shape:
+        return None
+    if isinstance(ids, Array) and ids.shape is not None and len(ids.shape) != 1:
+        return None
+    count = as_dim(given.get("num_segments"))
+    if count is None:
+        count = interp.symbols.unknown("the number of segments")
+    return Array((count, *data.shape[1:]), data.dtype)
+
+
 def _split(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
@@ -634,7 +698,7 @@ def _reshape(
 def _broadcasting(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
-    from .operators import broadcast, not_alone
+    from .operators import broadcast, not_alone, promoted
 
     shapes = [
         a.shape if isinstance(a, Array) else ()
@@ -648,7 +712,7 @@ def _broadcasting(
     shape = broadcast(interp, node, *known) if len(known) == len(shapes) else None
     if any(isinstance(a, Unknown) and not a.text for a in args):
         shape = not_alone(interp, shape)
-    return Array(shape, arrays[-1].dtype)
+    return Array(shape, promoted(args[0], args[1]) if len(args) == 2 else arrays[-1].dtype)
 
 
 def _glu(
@@ -795,6 +859,11 @@ _SPECIAL: dict[str, Special] = {
     "functools.partial": _partial,
     "jax.numpy.concatenate": _concatenate,
     "jax.numpy.stack": _stack,
+    "jax.numpy.array": _gathered,
+    "jax.numpy.asarray": _gathered,
+    "jax.tree.map": trees.mapped,
+    "jax.tree.leaves": trees.leaves,
+    **{f"jax.ops.segment_{name}": _segments for name in ("sum", "prod", "max", "min")},
     "jax.numpy.split": _split,
     "jax.numpy.array_split": _split,
     "jax.numpy.reshape": _reshape,

@@ -22,6 +22,7 @@ from .values import (
     Either,
     External,
     Function,
+    Index,
     Items,
     Object,
     Repeated,
@@ -159,7 +160,7 @@ def _numbers(*values: Any) -> bool:
 def _items_binary(op: ast.operator, left: Value, right: Value) -> Value:
     match op, left, right:
         case ast.Add(), Items(items=a, kind=kind), Items(items=b):
-            return Items([*a, *b], kind)
+            return Items([*a, *b], kind, open=left.open or right.open)
         case ast.Mult(), Items(items=a, kind=kind), Constant(value=int(n)) if n <= 1024:
             return Items(a * n, kind)
         case ast.Mult(), Constant(value=int(n)), Items(items=a, kind=kind) if n <= 1024:
@@ -185,7 +186,7 @@ def _array_binary(
             return replace(known, shape=not_alone(interp, known.shape))
         return known if isinstance(known, Array) else UNKNOWN
     shape = broadcast(interp, node, one, two)
-    return Array(shape, _promoted(left, right, op))
+    return Array(shape, promoted(left, right, op))
 
 
 def _operand(value: Value) -> Shape | None:
@@ -197,7 +198,8 @@ def _operand(value: Value) -> Shape | None:
     return None
 
 
-def _promoted(left: Value, right: Value, op: ast.operator | None = None) -> str | None:
+def promoted(left: Value, right: Value, op: ast.operator | None = None) -> str | None:
+    """The dtype of what an operator makes of two operands, as far as they tell."""
     kinds = [value.dtype for value in (left, right) if isinstance(value, Array)]
     floats = [kind for kind in kinds if kind and "float" in kind]
     scalars = [v.value for v in (left, right) if isinstance(v, Constant)]
@@ -525,6 +527,16 @@ def element(interp: Interpreter, value: Value, name: str | None = None) -> Value
         case Constant(value=str()):
             return UNKNOWN
     return UNKNOWN
+
+
+def may_be_layer(value: Value) -> bool:
+    """Whether a value, or some of what it holds, is an object that is called, not data."""
+    match value:
+        case Items(items=items) | Either(values=items):
+            return any(may_be_layer(item) for item in items)
+        case Array() | Constant() | Size() | Index() | Unknown():
+            return False
+    return True
 
 
 def items_of(interp: Interpreter, value: Value, count: int | None = None) -> list[Value] | None:

@@ -1,0 +1,72 @@
+"""Trees of arrays, lists whose length is not known, and segments: what the interpreter makes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnx_codemod.codemod.project import Project
+from nnx_codemod.codemod.rulebook import Rulebook
+from nnx_codemod.codemod.shapes import frameworks
+from nnx_codemod.codemod.shapes.interpreter import Interpreter
+from nnx_codemod.codemod.shapes.values import Array, Constant, Items, Table, Value
+from nnx_codemod.codemod.source import Source
+from nnx_codemod.rules import catalogue
+
+HEAD = """
+import jax
+import jax.numpy as jnp
+from somewhere import items
+
+x = jnp.ones((3, 4))
+"""
+
+
+def names(tmp_path: Path, text: str) -> dict[str, Value]:
+    path = tmp_path / "program.py"
+    path.write_text(HEAD + text)
+    project = Project.of([Source(path)])
+    interp = Interpreter(project, Rulebook(catalogue()))
+    frameworks.install(interp)
+    return dict(interp.environment_of(project.modules[path]).names)
+
+
+def shape(value: Value) -> tuple[object, ...]:
+    assert isinstance(value, Array) and value.shape is not None
+    return tuple(dim if isinstance(dim, int) else "?" for dim in value.shape)
+
+
+def test_a_function_goes_through_a_tree(tmp_path: Path) -> None:
+    text = "y = jax.tree.map(lambda a, b: a @ b.T, {'p': x, 'q': None}, {'p': x, 'q': None})"
+    y = names(tmp_path, text)["y"]
+    assert isinstance(y, Table) and shape(y.items["p"]) == (3, 3)
+    assert y.items["q"] == Constant(None)
+
+
+def test_leaves_of_a_known_tree(tmp_path: Path) -> None:
+    y = names(tmp_path, "y = jax.tree_util.tree_leaves((x, [x[0]], None))")["y"]
+    assert isinstance(y, Items) and [shape(item) for item in y.items] == [(3, 4), (4,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("y = jnp.asarray([0 for _ in items])", ("?",)),
+        ("y = jnp.array([(1, 2) for _ in items])", ("?", 2)),
+        ("y = jnp.asarray([x for _ in items])", ("?", 3, 4)),
+        ("y = jax.ops.segment_sum(x, jnp.zeros(3, jnp.int32), 5)", (5, 4)),
+        ("y = jax.ops.segment_max(x, jnp.zeros(3, jnp.int32))", ("?", 4)),
+    ],
+)
+def test_shapes_with_an_unknown_axis(
+    tmp_path: Path, text: str, expected: tuple[object, ...]
+) -> None:
+    assert shape(names(tmp_path, text)["y"]) == expected
+
+
+def test_a_list_that_grows_by_an_unknown_one_has_no_known_length(tmp_path: Path) -> None:
+    grown = names(tmp_path, "y = [1, 2]\ny += [i for i in items]\nn = len(y)\nz = [0] + y")
+    assert isinstance(grown["y"], Items) and grown["y"].open
+    assert isinstance(grown["z"], Items) and grown["z"].open
+    assert not isinstance(grown["n"], Constant)
