@@ -267,7 +267,7 @@ class _Writer:
                 for key, text in values.items()
             }
             try:
-                found[name] = _folded(template.format(jnp=numpy, jax="jax", **each))
+                found[name] = _folded(template.format(jnp=numpy, **each))
             except KeyError:
                 raise _Unlike from None
         return found
@@ -350,7 +350,7 @@ class _Writer:
 
 
 def _signature(text: str) -> ast.arguments:
-    lambda_ = ast.parse(f"lambda {text.replace('{jax}', 'jax')}: 0", mode="eval").body
+    lambda_ = ast.parse(f"lambda {text}: 0", mode="eval").body
     assert isinstance(lambda_, ast.Lambda)
     return lambda_.args
 

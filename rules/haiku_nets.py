@@ -324,7 +324,7 @@ RULES = (
         ),
         check=_check,
         heritage=Heritage(
-            "output_sizes, w_init=None, b_init=None, with_bias=True, activation={jax}.nn.relu, activate_final=False",
+            "output_sizes, w_init=None, b_init=None, with_bias=True, activation=jax.nn.relu, activate_final=False",
             attributes={
                 "with_bias": "{with_bias}",
                 "w_init": "{w_init}",

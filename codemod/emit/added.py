@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ..model.module import AddedParameter
 from ..shapes import classes
+from ..shapes.chosen import as_by_default
 from ..shapes.interpreter import Environment, Interpreter
 from ..shapes.values import Class, Items, Object, ShapePart, Value, as_dim
 
@@ -36,6 +37,8 @@ def evaluated(
     owner: Object | None,
 ) -> Value | None:
     """A parameter's expression where names have these values; None where it is no size."""
+    if owner is not None and not as_by_default(interp, owner, added.fields):
+        return None
     env = Environment(cls.module, None)
     if owner is not None:
         fields = Object(cls)

@@ -288,7 +288,7 @@ class Bridges:
         self, added: AddedParameter, cls: Class, made: ast.Call, uses: Sequence[ast.Call]
     ) -> str | None:
         """The text of a size, from the first call that tells it."""
-        if "self." in added.source:
+        if "self." in added.source or _may_give(made, cls, added.fields):
             return None
         root = _root(added)
         for use in uses:
@@ -364,10 +364,19 @@ def _gives_name(call: ast.Call, cls: Class) -> bool:
     return "name" in names and len(call.args) > names.index("name")
 
 
+def _may_give(call: ast.Call, cls: Class, parameters: Collection[str]) -> bool:
+    """Whether a call gives a module's constructor one of some parameters."""
+    initialiser = _method(cls, "__init__")
+    names = [a.arg for a in initialiser.args.args[1:]] if initialiser is not None else []
+    given = {*names[: len(call.args)], *[k.arg for k in call.keywords]}
+    unpacked = None in given or any(isinstance(a, ast.Starred) for a in call.args)
+    return bool(parameters) and (unpacked or bool(given & set(parameters)))
+
+
 def _sizes_of_call(cls: Class, added: Sequence[AddedParameter]) -> str | None:
     """`call_sizes=lambda x, **_: (x.shape[-1],)`: the sizes in terms of what the module is called with."""
     function = _method(cls, "__call__")
-    if function is None or any("self." in a.source for a in added):
+    if function is None or any("self." in a.source or a.fields for a in added):
         return None
     if not added:
         return "call_sizes=lambda *_, **__: ()"

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from ..project import Module
 from ..rule import Call, Use, Written
 from ..rulebook import Rulebook
+from ..shapes import classes
 from ..shapes.interpreter import Environment
-from ..shapes.values import External, Value
+from ..shapes.values import Class, External, Value
+from . import fillings
 
 
 @functools.lru_cache(maxsize=4096)
@@ -105,12 +107,34 @@ class FileNames:
             if qualified == "flax.linen.Module":
                 return self.target("flax.nnx.Module")
             renamed = self.rules.rename(qualified)
+            if qualified in fillings.FILLINGS and self._is_initializer(node):
+                return self.target(fillings.FILLINGS[qualified])
             if renamed is None and self.layers_as_values and not self._is_called(node):
                 return self._layer_value(qualified)
             return None if renamed is None else self._renamed(renamed)
         if isinstance(node, ast.Call):
             return self._call(node, text or self.text)
         return None
+
+    def _is_initializer(self, node: ast.expr) -> bool:
+        """Whether a function that fills an array is an initialiser of Haiku, in a module or given to one."""
+        parents = self.module.source.parents
+        above = parents.get(node)
+        if isinstance(above, ast.Call) and node in above.args and isinstance(above.func, ast.Name):
+            made = self.environment.names.get(above.func.id)
+            return isinstance(made, Class) and fillings.takes_initializer(
+                made, above.args.index(node)
+            )
+        if not fillings.is_initializer(node, parents):
+            return False
+        inside = fillings.in_class(node, parents)
+        names = [inside.name] if inside is not None else []
+        while above is not None and not isinstance(above, ast.stmt):
+            if isinstance(above, ast.Call) and isinstance(above.func, ast.Name):
+                names.append(above.func.id)
+            above = parents.get(above)
+        found = [self.environment.names.get(name) for name in names]
+        return any(isinstance(v, Class) and classes.framework(v) == "haiku" for v in found)
 
     def _is_called(self, node: ast.AST) -> bool:
         above = self.module.source.parents.get(node)

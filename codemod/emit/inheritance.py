@@ -112,6 +112,20 @@ def attributes_read(cls: Class, base: Class | None) -> set[str]:
     return read
 
 
+def written_attributes(target: ast.expr) -> set[str]:
+    """The attributes of `self` that an assignment to a target changes; those that an index reads stay as they are."""
+    match target:
+        case ast.Tuple(elts=elts) | ast.List(elts=elts):
+            return {name for each in elts for name in written_attributes(each)}
+        case ast.Starred(value=inner) | ast.Subscript(value=inner):
+            return written_attributes(inner)
+        case ast.Attribute(value=ast.Name(id="self"), attr=name):
+            return {name}
+        case ast.Attribute(value=inner):
+            return written_attributes(inner)
+    return set()
+
+
 def self_attributes(node: ast.AST) -> set[str]:
     return {
         n.attr

@@ -275,7 +275,7 @@ class ClassEmitter:
             for node in ast.walk(function):
                 if isinstance(node, ast.Assign | ast.AugAssign):
                     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                    stored = {name for t in targets for name in inheritance.self_attributes(t)}
+                    stored = {name for t in targets for name in inheritance.written_attributes(t)}
                     known = stored & inheritance.self_attributes(node.value)
                     changed = stored if isinstance(node, ast.AugAssign) else known
                     if changed:

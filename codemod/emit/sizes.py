@@ -10,6 +10,7 @@ from ..model.module import AddedParameter
 from ..model.study import Study
 from ..shapes.dims import (
     Choice,
+    ChosenAxis,
     Expression,
     InputAxis,
     InputPart,
@@ -47,8 +48,13 @@ class SizeNames:
         self.apart = apart
         self.overwritten: set[str] = set()  # names that a loop has begun to change
         self.clashes: set[str] = set()  # of these, those of input sizes that were asked for later
+        self._chosen: dict[
+            str, ChosenAxis
+        ] = {}  # by the symbol of the same axis, plainly asked for
+        self._plain: dict[str, str] = {}
         if needs is not None:
             self._collect(needs)
+            self._unite_chosen()
             self._named = self._name_inputs()
             self._name_running(needs)
 
@@ -66,6 +72,20 @@ class SizeNames:
                 self.needed[name] = origin
             for dim in self._behind(name, origin):
                 pending.update(self.symbols.origins_of(dim))
+
+    def _unite_chosen(self) -> None:
+        """An axis that arguments choose is the one that is asked for plainly, where it is that by default."""
+        plain = {
+            (o.method, o.path, o.axis): name
+            for name, o in self.needed.items()
+            if type(o) is InputAxis
+        }
+        for name, origin in list(self.needed.items()):
+            if isinstance(origin, ChosenAxis):
+                twin = plain.get((origin.method, origin.path, origin.axis))
+                if twin is not None:
+                    self._plain[name], self._chosen[twin] = twin, origin
+                    del self.needed[name]
 
     def _behind(self, name: str, origin: Origin) -> list[object]:
         facts = self.study.facts
@@ -175,7 +195,8 @@ class SizeNames:
         def write(name: str, origin: Origin) -> str:
             match origin:
                 case InputAxis() | InputPart():
-                    text = name if self.draft else self._named.get(name, name)
+                    known = self._plain.get(name, name)
+                    text = name if self.draft else self._named.get(known, known)
                     if text in self.overwritten:
                         self.clashes.add(text)
                     return text
@@ -205,9 +226,14 @@ class SizeNames:
                     origin.method,
                     keyword_only=optional,
                     optional=optional,
+                    fields=self._fields(name, origin),
                 )
             )
         return added
+
+    def _fields(self, name: str, origin: Origin) -> tuple[str, ...]:
+        chosen = self._chosen.get(name, origin)
+        return chosen.fields if isinstance(chosen, ChosenAxis) else ()
 
     def _is_optional(self, origin: InputAxis | InputPart) -> bool:
         value = self.study.arguments.get(origin.method, {}).get(_root(origin.path))

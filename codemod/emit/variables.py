@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..model.sites import Site
-from ..shapes.values import External, Function
+from ..shapes.values import Either, External, Function, Partial
+from .fillings import FILLINGS, is_name
 from .names import singular_collection
 from .transport import CannotMove, Scope, Transport
 
@@ -135,12 +136,22 @@ class VariableWriter:
     def _from_init(self, init: ast.expr, shape: str, dtype: str, scope: Scope) -> str:
         value = self.transport.facts.value(init)
         text = self.transport.expression(init, scope)
-        if isinstance(value, External) and value.name in (
-            "jax.numpy.zeros",
-            "jax.numpy.ones",
-            "numpy.zeros",
-            "numpy.ones",
-        ):
+        options = value.values if isinstance(value, Either) else ()
+        if any(isinstance(option, Function | Partial) for option in options):
+            raise CannotMove(
+                init,
+                "an initialiser that may be a function of (shape, dtype)",
+                "write it as a function of (key, shape, dtype)",
+            )
+        named = self._is_named(init, scope)
+        filled = any(isinstance(v, External) and v.name in FILLINGS for v in [*options, value])
+        if filled and not named and not is_name(self.transport.source.segment(init)):
+            raise CannotMove(
+                init,
+                "a function that fills an array is an initialiser under a name that does not say so",
+                "use an initialiser of hk.initializers, or call it `init`",
+            )
+        if named and isinstance(value, External) and value.name in FILLINGS:
             return f"{self.transport.source.segment(init)}({shape}{dtype})"
         if isinstance(value, Function):
             body = f"({text})" if isinstance(init, ast.Lambda) else text
@@ -153,6 +164,14 @@ class VariableWriter:
                 return f"{self.numpy}.full({shape}, {filling}{dtype})"
         self.uses_rngs = True
         return f"{text}(rngs.params(), {shape}{dtype})"
+
+    def _is_named(self, init: ast.expr, scope: Scope) -> bool:
+        """Whether an initialiser is a name of the file, and no attribute or local."""
+        root = init
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        own = {"self", *scope.parameters, *scope.assignments}
+        return isinstance(root, ast.Name) and root.id not in own
 
     def _shape(self, node: ast.expr, scope: Scope) -> str:
         text = self.transport.expression(node, scope)

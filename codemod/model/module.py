@@ -14,7 +14,8 @@ class AddedParameter:
     """A constructor parameter for a size that the original inferred.
 
     `source` computes it from the original's call: a Python expression over the argument names of `method` (and, as
-    `self.<field>`, the constructor's fields), such as `x.shape[-1]`.
+    `self.<field>`, the constructor's fields), such as `x.shape[-1]`. It is right where the parameters of `fields` have
+    their defaults.
     """
 
     name: str
@@ -23,6 +24,7 @@ class AddedParameter:
     keyword_only: bool = False
     optional: bool = False
     annotation: str = "int"
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,7 @@ class Construction:
         """A size: a literal where the sample is one, else read off the sample's shape."""
         arguments = inputs.written
         number = self._number(inputs, made, added)
-        if added.annotation != "int":
+        if added.annotation != "int" or (added.fields and number is None):
             return self._literal(made, added, number)
         tree = ast.parse(added.source, mode="eval").body
         names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}

@@ -40,6 +40,13 @@ class InputSize(InputAxis):
 
 
 @dataclass(frozen=True)
+class ChosenAxis(InputAxis):
+    """The axis that is meant where the constructor's parameters `fields` have their defaults."""
+
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class InputPart(Origin):
     """Not a number but several: the sizes that `text` takes from the shape of the array at `path`."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import library, parts
+from . import chosen, library, parts
 from .dims import Dim, Expression, differ, is_symbolic, same
 from .values import (
     FALSE,
@@ -584,7 +584,7 @@ def subscript(interp: Interpreter, node: ast.Subscript, container: Value, index:
         ):
             return Constant(text[slice(a, b, c)])
         case Items(items=items), _ if items:
-            return element(interp, container)
+            return chosen.size(interp, node, container) or element(interp, container)
         case Table(items=table), Constant(value=key):
             return table.get(key, UNKNOWN) if _hashable(key) else UNKNOWN
         case Table(items=table), _ if table:

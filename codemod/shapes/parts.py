@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def part(interp: Interpreter, shape: Items, bounds: Items) -> ShapePart | None:
     """The slice of an input's whole shape between bounds that fields give."""
-    axis = _whole_shape(interp, shape)
+    axis = whole_shape(interp, shape)
     texts = [_bound(interp, item) for item in bounds.items]
     if axis is None or any(text is None for text in texts):
         return None
@@ -48,7 +48,7 @@ def _symbol(interp: Interpreter, origin: InputPart) -> ShapePart:
     return ShapePart(interp.symbols.new(origin, ("part", interp.root, origin.method, origin.text)))
 
 
-def _whole_shape(interp: Interpreter, shape: Items) -> InputAxis | None:
+def whole_shape(interp: Interpreter, shape: Items) -> InputAxis | None:
     """The first axis of the one argument whose shape this is."""
     origins = [
         interp.symbols.origin(item.dim) if isinstance(item, Size) else None for item in shape.items

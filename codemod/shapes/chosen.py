@@ -1,0 +1,143 @@
+"""An axis of an input that the constructor's arguments choose: `x.shape[self.axis]`, where `axis` is -1 unless given.
+
+Such a size is taken where the arguments have their defaults; whoever gives others is told nothing by it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from . import classes, parts
+from .dims import ChosenAxis
+from .values import Class, Constant, Items, Object, Size, Value
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+
+def size(interp: Interpreter, node: ast.Subscript, shape: Items) -> Size | None:
+    """The size of the axis that an index means by default, in a method of the module that is studied."""
+    whole = parts.whole_shape(interp, shape)
+    root = interp.root_object
+    frame = interp.frames[-1] if interp.frames else None
+    if whole is None or root is None or frame is None or frame.self_value is not root:
+        return None
+    index = _over_self(node.slice, frame.function)
+    if index is None:
+        return None
+    chosen = _by_default(interp, root, index)
+    rank = len(shape.items)
+    if chosen is None or not -rank <= chosen < rank:
+        return None
+    attributes = {n.attr for n in ast.walk(index) if isinstance(n, ast.Attribute)}
+    fields = tuple(sorted(_behind(root.cls, attributes) & defaults(root.cls).keys()))
+    origin = ChosenAxis(whole.method, whole.path, chosen % rank, rank, fields)
+    key = ("chosen", interp.root, whole.method, whole.path, ast.unparse(index))
+    return Size(interp.symbols.new(origin, key))
+
+
+def defaults(cls: Class) -> dict[str, ast.expr]:
+    """The defaults of a module's constructor."""
+    if classes.framework(cls) == "linen":
+        return {f.name: f.default for f in classes.fields(cls) if f.default is not None}
+    initialiser = classes.method(cls, "__init__")
+    if initialiser is None:
+        return {}
+    spec = initialiser.node.args
+    behind = [*spec.posonlyargs, *spec.args][-len(spec.defaults) :] if spec.defaults else []
+    found = {a.arg: d for a, d in zip(behind, spec.defaults, strict=True)}
+    found |= {
+        a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None
+    }
+    return found
+
+
+def as_by_default(interp: Interpreter, owner: Object, fields: Collection[str]) -> bool:
+    """Whether a module is made with what its constructor takes these arguments for, if they are not given."""
+    known = defaults(owner.cls)
+    for name in fields:
+        given = owner.arguments.get(name, owner.arguments.get(f"<{name}>"))
+        default = known.get(name)
+        if given is None or default is None:
+            continue
+        if given != interp.peek(default, owner.cls.environment):
+            return False
+    return True
+
+
+def _over_self(index: ast.expr, function: ast.AST) -> ast.expr | None:
+    """An index that reads nothing but attributes of `self`; a local is what is assigned to it, once."""
+    if isinstance(index, ast.Name):
+        stores = [
+            n
+            for n in ast.walk(function)
+            if isinstance(n, ast.Name) and n.id == index.id and isinstance(n.ctx, ast.Store)
+        ]
+        found = [
+            n.value
+            for n in ast.walk(function)
+            if isinstance(n, ast.Assign) and len(n.targets) == 1 and n.targets[0] in stores
+        ]
+        if len(stores) != 1 or len(found) != 1:
+            return None
+        index = found[0]
+    names = {n.id for n in ast.walk(index) if isinstance(n, ast.Name)}
+    return index if names == {"self"} else None
+
+
+def _by_default(interp: Interpreter, root: Object, index: ast.expr) -> int | None:
+    """The index for a module that is made with the defaults of its constructor."""
+    from .interpreter import Environment
+
+    env = Environment(root.cls.module, None)
+    env.names["self"] = _made(interp, root)
+    value = interp.peek(index, env)
+    known = value.value if isinstance(value, Constant) else None
+    return known if isinstance(known, int) and not isinstance(known, bool) else None
+
+
+def _made(interp: Interpreter, root: Object) -> Object:
+    """The module that is studied, made with the defaults of its constructor."""
+    from .calls import call_function
+
+    made = Object(root.cls)
+    given: dict[str, Value] = {
+        name: interp.peek(default, root.cls.environment)
+        for name, default in defaults(root.cls).items()
+    }
+    if classes.framework(root.cls) == "linen":
+        made.arguments.update({**root.arguments, **given})
+        return made
+    initialiser = classes.method(root.cls, "__init__")
+    if initialiser is None:
+        return made
+    saved, interp.recording = interp.recording, False
+    try:
+        call_function(interp, initialiser, [made], {**root.arguments, **given}, None, made)
+    finally:
+        interp.recording = saved
+    return made
+
+
+def _behind(cls: Class, attributes: Collection[str]) -> set[str]:
+    """The parameters of a module's constructor that attributes are made of; Linen's fields are both."""
+    found = set(attributes)
+    initialiser = classes.method(cls, "__init__")
+    if classes.framework(cls) == "linen" or initialiser is None:
+        return found
+    before: set[str] = set()
+    while found != before:
+        before = set(found)
+        for node in ast.walk(initialiser.node):
+            if isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef):
+                if _stored(node) & found:
+                    found |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return found
+
+
+def _stored(statement: ast.stmt) -> set[str]:
+    """The names and attributes that a statement assigns."""
+    stores = [n for n in ast.walk(statement) if isinstance(getattr(n, "ctx", None), ast.Store)]
+    return {n.attr if isinstance(n, ast.Attribute) else getattr(n, "id", "") for n in stores}
