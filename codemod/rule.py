@@ -306,6 +306,8 @@ class Layer(Rule):
     text; None leaves the parameter out, or to `sizes`. `runs` is for layers that call layers which they are given: it
     calls them with what they will get and returns the result.
 
+    `variant` gives the rule for a layer that is made with some arguments, where it is another one.
+
     `heritage` says what subclasses get from the layer; those of a layer without it stay.
 
     `options` names the definition of `nnx_layers.py` that gives unpacked options, `**config`, the target's names; it
@@ -341,6 +343,8 @@ class Layer(Rule):
     check: Callable[[Use], None] | None = None  # raises Declined
     inline: bool = False
     late: str = ""
+    around: str = ""  # the helper that is made of the layer and takes its place
+    variant: Callable[[Mapping[str, Value]], Layer | None] | None = None
     heritage: Heritage | None = None
     options: str = ""  # the helper that gives unpacked options their names in NNX
 

@@ -246,6 +246,17 @@ def norm_options(options: Mapping[str, Any], **defaults: Any) -> dict[str, Any]:
     return {**defaults, **{names[name]: value for name, value in options.items()}}
 
 
+class ChannelsFirst(nnx.Module):
+    """A layer with its channels last, for inputs that have them on axis 1."""
+
+    def __init__(self, layer: nnx.Module):
+        self.layer = layer
+
+    def __call__(self, x: jax.Array, *args: Any, **kwargs: Any) -> jax.Array:
+        y = self.layer(jnp.moveaxis(x, 1, -1), *args, **kwargs)
+        return jnp.moveaxis(y, -1, 1)
+
+
 class BatchNorm(nnx.Module):
     """nnx.BatchNorm with the running averages of hk.BatchNorm.
 

@@ -39,6 +39,7 @@ from ..codemod.shapes.values import (
     Unknown,
     Value,
 )
+from ._channels import with_channels_first
 from .haiku_initializers import WEIGHTS
 from .haiku_linear import INITIALIZED, NO_PRECISION, W_AND_B, in_float32
 
@@ -312,7 +313,7 @@ def _layer(
     )
     attribute = "conv_transpose" if transposed else "conv"
     target = "ConvTranspose" if transposed else "Conv"
-    return Layer(
+    rule = Layer(
         code=code,
         summary=f"hk.{kind} becomes nnx.{target}",
         before=f"x = {example[0]}(x)",
@@ -341,6 +342,7 @@ def _layer(
         check=in_float32,
         heritage=_heritage(rank) if signature is _SIGNATURE and rank is not None else None,
     )
+    return rule if rank is None else with_channels_first(rule)
 
 
 def _heritage(rank: int) -> Heritage:

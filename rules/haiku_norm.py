@@ -23,6 +23,7 @@ from ..codemod.rule import (
 )
 from ..codemod.shapes.dims import Dim
 from ..codemod.shapes.values import Constant, Items, Size, Unknown, Value
+from ._channels import with_channels_first
 from .haiku_initializers import ONES, ZEROS
 from .haiku_linear import in_float32
 
@@ -224,119 +225,125 @@ RULES = (
         variables=(SCALE,),
         check=in_float32,
     ),
-    Layer(
-        code="HK203",
-        summary="hk.GroupNorm becomes nnx.GroupNorm",
-        before="x = hk.GroupNorm(4)(x)",
-        after=(
-            "self.group_norm = nnx.GroupNorm(in_features, 4, epsilon=1e-5, use_fast_variance=False, rngs=rngs)\n"
-            "x = self.group_norm(x)"
-        ),
-        source="haiku.GroupNorm",
-        target="flax.nnx.GroupNorm",
-        signature=(
-            "groups",
-            "axis",
-            "create_scale",
-            "create_offset",
-            "eps",
-            "scale_init",
-            "offset_init",
-            "data_format",
-        ),
-        arguments={
-            **_CREATED,
-            "groups": To("num_groups"),
-            "axis": To("reduction_axes", _all_but_first),
-            "data_format": _CHANNELS_LAST,
-        },
-        sizes={"num_features": axis()},
-        leading=("num_features",),
-        stated=_EXACT,
-        inputs=("x", "scale", "offset"),
-        call=_OWN_SCALE,
-        attribute="group_norm",
-        variables=SCALE_AND_OFFSET,
-        options="norm_options",
-        check=in_float32,
-    ),
-    Layer(
-        code="HK204",
-        summary="hk.InstanceNorm becomes nnx.InstanceNorm",
-        before="x = hk.InstanceNorm(True, True)(x)",
-        after=(
-            "self.instance_norm = nnx.InstanceNorm(in_features, epsilon=1e-5, use_fast_variance=False, rngs=rngs)\n"
-            "x = self.instance_norm(x)"
-        ),
-        source="haiku.InstanceNorm",
-        target="flax.nnx.InstanceNorm",
-        signature=(
-            "create_scale",
-            "create_offset",
-            "eps",
-            "scale_init",
-            "offset_init",
-            "data_format",
-        ),
-        arguments={**_CREATED, "data_format": _CHANNELS_LAST},
-        sizes={"num_features": axis()},
-        leading=("num_features",),
-        stated=_EXACT,
-        inputs=("x", "scale", "offset"),
-        call={"inputs": To("x"), **_OWN_SCALE},
-        attribute="instance_norm",
-        variables=SCALE_AND_OFFSET,
-        options="norm_options",
-        check=in_float32,
-    ),
-    Layer(
-        code="HK205",
-        summary="hk.BatchNorm becomes a module with the same averages",
-        before="x = hk.BatchNorm(True, True, 0.99)(x, is_training)",
-        after="self.batch_norm = BatchNorm(in_features, momentum=0.99, rngs=rngs)\nx = self.batch_norm(x)",
-        source="haiku.BatchNorm",
-        target="BatchNorm",
-        helper=True,
-        signature=(
-            "create_scale",
-            "create_offset",
-            "decay_rate",
-            "eps",
-            "scale_init",
-            "offset_init",
-            "axis",
-            "cross_replica_axis",
-            "cross_replica_axis_index_groups",
-            "data_format",
-        ),
-        arguments={
-            **_CREATED,
-            "decay_rate": To("momentum"),
-            "axis": Drop((None,), "a batch norm over chosen axes", "reshape around the layer"),
-            "cross_replica_axis": To("axis_name"),
-            "cross_replica_axis_index_groups": Drop(
-                (None,), "groups of replicas", "normalise by hand"
+    with_channels_first(
+        Layer(
+            code="HK203",
+            summary="hk.GroupNorm becomes nnx.GroupNorm",
+            before="x = hk.GroupNorm(4)(x)",
+            after=(
+                "self.group_norm = nnx.GroupNorm(in_features, 4, epsilon=1e-5, use_fast_variance=False, rngs=rngs)\n"
+                "x = self.group_norm(x)"
             ),
-            "data_format": _CHANNELS_LAST,
-        },
-        sizes={"num_features": axis()},
-        leading=("num_features",),
-        inputs=("inputs", "is_training", "test_local_stats", "scale", "offset"),
-        call={
-            "is_training": Mode("train", "use_running_average", negated=True),
-            "test_local_stats": To("local_stats"),
-            **_OWN_SCALE,
-        },
-        attribute="batch_norm",
-        variables=(*SCALE_AND_OFFSET, *_AVERAGES),
-        holds=frozenset(("BatchStat",)),
-        options="norm_options",
-        check=in_float32,
-        heritage=Heritage(
-            "create_scale, create_offset, decay_rate, eps=1e-5, scale_init=None, offset_init=None, axis=None, "
-            'cross_replica_axis=None, cross_replica_axis_index_groups=None, data_format="channels_last"',
-            call="inputs, is_training, test_local_stats=False",
-            attributes=_NORM,
-        ),
+            source="haiku.GroupNorm",
+            target="flax.nnx.GroupNorm",
+            signature=(
+                "groups",
+                "axis",
+                "create_scale",
+                "create_offset",
+                "eps",
+                "scale_init",
+                "offset_init",
+                "data_format",
+            ),
+            arguments={
+                **_CREATED,
+                "groups": To("num_groups"),
+                "axis": To("reduction_axes", _all_but_first),
+                "data_format": _CHANNELS_LAST,
+            },
+            sizes={"num_features": axis()},
+            leading=("num_features",),
+            stated=_EXACT,
+            inputs=("x", "scale", "offset"),
+            call=_OWN_SCALE,
+            attribute="group_norm",
+            variables=SCALE_AND_OFFSET,
+            options="norm_options",
+            check=in_float32,
+        )
+    ),
+    with_channels_first(
+        Layer(
+            code="HK204",
+            summary="hk.InstanceNorm becomes nnx.InstanceNorm",
+            before="x = hk.InstanceNorm(True, True)(x)",
+            after=(
+                "self.instance_norm = nnx.InstanceNorm(in_features, epsilon=1e-5, use_fast_variance=False, rngs=rngs)\n"
+                "x = self.instance_norm(x)"
+            ),
+            source="haiku.InstanceNorm",
+            target="flax.nnx.InstanceNorm",
+            signature=(
+                "create_scale",
+                "create_offset",
+                "eps",
+                "scale_init",
+                "offset_init",
+                "data_format",
+            ),
+            arguments={**_CREATED, "data_format": _CHANNELS_LAST},
+            sizes={"num_features": axis()},
+            leading=("num_features",),
+            stated=_EXACT,
+            inputs=("x", "scale", "offset"),
+            call={"inputs": To("x"), **_OWN_SCALE},
+            attribute="instance_norm",
+            variables=SCALE_AND_OFFSET,
+            options="norm_options",
+            check=in_float32,
+        )
+    ),
+    with_channels_first(
+        Layer(
+            code="HK205",
+            summary="hk.BatchNorm becomes a module with the same averages",
+            before="x = hk.BatchNorm(True, True, 0.99)(x, is_training)",
+            after="self.batch_norm = BatchNorm(in_features, momentum=0.99, rngs=rngs)\nx = self.batch_norm(x)",
+            source="haiku.BatchNorm",
+            target="BatchNorm",
+            helper=True,
+            signature=(
+                "create_scale",
+                "create_offset",
+                "decay_rate",
+                "eps",
+                "scale_init",
+                "offset_init",
+                "axis",
+                "cross_replica_axis",
+                "cross_replica_axis_index_groups",
+                "data_format",
+            ),
+            arguments={
+                **_CREATED,
+                "decay_rate": To("momentum"),
+                "axis": Drop((None,), "a batch norm over chosen axes", "reshape around the layer"),
+                "cross_replica_axis": To("axis_name"),
+                "cross_replica_axis_index_groups": Drop(
+                    (None,), "groups of replicas", "normalise by hand"
+                ),
+                "data_format": _CHANNELS_LAST,
+            },
+            sizes={"num_features": axis()},
+            leading=("num_features",),
+            inputs=("inputs", "is_training", "test_local_stats", "scale", "offset"),
+            call={
+                "is_training": Mode("train", "use_running_average", negated=True),
+                "test_local_stats": To("local_stats"),
+                **_OWN_SCALE,
+            },
+            attribute="batch_norm",
+            variables=(*SCALE_AND_OFFSET, *_AVERAGES),
+            holds=frozenset(("BatchStat",)),
+            options="norm_options",
+            check=in_float32,
+            heritage=Heritage(
+                "create_scale, create_offset, decay_rate, eps=1e-5, scale_init=None, offset_init=None, axis=None, "
+                'cross_replica_axis=None, cross_replica_axis_index_groups=None, data_format="channels_last"',
+                call="inputs, is_training, test_local_stats=False",
+                attributes=_NORM,
+            ),
+        )
     ),
 )

@@ -33,6 +33,12 @@ class Constructed:
     args: list[str]
     rngs: bool
     helper: str | None = None
+    around: str = ""  # the helper that is made of what the call makes
+
+    def text(self, *more: str) -> str:
+        """The call, with more arguments."""
+        made = f"{self.head}({', '.join([*self.args, *more])})"
+        return f"{self.around}({made})" if self.around else made
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,10 @@ class Constructor:
             self._needs_helpers(rule, args)
         else:
             head = self.transport.expression(site.node.func, scope)
-        return Constructed(head, args, rule.rngs, rule.target if rule.helper else None)
+        if rule.around:
+            self.helpers.add(rule.around)
+        helper = rule.target if rule.helper else None
+        return Constructed(head, args, rule.rngs, helper, rule.around)
 
     def _options(
         self,

@@ -651,10 +651,7 @@ class InitBody:
 
     def _call_text(self, site: Site, scope: Scope, depth: int) -> str:
         made = self.constructor.write(site, scope, self.child_of(site))
-        args = list(made.args)
-        if made.rngs and not self._rngs_bound(site):
-            args.append("rngs=rngs")
-        return f"{made.head}({', '.join(args)})"
+        return made.text(*(["rngs=rngs"] if made.rngs and not self._rngs_bound(site) else []))
 
     def _rngs_bound(self, site: Site) -> bool:
         return isinstance(site.node.func, ast.Name) and site.node.func.id in self.rngs_bound

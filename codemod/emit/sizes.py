@@ -21,7 +21,7 @@ from ..shapes.dims import (
     Symbols,
     names,
 )
-from ..shapes.values import Array, ShapePart, as_dim
+from ..shapes.values import Array, LayerObject, ShapePart, as_dim
 from .transport import Needs
 
 _SPATIAL = {3: ("length",), 4: ("height", "width"), 5: ("depth", "height", "width")}
@@ -121,10 +121,13 @@ class SizeNames:
         features = [name for name, origin in required if _is_last(origin)]
         paths = list(dict.fromkeys(origin.path for _, origin in required))
         taken = set(self._field_names())
+        channels = self._channels()
         found: dict[str, str] = {}
         for name, origin in ordered:
             lone = len(features) <= 1 and len(paths) == 1 and not self._is_optional(origin)
             text = self._local_name(name) if not _is_last(origin) else None
+            if name in channels:
+                text = f"{'in' if len(paths) == 1 else _word(origin.path)}_channels"
             text = text or _descriptive(origin, lone)
             while text in taken or text in found.values():
                 text = (
@@ -134,6 +137,18 @@ class SizeNames:
                 )
             found[name] = text
         return found
+
+    def _channels(self) -> set[str]:
+        """The sizes that layers have for the number of their channels, not on the last axis."""
+        uses = [use for uses in self.study.facts.uses_of.values() for use in uses]
+        return {
+            symbol
+            for use in uses
+            if isinstance(use.target, LayerObject) and use.target.rule.around
+            for value in use.args[:1]
+            if isinstance(value, Array) and value.shape is not None and len(value.shape) > 2
+            for symbol in names(self.symbols.resolve(value.shape[1]))
+        }
 
     def _field_names(self) -> list[str]:
         return [*self.study.root.arguments, *self.study.root.attributes]

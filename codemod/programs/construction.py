@@ -251,8 +251,7 @@ class Construction:
         )
         written = constructor.write(site, Scope(maker, set(), {}, {}), None)
         self.names.helpers |= constructor.helpers
-        args = [*written.args, *([f"rngs={key}"] if written.rngs else [])]
-        return f"{written.head}({', '.join(args)})"
+        return written.text(*([f"rngs={key}"] if written.rngs else []))
 
     def rngs(self, key: ast.expr | None, text: Text, dropout: str | None = None) -> str:
         """`nnx.Rngs(...)` for the key that `init` got, and one for dropout."""

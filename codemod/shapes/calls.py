@@ -337,6 +337,7 @@ def make_layer(
 ) -> Value:
     """A layer of a library is constructed (and, for an inline one, applied); `cls` is its refinement of the user's."""
     arguments = bind_signature((*rule.signature, *rule.keyword_only), args, kwargs)
+    rule = (rule.variant(arguments) if rule.variant is not None else None) or rule
     layer = LayerObject(rule, arguments, node, cls)
     record_made(interp, layer, node)
     if not rule.inline:
@@ -375,7 +376,7 @@ def use_of(
 
 def _own_features(interp: Interpreter, rule: Layer, site: ast.Call | None) -> Dim:
     """The last axis of a result that the arguments do not show: the layer itself has it, if it is of those that tell."""
-    if site is None or rule.target not in held.TELLING:
+    if site is None or rule.target not in held.TELLING or rule.around:
         return interp.symbols.unknown("the features of a layer")
     return interp.symbols.new(Output(site), ("output", site, interp.root))
 

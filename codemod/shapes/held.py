@@ -159,7 +159,7 @@ def told(interp: Interpreter, modules: Sequence[Value]) -> bool:
     """Whether all of these can tell the size of what they return; the user's own classes are asked to."""
     telling = all(
         (isinstance(m, Object) and classes.framework(m.cls) == "linen")
-        or (isinstance(m, LayerObject) and m.rule.target in TELLING)
+        or (isinstance(m, LayerObject) and m.rule.target in TELLING and not m.rule.around)
         for m in modules
     )
     if telling:
