@@ -11,11 +11,12 @@ from . import unseen
 from .config import Options
 from .edits import Edits
 from .emit.aliases import Alias, find_alias, write_alias
-from .emit.bridges import Bridge, Bridges, component
+from .emit.bridges import Bridge, Bridges, component, other_methods
 from .emit.file_names import FileNames
 from .emit.module_class import ClassEmitter, Emitted
 from .emit.refinement import rewrite_refinement
 from .emit.transport import CannotMove, NeedsFlags
+from .findings import Finding
 from .model.module import ModuleModel
 from .model.study import Contexts, Study, as_base, study
 from .new_text import check_attributes, check_leftovers, check_moved, check_strangers, check_text
@@ -57,6 +58,9 @@ class ModuleRewrite:
     wanted: dict[Module, set[str]] = field(default_factory=dict)  # imports
     flag_requests: set[ast.AST] = field(default_factory=set)  # classes that have to keep flags
     aliases: set[ast.AST] = field(default_factory=set)  # classes that have a Linen name as well
+    made_for: dict[ast.AST, Finding] = field(
+        default_factory=dict
+    )  # classes that functions make for classes that stay
 
     def edits_of(self, module: Module) -> Edits:
         """The edits of a file, which none may have been made of so far."""
@@ -242,6 +246,11 @@ def _consequences(
             if found is not None:
                 bridges += [(refusal.cls, among[used], found)] if found else []
                 continue
+            if _made_by_functions(interp, refusal, among[used], attempt, studied):
+                attempt.made_for[used] = Finding(
+                    node, "PR101", f"`{refusal.cls.name}` has it made here, and stays as it is", ""
+                )
+                continue
             earlier = new[used].users if used in new else ()
             new[used] = Refusal(
                 among[used],
@@ -277,11 +286,7 @@ def _bridges(
         facts.value if facts is not None else lambda node: None,
         attempt.edits_of(cls.module),
     )
-    made = {
-        node
-        for node, all_made in (facts.made.items() if facts is not None else ())
-        if any(isinstance(m.value, Object) and m.value.cls is used for m in all_made)
-    }
+    made = _sites(studied.studies[cls.node], used) if facts is not None else set()
     made -= _made_by_others(interp, made, used, cls, attempt)
     calls = bridges.find(used, model)
     if calls is not None and not made and not any(bridges.mentions(used)):
@@ -321,6 +326,40 @@ def _owner(node: ast.AST, refusals: Mapping[ast.AST, Refusal]) -> Class | None:
                 return refusals[above].cls
             above = parents.get(above)
     return None
+
+
+def _made_by_functions(
+    interp: Interpreter, user: Refusal, used: Class, attempt: ModuleRewrite, studied: Studied
+) -> bool:
+    """Whether a class that stays only has another made, by functions that make it for no rewritten class.
+
+    Such functions are code around the classes, which may run it through a bridge.
+    """
+    if user.cls.node not in studied.studies or used.node in references(
+        interp, user.cls, {used.node: used}
+    ):
+        return False
+    made = _sites(studied.studies[user.cls.node], used)
+    own = {inner for node in studied.uses for inner in ast.walk(node)}
+    if not made or made & own or made & interp.rematerialized.keys():
+        return False
+    asked = {n.attr for n in ast.walk(user.cls.node) if isinstance(n, ast.Attribute)}
+    if asked & other_methods(used):
+        return False
+    return not any(
+        made & _sites(studied.studies[node], used)
+        for node in attempt.models
+        if node in studied.studies
+    )
+
+
+def _sites(study: Study, used: Class) -> set[ast.AST]:
+    """The calls that make a class for another one."""
+    return {
+        node
+        for node, all_made in study.facts.made.items()
+        if any(isinstance(m.value, Object) and m.value.cls is used for m in all_made)
+    }
 
 
 def _is_field(node: ast.expr) -> bool:

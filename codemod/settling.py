@@ -93,6 +93,10 @@ class _Rounds:
         found = rewrite_modules(
             self.interp, self.studied, self.options, self._refusal, self.bridged.keys()
         )
+        made_for = {n: why for n, why in found.made_for.items() if n not in self.bridged}
+        if made_for:
+            self._bridge_or_keep(made_for, found)
+            return None
         outcome = self.programs.rewrite(
             {node: model for node, model in found.models.items() if node not in self.bridged},
             found.edits_of,

@@ -175,7 +175,7 @@ class Bridges:
         if any(self._is_module(a) for a in _given(call)):
             return None  # a module given to a module: of which framework it must be is not known
         uses = self._uses(call)
-        if uses is None or (uses.escapes and _other_methods(cls)):
+        if uses is None or (uses.escapes and other_methods(cls)):
             return None
         sizes = [(added, self._size(added, cls, call, uses.calls)) for added in model.added]
         told = all(text is not None or added.optional for added, text in sizes)
@@ -346,7 +346,7 @@ def _called(attribute: ast.Attribute, call: ast.AST | None) -> Uses:
     return Uses([call] if isinstance(call, ast.Call) else [], {attribute.attr})
 
 
-def _other_methods(cls: Class) -> set[str]:
+def other_methods(cls: Class) -> set[str]:
     """The methods of a class besides the one that a call runs."""
     return {
         node.name

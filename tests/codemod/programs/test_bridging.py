@@ -189,3 +189,19 @@ def test_parameters_of_the_original_are_not_left_out_in_silence(tmp_path: Path) 
         (tmp_path / name).write_text(content)
     with pytest.raises(Failed, match="unknown module paths"):
         printed(tmp_path / "program.py")
+
+
+def test_a_class_that_a_function_makes_for_one_that_stays(tmp_path: Path) -> None:
+    text = program("Model()").replace(
+        "def evaluate",
+        "SIZES = {'small': {'features': 3}}\n\n\n"
+        "def make(size, **options):\n    return Net(**{**SIZES[size], **options})\n\n\n"
+        "class Model(nn.Module):\n    size: str = 'small'\n\n"
+        "    def setup(self):\n        self.net = make(self.size)\n\n"
+        "    def __call__(self, x, train=False):\n        return self.net(x, train=train)\n\n\n"
+        "def evaluate",
+    )
+    done = rewritten(text)
+    assert done.statuses == {"Net": "rewritten", "Model": "kept"}
+    assert "return LinenNet(**{**SIZES[size], **options})" in done.after["program.py"]
+    check(done, tmp_path)
