@@ -13,9 +13,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from ..shapes import classes
-from ..shapes.calls import bind_signature, call_function, call_method
+from ..shapes.calls import bind_signature, call_function, call_method, spatial_axes
 from ..shapes.dims import names
 from ..shapes.facts import Facts, Used
 from ..shapes.interpreter import Interpreter, OutOfBudget, Trouble
@@ -26,7 +27,6 @@ from ..shapes.values import (
     Class,
     Constant,
     Function,
-    Items,
     LayerObject,
     Object,
     Unknown,
@@ -141,17 +141,8 @@ def _is_blind(use: Used) -> bool:
     """Whether a layer is called on something whose shape is not known, or without a batch axis."""
     first = next(iter([*use.args, *use.kwargs.values()]), None)
     if isinstance(first, Array) and first.shape:
-        return len(first.shape) < _spatial_axes(use.target) + 2
+        return len(first.shape) < spatial_axes(use.target) + 2
     return isinstance(first, Unknown) or (isinstance(first, Array) and first.shape is None)
-
-
-def _spatial_axes(layer: LayerObject | Object) -> int:
-    """How many axes the window of a layer has at least: Haiku's names say it, else the size that is given."""
-    named = re.search(r"(\d)D", layer.rule.source) if isinstance(layer, LayerObject) else None
-    if named is not None:
-        return int(named[1])
-    window = layer.arguments.get("kernel_size")
-    return len(window.items) if isinstance(window, Items) else -1
 
 
 def study(interp: Interpreter, cls: Class, contexts: Contexts) -> Study:
@@ -452,6 +443,7 @@ def _example(
         optional = any(g == NONE or (g is None and default is not None) for g in given) or any(
             a.optional for a in arrays
         )
+        optional = optional or _decides_layers(parameter, default, function)
         if parameter.arg in choice:
             return array_of_rank(choice[parameter.arg], array.dtype or "float32", optional)
         return Array(array.shape, array.dtype, optional)
@@ -467,6 +459,38 @@ def _example(
     if isinstance(default, ast.Constant) and not isinstance(default.value, bool):
         return Constant(default.value)
     return UNKNOWN
+
+
+def _decides_layers(parameter: ast.arg, default: ast.expr | None, function: Function) -> bool:
+    """Whether layers are made where an input that may be left out is given, here or where it is only handed on.
+
+    Such an input is optional, though all calls in sight give it.
+    """
+    if not isinstance(default, ast.Constant) or default.value is not None:
+        return False
+    asked = {f"{parameter.arg} is None", f"{parameter.arg} is not None"}
+    tests = [
+        node
+        for node in ast.walk(function.node)
+        if isinstance(node, ast.If | ast.IfExp) and ast.unparse(node.test) in asked
+    ]
+    if any(_calls_new(inner) for node in tests for inner in ast.walk(node)):
+        return True
+    reads = {
+        n for n in ast.walk(function.node) if isinstance(n, ast.Name) and n.id == parameter.arg
+    }
+    given = {
+        argument
+        for node in ast.walk(function.node)
+        if _calls_new(node)
+        for argument in [*node.args, *(k.value for k in node.keywords)]
+    }
+    return not tests and bool(reads) and reads <= given
+
+
+def _calls_new(node: ast.AST) -> TypeGuard[ast.Call]:
+    """Whether a node calls what was made in the same expression: `Block(4)(x)`."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Call)
 
 
 def _resolve(interp: Interpreter, study: Study) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -467,11 +468,24 @@ def _record_use(
         made = interp.facts.made.get(target.site, ()) if target.site is not None else ()
         if target.site is not None and any(m.value is target for m in made):
             interp.facts.uses_of[target.site].append(used)
+        first = next(iter([*args, *kwargs.values()]), None)
+        if isinstance(first, Array) and first.shape and node is not None:
+            if len(first.shape) < spatial_axes(target) + 2:
+                interp.trouble(node, "the input of a layer inside has no batch axis")
         return
     if node is not None:
         interp.facts.used[node].append(used)
     if target.site is not None:
         interp.facts.uses_of[target.site].append(used)
+
+
+def spatial_axes(layer: LayerObject | Object) -> int:
+    """How many axes the window of a layer has at least: Haiku's names say it, else the size that is given."""
+    named = re.search(r"(\d)D", layer.rule.source) if isinstance(layer, LayerObject) else None
+    if named is not None:
+        return int(named[1])
+    window = layer.arguments.get("kernel_size")
+    return len(window.items) if isinstance(window, Items) else -1
 
 
 # ---- functions, classes and objects -----------------------------------------------------------------------------

@@ -142,18 +142,27 @@ class Symbols:
         self._bound = dict(bound)
 
     def equate(self, left: Dim, right: Dim) -> bool:
-        """Takes `left == right` as a fact, where one side is a symbol that can give way."""
+        """Takes `left == right` as a fact, where one side is a symbol that can give way.
+
+        Of the sizes of two layers that of the later one does, and a choice before any of them.
+        """
         left, right = self.resolve(left), self.resolve(right)
         if same(left, right):
             return True
         for giving, kept in sorted(
-            ((left, right), (right, left)), key=lambda pair: -self._yields(pair[0])
+            ((left, right), (right, left)), key=lambda pair: self._readiness(pair[0]), reverse=True
         ):
             name = symbol_name(giving)
             if name is not None and self._yields(giving) and name not in names(kept):
                 self._bound[name] = kept
                 return True
         return False
+
+    def _readiness(self, dim: Dim) -> tuple[int, int]:
+        """How readily a size gives way to another, and of two outputs when it was met."""
+        name = symbol_name(dim)
+        output = name is not None and isinstance(self.origins[name], Output)
+        return self._yields(dim), int(name[1:-1]) - self._count if output and name else 1
 
     def _yields(self, dim: Dim) -> int:
         """How readily a symbol gives way to what it is equal to; 0 never."""

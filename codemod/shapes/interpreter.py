@@ -239,7 +239,9 @@ class Interpreter:
     def _do_Assign(self, node: ast.Assign, env: Environment) -> None:
         thrown = self.before_discard is not None and _throws_away(node.targets[0])
         restore = self.before_discard() if thrown and self.before_discard is not None else None
+        before = self.peek(node.targets[0], env) if _adds_to(node) else None
         value = self.evaluate(node.value, env)
+        operators.doubt_growth(self, node, before, value)
         if restore is not None and isinstance(value, Items):
             restore(node, value.items[-1])
         if self.traced is not None:
@@ -259,7 +261,9 @@ class Interpreter:
         if isinstance(left, Items) and isinstance(node.op, ast.Add) and left.kind == "list":
             self.extend(left, right)
             return
-        self.assign(node.target, operators.binary(self, node, node.op, left, right), env)
+        result = operators.binary(self, node, node.op, left, right)
+        operators.doubt_growth(self, node, left, result)
+        self.assign(node.target, result, env)
 
     def _do_Return(self, node: ast.Return, env: Environment) -> str:
         value = self.evaluate(node.value, env) if node.value else NONE
@@ -846,6 +850,17 @@ class ModuleValue(Value):
 
     module: Module | None
     dotted: str = ""
+
+
+def _adds_to(node: ast.Assign) -> bool:
+    """Whether a statement is `x = x + ...`."""
+    match node:
+        case ast.Assign(
+            targets=[ast.Name(id=target)],
+            value=ast.BinOp(left=ast.Name(id=name), op=ast.Add() | ast.Sub()),
+        ):
+            return target == name
+    return False
 
 
 def _throws_away(target: ast.expr) -> bool:

@@ -227,6 +227,14 @@ def broadcast(interp: Interpreter, node: ast.AST, *shapes: Shape | None) -> Shap
     return tuple(result)
 
 
+def doubt_growth(interp: Interpreter, node: ast.AST, before: Value | None, after: Value) -> None:
+    """What is added to an array seldom has more axes than it: the ranks of the inputs may be wrong."""
+    if not isinstance(before, Array) or not isinstance(after, Array):
+        return
+    if before.shape and after.shape is not None and len(after.shape) > len(before.shape):
+        interp.trouble(node, "what is added to an array has more axes than it")
+
+
 def not_alone(interp: Interpreter, shape: Shape | None) -> Shape | None:
     """A shape beside something that may be an array of any shape: an axis of one may become longer."""
     if shape is None:
