@@ -147,6 +147,8 @@ def _number(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
             return Unknown(
                 f"int({text.removeprefix('(').removesuffix(')') if _wrapped(text) else text})"
             )
+        case Unknown():
+            return Size(interp.symbols.unknown("a number that is rounded"))
         case Array():
             return UNKNOWN
     return None

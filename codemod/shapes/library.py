@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import trees
 from .dims import Dim, is_dim, is_symbolic, same
+from .patterns import rearranged
 from .values import (
     NONE,
     UNKNOWN,
@@ -113,14 +114,11 @@ def call(
         function = resolve(name)
     except Unconvertible:
         return UNKNOWN
-    return run(
-        interp,
-        where,
-        function,
-        args,
-        kwargs,
-        elementwise=name.startswith(("jax.nn.", "flax.linen.")),
-    )
+    elementwise = name.startswith(("jax.nn.", "flax.linen."))
+    found = run(interp, where, function, args, kwargs, elementwise=elementwise)
+    if name in _BY_PATTERN and not (isinstance(found, Array) and found.shape is not None):
+        return rearranged(interp, where, args, kwargs) or found
+    return found
 
 
 def method(
@@ -756,12 +754,27 @@ def _creation(
     shape = kwargs.get("shape", args[0] if args else UNKNOWN)
     from .operators import dim_of
 
-    items = shape.items if isinstance(shape, Items) else [shape]
-    dims = [dim_of(interp, item) for item in items]
-    dtype = kwargs.get("dtype", args[1] if len(args) > 1 else NONE)
-    if any(dim is None for dim in dims):
-        return Array(None, _dtype_name(dtype))
-    return Array(tuple(dims), _dtype_name(dtype) or "float32")
+    dtype = _dtype_name(kwargs.get("dtype", args[1] if len(args) > 1 else NONE))
+    if not isinstance(shape, Items):
+        dim = dim_of(interp, shape)
+        return Array(None, dtype) if dim is None else Array((dim,), dtype or "float32")
+    found = [dim_of(interp, item) for item in shape.items]
+    dims = [interp.symbols.unknown("the size of an axis") if d is None else d for d in found]
+    return Array(tuple(dims), dtype or "float32")
+
+
+def _resized(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """An image of another size, which the second argument says."""
+    image, shape = (
+        args[0] if args else None,
+        kwargs.get("shape", args[1] if len(args) > 1 else None),
+    )
+    if not isinstance(image, Array) or shape is None:
+        return None
+    found = _creation(interp, node, [shape], {})
+    return Array(found.shape, image.dtype) if isinstance(found, Array) else None
 
 
 def _full(
@@ -871,6 +884,7 @@ _SPECIAL: dict[str, Special] = {
     "jax.numpy.where": _broadcasting,
     **{f"{home}.glu": _glu for home in ("jax.nn", "flax.linen", "flax.linen.activation")},
     "jax.numpy.einsum": _einsum,
+    "jax.image.resize": _resized,
     "jax.numpy.prod": _prod,
     "math.prod": _prod,
     "jax.random.PRNGKey": _key,
@@ -896,6 +910,8 @@ _SPECIAL: dict[str, Special] = {
     },
     **{f"math.{name}": _scalar_math for name in ("log2", "floor", "pow")},
 }
+
+_BY_PATTERN = ("einops.rearrange", "einops.repeat", "einops.reduce")
 
 __all__ = [
     "KEY",
