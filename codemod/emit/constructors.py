@@ -156,6 +156,24 @@ def refuse_lost(cls: Class, base: inheritance.Base) -> None:
         )
 
 
+def set_late(cls: Class) -> frozenset[str]:
+    """The attributes that methods set, but neither a constructor nor the body of a class."""
+    early: set[str] = {name for owner in classes.mro(cls) for name in owner.members}
+    late: set[str] = set()
+    for owner in classes.mro(cls):
+        for function in owner.node.body:
+            if isinstance(function, ast.FunctionDef):
+                stored = {
+                    node.attr
+                    for node in ast.walk(function)
+                    if isinstance(node, ast.Attribute)
+                    and isinstance(node.ctx, ast.Store)
+                    and ast.unparse(node.value) == "self"
+                }
+                (early if function.name in ("__init__", "__post_init__") else late).update(stored)
+    return frozenset(late - early)
+
+
 def refuse_shared(cls: Class, base: inheritance.Base, made: Iterable[ast.AST]) -> None:
     """Haiku counts names anew in `super().__call__`: layers of one name, one here and one there, are the same layer.
 

@@ -718,9 +718,9 @@ def _joined(text: str) -> str:
 
 
 def _assigns_itself(text: str) -> bool:
-    """`config = config`, which is what remains of a local name for a field."""
-    left, _, right = text.partition("=")
-    return left.strip() == right.strip()
+    """`config = config`, which is what remains of a local name, or of a tuple of what is a list now."""
+    left, _, right = (part.strip() for part in text.partition("="))
+    return right in (left, f"tuple({left})", f"list({left})")
 
 
 def _in_comprehension(site: Site) -> bool:

@@ -198,6 +198,9 @@ class ClassEmitter:
             self._known_in_constructor,
             presence=self._presence(),
             changed=self.changed,
+            late=constructors.set_late(self.cls)
+            if self.study.framework == "haiku"
+            else frozenset(),
         )
 
     def _changed_attributes(self) -> tuple[list[Filled], set[str]]:

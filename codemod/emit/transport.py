@@ -91,6 +91,7 @@ class Transport:
         default_factory=dict
     )  # tests that decide on attributes
     changed: Set[str] = frozenset()  # attributes that methods set to something else
+    late: Set[str] = frozenset()  # attributes that nothing sets before the module is called
 
     # ---- sizes ---------------------------------------------------------------------------------
 
@@ -239,6 +240,8 @@ class Transport:
         if parameter is not None and parameter not in scope.loop_names:
             self.needs.fields.add(parameter)
             return parameter
+        if node.attr in self.late:
+            return self._from_value(node)
         self.needs.kept_fields.add(node.attr)
         return None
 

@@ -161,10 +161,32 @@ def _built(
     constructors = {site.node for site in sites}
     kept = on_self or any(not _feeds(read, constructors, parents) for read in reads)
     inside = [s for s in sites if s.statement is starts[0]]
-    attribute = name.removeprefix("self.")
+    attribute = _given_to(function, reads, parents) or name.removeprefix("self.")
     return BuiltList(
         name, function, starts[0], appends, reads, [*inside, *members], kept, attribute
     )
+
+
+def _given_to(
+    function: ast.AST, reads: Sequence[ast.AST], parents: Mapping[ast.AST, ast.AST]
+) -> str | None:
+    """`blocks` in `self.blocks = layers` or `self.blocks = tuple(layers)`, where a constructor does that once."""
+    found = [name for read in reads if (name := _given(read, parents)) is not None]
+    constructs = getattr(function, "name", "") in ("__init__", "setup")
+    return found[0] if constructs and len(found) == 1 else None
+
+
+def _given(read: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> str | None:
+    above = parents[read]
+    match above:
+        case ast.Call(func=ast.Name(id="tuple" | "list"), args=[only], keywords=[]) if only is read:
+            read, above = above, parents[above]
+    match above:
+        case ast.Assign(
+            targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=value
+        ) if value is read:
+            return name
+    return None
 
 
 def _starts(statement: ast.stmt, name: str) -> bool:
