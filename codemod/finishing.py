@@ -57,6 +57,7 @@ def finish(
     """The new text of every file and what is to be said of it, and the helper files beside them."""
     result = ProjectRewrite()
     found = settled.found
+    local = interp.project.own_names()
     stays = {unit.node for unit in settled.source_units}
     for module in modules:
         with working_on(module.path):
@@ -69,7 +70,9 @@ def finish(
             _rename(interp, module, found.edits_of(module), names, found, file, stays, settled.free)
             file.findings += _leftovers(found.edits_of(module), names, file)
             file.helpers = names.helpers | found.helpers.get(module, set())
-            file.new_text = _text(interp.project, module, found, names, file, options.line_length)
+            file.new_text = _text(
+                interp.project, module, found, names, file, local, options.line_length
+            )
         result.files.append(file)
     folders: dict[Path, list[FileRewrite]] = {}
     for file in result.files:
@@ -205,6 +208,7 @@ def _text(
     found: ModuleRewrite,
     names: FileNames,
     file: FileRewrite,
+    local: Collection[str],
     limit: int,
 ) -> str | None:
     """The file's new text, None where nothing changed."""
@@ -226,6 +230,7 @@ def _text(
         module.source.text,
         sorted(line for line in wanted if _is_used(line, text)),
         reexports=module.path.name == "__init__.py",
+        local=local,
         limit=limit,
     )
     return None if text == module.source.text else text

@@ -69,6 +69,18 @@ class Project:
             self.modules[path] = Module(source, rewritable=False)
         return self.modules[path]
 
+    def own_names(self) -> set[str]:
+        """The names by which the project's own packages and files are imported, but for the frameworks' own."""
+        found: set[str] = set()
+        seen: set[Path] = set()
+        for path in list(self.modules):
+            top = path if path.name != "__init__.py" else path.parent
+            while top.parent not in seen and self.module_at(top.parent / "__init__.py"):
+                seen.add(top.parent)
+                top = top.parent
+            found |= {top.stem} if top.parent not in seen else set()
+        return found - set(FRAMEWORKS)
+
     def find(self, dotted: str, importer: Path, level: int = 0) -> Module | None:
         """The module that `import dotted` means in a file, or None if it is not in the tree.
 

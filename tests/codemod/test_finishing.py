@@ -40,3 +40,29 @@ def test_a_wrapped_class_at_the_top_of_a_file_is_renamed(tmp_path):
     assert set(done.statuses.values()) == {"rewritten"}
     assert "nn.remat(" not in done.after["program.py"]
     check(done, tmp_path)
+
+
+def test_an_import_of_nnx_stands_apart_from_the_projects_own_packages():
+    program = textwrap.dedent("""\
+        import flax.linen as nn
+        import jax
+
+        from pots.tools import scale
+
+
+        class Glaze(nn.Module):
+            @nn.compact
+            def __call__(self, x):
+                return scale(nn.Dense(3)(x))
+
+
+        x = jax.numpy.ones((2, 3))
+        print(Glaze().init_with_output(jax.random.key(0), x)[0])
+        """)
+    files = {
+        "program.py": program,
+        "source/pots/__init__.py": "",
+        "source/pots/tools.py": "import flax\n\n\ndef scale(x):\n    return 2 * x\n",
+    }
+    after = rewritten(files).after["program.py"]
+    assert after.split("\n\n")[0] == "import jax\nfrom flax import nnx"

@@ -1,0 +1,29 @@
+"""A project knows its own packages by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nnx_codemod.codemod.project import Project
+from nnx_codemod.codemod.source import Source
+
+
+def test_own_names_are_those_of_packages_and_of_files_outside_of_them():
+    paths = ("run.py", "src/pots/__init__.py", "src/pots/deep/__init__.py", "src/pots/deep/a.py")
+    project = Project.of([Source(Path("/nowhere") / path, b"x = 1\n") for path in paths])
+    assert project.own_names() == {"run", "pots"}
+
+
+def test_a_package_whose_init_is_not_among_the_files_is_found():
+    init = Path("/nowhere/pots/__init__.py")
+    project = Project.of(
+        [Source(Path("/nowhere/pots/a.py"), b"x = 1\n")],
+        lambda path: Source(path, b"") if path == init else None,
+    )
+    assert project.own_names() == {"pots"}
+
+
+def test_a_package_named_as_a_framework_is_the_frameworks():
+    paths = ("flax/__init__.py", "flax/core.py")
+    project = Project.of([Source(Path("/nowhere") / path, b"") for path in paths])
+    assert project.own_names() == set()
