@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import dataclasses
 import re
 from collections.abc import Collection, Iterable
@@ -13,9 +12,10 @@ from pathlib import Path
 from .beside import helper_file, helper_module
 from .config import Options
 from .culprit import working_on
-from .edits import EditConflict, Edits
+from .edits import Edits
 from .emit import imports
 from .emit.file_names import FileNames
+from .emit.renaming import rename_within
 from .findings import Finding
 from .model.module import ModuleModel
 from .modules import ModuleRewrite, Refusal, module_classes
@@ -132,41 +132,14 @@ def _rename(
 
     names.value_of = value_of
 
-    def visit(node: ast.AST) -> None:
-        if node in kept:
-            return
-        try:
-            new = (
-                names.rewrite(node)
-                if isinstance(node, ast.Call | ast.Name | ast.Attribute)
-                else None
-            )
-        except Declined as refusal:
-            if edits.keeps(node):
-                file.findings.append(Finding(node, "NX103", refusal.message, refusal.help))
-            return
-        if new is not None and isinstance(node, ast.Call) and _touched(edits, node):
-            for child in ast.iter_child_nodes(node):
-                if child is not node.func:
-                    visit(child)
-            if not _touched(edits, node.func):
-                new = names.rewrite(node, edits.render)
-                with contextlib.suppress(EditConflict):
-                    edits.replace(node, new or "")
-            return
-        if new is not None:
-            with contextlib.suppress(
-                EditConflict
-            ):  # the node is part of code that was written anew
-                edits.replace(node, new)
-            return
-        for child in ast.iter_child_nodes(node):
-            visit(child)
+    def declined(node: ast.AST, refusal: Declined) -> None:
+        if edits.keeps(node):
+            file.findings.append(Finding(node, "NX103", refusal.message, refusal.help))
 
     for statement in module.tree.body:
         # A class that stays may be given the layer.
         names.layers_as_values = not found.refusals or statement in free
-        visit(statement)
+        rename_within(statement, edits, names, kept, declined)
 
 
 def _leftovers(edits: Edits, names: FileNames, file: FileRewrite) -> list[Finding]:
@@ -196,10 +169,6 @@ def _leftovers(edits: Edits, names: FileNames, file: FileRewrite) -> list[Findin
             code = names.rules.code(qualified) if why else None
             found.append(Finding(node, code or "NX110", message, help))
     return found
-
-
-def _touched(edits: Edits, node: ast.AST) -> bool:
-    return edits.render(node) != edits.source.segment(node)
 
 
 def _text(

@@ -7,7 +7,7 @@ refused by NNX when it runs.
 
 from __future__ import annotations
 
-from ..codemod.rule import Renames
+from ..codemod.rule import Call, Drop, Renames, To
 
 _CONTROL = ("cond", "switch", "while_loop", "fori_loop")
 
@@ -42,5 +42,35 @@ RULES = (
         before="activation: hk.SupportsCall",
         after="activation: typing.Callable",
         names={"haiku.SupportsCall": "typing.Callable"},
+    ),
+    Call(
+        code="HK467",
+        summary="an NNX module has its parameters before it runs",
+        before='axis = None if hk.running_init() else "i"',
+        after='axis = "i"',
+        source="haiku.running_init",
+        target="bool",
+        signature=(),
+        write=lambda written: "False",
+    ),
+    Call(
+        code="HK465",
+        summary="hk.vmap of what only reads parameters becomes jax.vmap",
+        before="x = hk.vmap(self.embed, split_rng=False)(x)",
+        after="x = jax.vmap(self.embed)(x)",
+        source="haiku.vmap",
+        target="jax.vmap",
+        signature=("fun", "in_axes", "out_axes", "axis_name", "axis_size"),
+        arguments={"split_rng": Drop()},
+    ),
+    Call(
+        code="HK466",
+        summary="hk.remat of what only reads parameters becomes nnx.remat",
+        before="x = hk.remat(block)(x)",
+        after="x = nnx.remat(block)(x)",
+        source="haiku.remat",
+        target="flax.nnx.remat",
+        signature=("fun",),
+        arguments={"fun": To("f")},
     ),
 )

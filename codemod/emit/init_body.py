@@ -135,7 +135,9 @@ class InitBody:
             return self._fill(self.fills[statement], scope, depth)
         match statement:
             case ast.For():
-                return self._for(statement, scope, depth, whole)
+                header = statement in self.by_statement  # `for layer in [Layer() for ...]`
+                made = self._sites(statement, scope, depth) if header else []
+                return [*made, *self._for(statement, scope, depth, whole)]
             case ast.If():
                 return self._if(statement, scope, depth, whole)
             case ast.With():

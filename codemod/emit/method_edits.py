@@ -47,6 +47,7 @@ class MethodEdits:
     at_call: Mapping[ast.Call, Sequence[CallMode]] = field(default_factory=dict)
     fills: Sequence[Filled] = ()
     late: Mapping[ast.Call, str] = field(default_factory=dict)
+    rename: Callable[[ast.AST], None] = lambda node: None  # what rules rename, in code that moves
     gone: set[ast.AST] = field(default_factory=set)
     helpers: set[str] = field(default_factory=set)  # that calls were given to
 
@@ -841,9 +842,9 @@ class MethodEdits:
             elif isinstance(node, ast.IfExp) and not self._is_gone(node):
                 outcome = simplify(node.test, self.known, self.edits)
                 if isinstance(outcome, bool):
-                    self.edits.replace(
-                        node, self.edits.render(node.body if outcome else node.orelse)
-                    )
+                    stays = node.body if outcome else node.orelse
+                    self.rename(stays)
+                    self.edits.replace(node, self.edits.render(stays))
                     self.gone.add(node.orelse if outcome else node.body)
                     self.gone.add(node.test)
 
@@ -858,6 +859,8 @@ class MethodEdits:
 
         source = self.edits.source
         start, end = source.span(body[0])[0], source.span(body[-1])[1]
+        for statement in body:
+            self.rename(statement)
         text = move(
             self.edits.render((start, end)),
             source.line_indent(start),

@@ -38,12 +38,14 @@ from . import constructors, inheritance, layout, names
 from .added import argument_value
 from .agreement import Measured, agreed, branches
 from .construct import Constructor
+from .enclosing import refuse_changes
 from .file_names import FileNames
 from .flags import Flags, decide, inherit, inherited_modes
 from .init_body import InitBody
 from .method_edits import MethodEdits
 from .names import singular
 from .places import Places
+from .renaming import rename_within
 from .sizes import SizeNames, merged_inputs
 from .transport import CannotMove, Scope, Transport, scope_of
 from .variables import KNOWN_COLLECTIONS, VariableWriter
@@ -83,6 +85,7 @@ class ClassEmitter:
         self.fills, self.changed = self._changed_attributes()
         self._refuse_changing_attributes()
         self._refuse_other_sites()
+        refuse_changes(self.cls.node, self.interp, self.models, self.file_names.qualified)
         self._name_sites()
         self.flags = (
             Flags()
@@ -231,10 +234,16 @@ class ClassEmitter:
         match test:
             case ast.Call(func=ast.Attribute(attr="is_initializing")):
                 return True
+            case ast.Call(func=func) if self._is_running_init(func):
+                return False
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 inner = self._known_in_constructor(operand)
                 return None if inner is None else not inner
         return None
+
+    def _is_running_init(self, func: ast.expr) -> bool:
+        """`hk.running_init`: a run of an NNX module makes no parameters."""
+        return self.file_names.qualified(func) == "haiku.running_init"
 
     def _field_names(self) -> dict[str, str]:
         if self.study.framework == "linen":
@@ -801,6 +810,8 @@ class ClassEmitter:
         match test:
             case ast.Call(func=ast.Attribute(attr="is_initializing")):
                 return False
+            case ast.Call(func=func) if self._is_running_init(func):
+                return False
             case (
                 ast.Call(
                     func=ast.Attribute(value=ast.Name(id="self"), attr="has_variable"),
@@ -974,6 +985,7 @@ class ClassEmitter:
             self.constructor.at_call,
             self.fills,
             self.late,
+            lambda node: rename_within(node, self.edits, self.file_names),
         )
 
     def _variable_text(self, site: Site) -> str:

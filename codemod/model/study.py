@@ -140,9 +140,11 @@ class Study:
 def _is_blind(use: Used) -> bool:
     """Whether a layer is called on something whose shape is not known, or without a batch axis."""
     first = next(iter([*use.args, *use.kwargs.values()]), None)
-    if isinstance(first, Array) and first.shape:
+    if isinstance(first, Array) and first.shape == ():
+        return isinstance(use.target, LayerObject) and bool(use.target.rule.sizes)
+    if isinstance(first, Array) and first.shape is not None:
         return len(first.shape) < spatial_axes(use.target) + 2
-    return isinstance(first, Unknown) or (isinstance(first, Array) and first.shape is None)
+    return isinstance(first, Unknown | Array)
 
 
 def study(interp: Interpreter, cls: Class, contexts: Contexts) -> Study:

@@ -16,6 +16,8 @@ from ..shapes.values import (
     Constant,
     Function,
     Items,
+    LayerObject,
+    Object,
     Partial,
     Table,
     Value,
@@ -197,7 +199,7 @@ class Mapped(Behaviour):
 
 def _vmap(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value | None:
     function = _argument(args, kwargs, 0, "fun")
-    if not is_users(function) and not isinstance(function, Bound):
+    if not is_users(function) and not isinstance(function, Bound | LayerObject | Object):
         return None
     in_axes = _argument(args, kwargs, 1, "in_axes", Constant(0))
     return Mapped(function, in_axes, _argument(args, kwargs, 2, "out_axes", Constant(0)))

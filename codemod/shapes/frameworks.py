@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from . import applied, joins, library, lifts, numpy_random, operators
+from . import applied, enclosed, joins, library, lifts, numpy_random, operators
 from .calls import bind_signature
 from .facts import VariableMade
 from .values import (
@@ -43,6 +43,7 @@ def install(interp: Interpreter) -> None:
     lifts.install(interp)
     numpy_random.install(interp)
     interp.handlers.update(applied.HANDLERS)
+    interp.handlers.update(enclosed.HANDLERS)
     interp.handlers["builtins.super_of_library"] = lambda interp, node, args, kwargs: NONE
 
 

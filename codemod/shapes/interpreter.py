@@ -16,7 +16,7 @@ from ..chains import root_name
 from ..project import Module, Project
 from . import joins, operators, traced
 from .dims import Symbols
-from .facts import Facts, Stack
+from .facts import Facts, Stack, Used, VariableMade
 from .values import (
     NONE,
     PRESENT,
@@ -141,6 +141,7 @@ class Interpreter:
         self.max_unrolled = MAX_UNROLLED
         self.stacked: dict[ast.AST, ast.expr] = {}  # functions of layer stacks, and how many layers
         self.lifted: dict[ast.AST, Behaviour] = {}  # constructor calls of lifted classes
+        self.enclosed: dict[ast.Call, list[Used | VariableMade]] = {}  # what ran in `hk.remat(f)`
         self.traced: traced.Traced | None = None  # what runs of the originals showed
         self.rematerialized: dict[ast.AST, Behaviour] = {}  # the same for classes given to nn.remat
         self.inherited: Behaviour | None = None  # `super()` of the refined layer that runs

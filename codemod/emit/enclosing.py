@@ -1,0 +1,54 @@
+"""Functions that JAX traces on their own, as `hk.vmap` and `hk.remat` have it: they may only read parameters.
+
+In NNX such a function captures the modules that it calls, which may be read there, but not changed.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+
+from ..model.module import ModuleModel
+from ..shapes import classes
+from ..shapes.enclosed import HANDLERS, Ran
+from ..shapes.facts import VariableMade
+from ..shapes.interpreter import Interpreter
+from ..shapes.values import LayerObject
+from .transport import CannotMove
+
+
+def refuse_changes(
+    cls: ast.ClassDef,
+    interp: Interpreter,
+    models: Mapping[ast.AST, ModuleModel],
+    qualified: Callable[[ast.AST], str | None],
+) -> None:
+    """Raises CannotMove where such a function of a class draws keys or changes a variable, or was not followed."""
+    for node in ast.walk(cls):
+        if not isinstance(node, ast.Call) or qualified(node.func) not in HANDLERS:
+            continue
+        ran = interp.enclosed.get(node)
+        name = ast.unparse(node.func)
+        if not ran:
+            raise CannotMove(
+                node,
+                f"what `{name}` is given could not be followed",
+                "call the layers without it, or with nnx.vmap or nnx.remat by hand",
+            )
+        if any(_changes(each, models) for each in ran):
+            raise CannotMove(
+                node,
+                f"`{name}` is given what draws random keys or keeps averages",
+                "hand the module to a function under nnx.vmap or nnx.remat",
+            )
+
+
+def _changes(ran: Ran, models: Mapping[ast.AST, ModuleModel]) -> bool:
+    if isinstance(ran, VariableMade):
+        return ran.kind != "param"
+    if isinstance(ran.target, LayerObject):
+        return bool(ran.target.rule.holds)
+    model = models.get(ran.target.cls.node)
+    if model is None:
+        return classes.framework(ran.target.cls) is not None
+    return bool(model.holds) or model.sows
