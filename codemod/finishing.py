@@ -68,7 +68,7 @@ def finish(
                     Finding(node, "NX114", what, how) for node, what, how in model.notes
                 ]
             _rename(interp, module, found.edits_of(module), names, found, file, stays, settled.free)
-            file.findings += _leftovers(found.edits_of(module), names, file)
+            file.findings += _leftovers(interp, found.edits_of(module), names, file)
             file.helpers = names.helpers | found.helpers.get(module, set())
             file.new_text = _text(
                 interp.project, module, found, names, file, local, options.line_length
@@ -142,7 +142,9 @@ def _rename(
         rename_within(statement, edits, names, kept, declined)
 
 
-def _leftovers(edits: Edits, names: FileNames, file: FileRewrite) -> list[Finding]:
+def _leftovers(
+    interp: Interpreter, edits: Edits, names: FileNames, file: FileRewrite
+) -> list[Finding]:
     """Names of Linen or Haiku that are left outside of the classes that stay: each gets a diagnostic.
 
     What a rule would have renamed, had the code around it been rewritten, goes without.
@@ -161,14 +163,23 @@ def _leftovers(edits: Edits, names: FileNames, file: FileRewrite) -> list[Findin
         renamed = rules.call(qualified) is not None or rules.rename(qualified) is not None
         if not renamed and edits.keeps(node):
             why = names.rules.unsupported(qualified)
-            written = edits.source.segment(node)
-            message, help = why or (
-                f"`{written}` is left as it is: no rule knows it here",
-                "rewrite it by hand, or keep it with what it belongs to",
-            )
+            message, help = why or _why_left(interp, qualified, edits.source.segment(node))
             code = names.rules.code(qualified) if why else None
             found.append(Finding(node, code or "NX110", message, help))
     return found
+
+
+def _why_left(interp: Interpreter, qualified: str, written: str) -> tuple[str, str]:
+    """What to say of a name that is left: whether the tool knows it, and what to do."""
+    if interp.rules.layer(qualified) is not None or qualified in interp.handlers:
+        return (
+            f"`{written}` stays with the code around it, which could not be followed",
+            "nothing here; it follows once that code can be rewritten",
+        )
+    return (
+        f"`{written}` is left as it is: no rule knows it here",
+        "rewrite it by hand, or keep it with what it belongs to",
+    )
 
 
 def _text(
