@@ -118,7 +118,7 @@ class _Writer:
         captured = self._captured(node)
         self.edits.insert_before(self._top(node), self._class(node, name, captured) + "\n\n\n")
         arguments = ", ".join(self._handed(node))
-        start = self.source.span(node.body[0], decorators=True)[0]
+        start = self.source.start_with_comments(node.body[0])
         end = self.source.span(node.body[-1])[1]
         self.edits.replace((start, end), f"return {name}({', '.join(captured)})({arguments})")
         return name
@@ -208,16 +208,13 @@ class _Writer:
     def _header(self, node: ast.FunctionDef) -> str:
         """`def __call__(self, ...):` with the function's own parameters and annotations."""
         start = self.source.span(node)[0]
-        header = self.source.text[
-            start : self.source.span(node.body[0], decorators=True)[0]
-        ].rstrip()
-        header = header[: header.rindex(":") + 1]
+        header = self.source.text[start : self.source.header_end(node)]
         rest = header[header.index("(") + 1 :]
         return f"def __call__(self{'' if rest.lstrip().startswith(')') else ', '}{rest}"
 
     def _body(self, node: ast.FunctionDef, captured: list[str], docstring: bool) -> str:
         body = node.body[1:] if docstring else node.body
-        start = self.source.span(body[0], decorators=True)[0]
+        start = self.source.start_with_comments(body[0])
         end = self.source.span(body[-1])[1]
         line_end = self.source.text.find("\n", end)
         rest = self.source.text[end : line_end if line_end >= 0 else None]

@@ -911,7 +911,7 @@ class _Writer:
             arguments, returns = ["inputs"], ""
         header = f"{unit}def __call__({', '.join(['self', *arguments])}){returns}:"
         body = maker.node.body[1:] if ast.get_docstring(maker.node) else maker.node.body
-        start, end = source.span(body[0])[0], source.span(body[-1])[1]
+        start, end = source.start_with_comments(body[0]), source.span(body[-1])[1]
         text = move(edits.render((start, end)), source.line_indent(start), unit * 2)
         stored = {
             n.id

@@ -6,6 +6,7 @@ import ast
 import bisect
 import codecs
 import functools
+import io
 import itertools
 import re
 import tokenize
@@ -198,6 +199,31 @@ class Source:
             lines = (line.strip() for line in reversed(self.text[:at].split("\n")[:-1]))
             above = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
         return above[::-1], behind if behind.startswith("#") else ""
+
+    def start_with_comments(self, node: ast.AST) -> int:
+        """Where a statement starts with its decorators and the comment lines directly above it."""
+        start = self.span(node, decorators=True)[0]
+        at = self.line_start(start)
+        if self.text[at:start].strip():
+            return start  # it shares its line with another
+        lines = self.text[:at].split("\n")[:-1]
+        for line in itertools.takewhile(lambda line: line.strip().startswith("#"), reversed(lines)):
+            at -= len(line) + 1
+            start = at + len(line) - len(line.lstrip())
+        return start
+
+    def header_end(self, node: ast.FunctionDef) -> int:
+        """Where the header of a function ends: behind its colon, before any comment."""
+        start = self.span(node)[0]
+        lines = io.StringIO(self.text[start:])
+        depth = 0
+        for token in tokenize.generate_tokens(lines.readline):
+            if token.type == tokenize.OP:
+                depth += (token.string in "([{") - (token.string in ")]}")
+                if token.string == ":" and depth == 0:
+                    row, column = token.end
+                    return (start if row == 1 else self._starts[node.lineno + row - 2]) + column
+        raise AssertionError("a function has a colon")
 
     # ---- places ------------------------------------------------------------------------------------------
 

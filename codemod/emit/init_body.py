@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ..model.built import BuiltList, appended
 from ..model.filled import Filled
 from ..model.module import ModuleModel
-from ..model.sites import Comprehension, Site
+from ..model.sites import Comprehension, Site, only_made
 from ..shapes.dims import Running, names
 from ..shapes.facts import RunningSize
 from ..shapes.lifts import Lifted
@@ -151,11 +151,11 @@ class InitBody:
         if statement in self.filling:
             return self._filled(statement, self.filling[statement], scope, depth)
         if statement in self.by_statement:
-            return self._comments(statement, depth) + self._sites(statement, scope, depth)
+            return self._with_comments(statement, self._sites(statement, scope, depth), depth)
         if statement in self.transport.needs.statements or (whole and self.keep(statement)):
             self.moved.add(statement)
             copied = self._copied(statement, scope, depth)
-            return self._comments(statement, depth) + copied if copied else []
+            return self._above(statement, depth) + copied if copied else []
         return []
 
     def _fill(self, fill: Filled, scope: Scope, depth: int) -> list[str]:
@@ -212,11 +212,17 @@ class InitBody:
         rest = self.transport.source.text[end : line_end if line_end >= 0 else None]
         return rest.rstrip() if rest.strip().startswith("#") else ""
 
-    def _comments(self, statement: ast.stmt, depth: int) -> list[str]:
-        """The comment lines directly above a statement that moves whole."""
-        if statement not in self.moved and not self._moves_whole(statement):
-            return []
-        return self._above(statement, depth)
+    def _with_comments(self, statement: ast.stmt, lines: list[str], depth: int) -> list[str]:
+        """The lines of a statement that moves whole with the comments above and behind it."""
+        if not lines or not (statement in self.moved or self._moves_whole(statement)):
+            return lines
+        above = self._above(statement, depth)
+        comment = self._trailing_comment(self.transport.source.span(statement)[1])
+        if not comment or statement in self.moved:
+            return above + lines
+        if len(lines[-1] + comment) <= self.limit:
+            return [*above, *lines[:-1], lines[-1] + comment]
+        return [*above, self._line(depth, comment.strip()), *lines]
 
     def _above(self, statement: ast.stmt, depth: int) -> list[str]:
         lines = self.transport.source.text[
@@ -230,8 +236,9 @@ class InitBody:
         return found[::-1]
 
     def _moves_whole(self, statement: ast.stmt) -> bool:
+        """Whether a statement does nothing but to make what is held from now on."""
         sites = self.by_statement.get(statement, [])
-        return any(site.own_attribute for site in sites)
+        return any(site.own_attribute or only_made(site) for site in sites)
 
     # ---- compound statements ------------------------------------------------------------------------
 

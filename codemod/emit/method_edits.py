@@ -10,7 +10,7 @@ from ..edits import Edits
 from ..model.built import BuiltList
 from ..model.filled import Filled
 from ..model.module import ModuleModel
-from ..model.sites import Comprehension, Site, walk_own
+from ..model.sites import Comprehension, Site, only_made, walk_own
 from ..rule import Around, Drop, Layer, Method, Mode, Refuse, To, Use, Written
 from ..shapes import classes
 from ..shapes.calls import use_of
@@ -172,7 +172,7 @@ class MethodEdits:
             return
         self.edits.delete_statement(
             site.statement,
-            with_comments=site.statement in self.moved and not self._comment_stays(site),
+            with_comments=site.statement in self.moved or only_made(site),
         )
         self.gone.add(site.statement)
         others = [
@@ -270,9 +270,6 @@ class MethodEdits:
             return True
         return False
 
-    def _comment_stays(self, site: Site) -> bool:
-        return False
-
     def _inline(self, site: Site, text: str) -> None:
         """A layer made and applied in one call: the call stays, with its inputs alone."""
         assert site.rule is not None
@@ -294,7 +291,7 @@ class MethodEdits:
         text = self.variable_text(site)
         assert site.variable is not None
         if site.variable.kind == "variable" and site.alias is not None:
-            self.edits.delete_statement(site.statement)
+            self.edits.delete_statement(site.statement, with_comments=only_made(site))
             self.gone.add(site.statement)
             for node in ast.walk(function):
                 if (

@@ -60,6 +60,12 @@ class Site:
         return bool(self.loops)
 
 
+def only_made(site: Site) -> bool:
+    """Whether a site's statement only binds a local to what it makes, so that nothing of it is left in the method."""
+    kind = site.variable.kind if site.variable is not None else None
+    return site.alias is not None and not site.in_list and kind in (None, "variable")
+
+
 def find(study: Study, parents: Mapping[ast.AST, ast.AST]) -> list[Site]:
     """The sites in the class's own text, in the order in which the code makes them."""
     owned = {function: place for place, function in enumerate(_functions_of(study))}

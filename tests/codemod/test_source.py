@@ -274,3 +274,12 @@ def test_comments(newline: str) -> None:
         "# end",
     ]
     assert all(read.text[start:end] == comment for start, end, comment in read.comments)
+
+
+def test_a_header_ends_at_its_colon_whatever_comments_say():
+    text = "def f(\n    x: int = {1: 2}[1],  # one: two\n) -> dict[str, int]:  # three: four\n\n    # five: six\n    y = 1\n"
+    source = Source("module.py", text.encode())
+    function = source.tree.body[0]
+    assert isinstance(function, ast.FunctionDef)
+    assert source.text[: source.header_end(function)].endswith(") -> dict[str, int]:")
+    assert source.text[source.start_with_comments(function.body[0]) :] == "# five: six\n    y = 1\n"
