@@ -23,6 +23,7 @@ from .new_text import check_attributes, check_leftovers, check_moved, check_stra
 from .project import Module
 from .rule import Declined
 from .shapes import classes, refined
+from .shapes.facts import Facts
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class, Object
 
@@ -278,6 +279,8 @@ def _bridges(
     if user.code == "NX100" or user.framework != attempt.models[used.node].framework:
         return None
     facts = studied.studies[cls.node].facts if cls.node in studied.studies else None
+    if facts is not None and _reads_attributes(cls.node, used, facts):
+        return None  # a bridged module has none
     source, model = cls.module.source, attempt.models[used.node]
     bridges = Bridges(
         source,
@@ -360,6 +363,19 @@ def _sites(study: Study, used: Class) -> set[ast.AST]:
         for node, all_made in study.facts.made.items()
         if any(isinstance(m.value, Object) and m.value.cls is used for m in all_made)
     }
+
+
+def _reads_attributes(user: ast.AST, used: Class, facts: Facts) -> bool:
+    """Whether code reads an attribute off a module of a class, other than to call a method."""
+    called = {node.func for node in ast.walk(user) if isinstance(node, ast.Call)}
+    return any(
+        isinstance(node, ast.Attribute)
+        and node not in called
+        and isinstance(value := facts.value(node.value), Object)
+        and value.cls is used
+        and not (isinstance(node.value, ast.Name) and node.value.id == "self")
+        for node in ast.walk(user)
+    )
 
 
 def _is_field(node: ast.expr) -> bool:

@@ -2,7 +2,7 @@
 
 Their calls stay as they are: `batch_apply`, `expand_apply` and `PRNGSequence` beside the code do what Haiku's do, and
 JAX has the control flow. A branch or a loop's body that changes a variable of a module (an average, a stream of keys) is
-refused by NNX when it runs.
+declined.
 """
 
 from __future__ import annotations
@@ -42,6 +42,15 @@ RULES = (
         before="activation: hk.SupportsCall",
         after="activation: typing.Callable",
         names={"haiku.SupportsCall": "typing.Callable"},
+    ),
+    Call(
+        code="HK468",
+        summary="hk.scan of a function that only reads parameters becomes jax.lax.scan",
+        before="state, y = hk.scan(step, state, xs)",
+        after="state, y = jax.lax.scan(step, state, xs)",
+        source="haiku.scan",
+        target="jax.lax.scan",
+        signature=("f", "init", "xs", "length", "reverse", "unroll"),
     ),
     Call(
         code="HK467",

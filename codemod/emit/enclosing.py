@@ -1,4 +1,4 @@
-"""Functions that JAX traces on their own, as `hk.vmap` and `hk.remat` have it: they may only read parameters.
+"""Functions that JAX traces on their own, as `hk.vmap` and `hk.scan` have it: they may only read parameters.
 
 In NNX such a function captures the modules that it calls, which may be read there, but not changed.
 """
@@ -13,8 +13,11 @@ from ..shapes import classes
 from ..shapes.enclosed import HANDLERS, Ran
 from ..shapes.facts import VariableMade
 from ..shapes.interpreter import Interpreter
-from ..shapes.values import LayerObject
+from ..shapes.values import LayerObject, Object, Value
 from .transport import CannotMove
+
+# What is pointless for functions that call no layers.
+_CALLING = ("haiku.remat", "haiku.vmap")
 
 
 def refuse_changes(
@@ -25,22 +28,29 @@ def refuse_changes(
 ) -> None:
     """Raises CannotMove where such a function of a class draws keys or changes a variable, or was not followed."""
     for node in ast.walk(cls):
-        if not isinstance(node, ast.Call) or qualified(node.func) not in HANDLERS:
+        enclosing = qualified(node.func) if isinstance(node, ast.Call) else None
+        if not isinstance(node, ast.Call) or enclosing not in HANDLERS:
             continue
+        if enclosing == "haiku.scan" and node.args and _is_module(interp.facts.value(node.args[0])):
+            continue  # it becomes nnx.scan
         ran = interp.enclosed.get(node)
         name = ast.unparse(node.func)
-        if not ran:
+        if not ran and enclosing in _CALLING:
             raise CannotMove(
                 node,
                 f"what `{name}` is given could not be followed",
                 "call the layers without it, or with nnx.vmap or nnx.remat by hand",
             )
-        if any(_changes(each, models) for each in ran):
+        if any(_changes(each, models) for each in ran or ()):
             raise CannotMove(
                 node,
                 f"`{name}` is given what draws random keys or keeps averages",
-                "hand the module to a function under nnx.vmap or nnx.remat",
+                "hand the module to a function under nnx.vmap, nnx.remat or nnx.scan",
             )
+
+
+def _is_module(value: Value | None) -> bool:
+    return isinstance(value, LayerObject | Object)
 
 
 def _changes(ran: Ran, models: Mapping[ast.AST, ModuleModel]) -> bool:

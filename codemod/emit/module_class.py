@@ -1080,7 +1080,7 @@ class ClassEmitter:
 
     def _stored(self) -> dict[str, str]:
         """The text of each field that a method still reads, by attribute."""
-        read = self._attributes_read()
+        read = self._attributes_read() | self.interp.read_outside.get(self.cls.node, set())
         base = self.base
         read |= inheritance.attributes_read(self.cls, base.cls if base is not None else None)
         known: set[str] = set()

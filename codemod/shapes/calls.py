@@ -63,6 +63,7 @@ def attribute(interp: Interpreter, owner: Value, name: str, node: ast.AST) -> Va
         case Array():
             return _array_attribute(owner, name)
         case Object():
+            _note_reading(interp, owner, name, node)
             return _object_attribute(interp, owner, name, node)
         case LayerObject():
             return _layer_attribute(owner, name)
@@ -90,6 +91,15 @@ def attribute(interp: Interpreter, owner: Value, name: str, node: ast.AST) -> Va
         case Items() | Table() | Repeated() | Constant():
             return Bound(owner, External(f"builtins.{type(owner).__name__}.{name}"), name)
     return _module_attribute(interp, owner, name)
+
+
+def _note_reading(interp: Interpreter, owner: Object, name: str, node: ast.AST) -> None:
+    """Keeps which attributes code reads off a module from outside of it."""
+    match node:
+        case ast.Attribute(value=ast.Name(id="self")):
+            return
+    for cls in classes.mro(owner.cls):
+        interp.read_outside.setdefault(cls.node, set()).add(name)
 
 
 def _module_attribute(interp: Interpreter, owner: Value, name: str) -> Value:

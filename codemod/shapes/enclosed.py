@@ -1,4 +1,4 @@
-"""`hk.vmap(f)` and `hk.remat(f)`: functions that JAX traces on their own, and what runs in them.
+"""`hk.vmap(f)`, `hk.remat(f)`, `hk.scan(f, ...)`: functions that JAX traces on their own, and what runs in them.
 
 Haiku carries parameters, state and keys in and out. What only reads parameters is a plain function to JAX, so the
 emitter asks what ran inside.
@@ -7,13 +7,15 @@ emitter asks what ran inside.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from . import applied
 from .applied import arrays_of, reshaped
 from .dims import Dim
 from .facts import Facts, Used, VariableMade
+from .lifts import haiku_scan
 from .values import UNKNOWN, Array, Behaviour, Constant, Items, LayerObject, Object, Shape, Value
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 Args = Sequence[Value]
 Kwargs = Mapping[str, Value]
 Ran = Used | VariableMade
+Result = TypeVar("Result")
 
 
 @dataclass(eq=False)
@@ -38,12 +41,10 @@ class Enclosed(Behaviour):
         kwargs: dict[str, Value],
         node: ast.Call | None,
     ) -> Value:
-        before = {id(each) for each in _everything(interp.facts)}
         layer = isinstance(self.function, LayerObject | Object)
-        result = self.run(interp, args, kwargs, node if layer else None)
-        ran = [each for each in _everything(interp.facts) if id(each) not in before]
-        interp.enclosed.setdefault(self.site, []).extend(ran)
-        return result
+        return _recorded(
+            interp, self.site, lambda: self.run(interp, args, kwargs, node if layer else None)
+        )
 
     def run(
         self,
@@ -112,6 +113,16 @@ def _stacked(value: Value, length: Dim | None, axis: int | None) -> Value:
     return reshaped(value, change)
 
 
+def _recorded(interp: Interpreter, site: ast.Call | None, run: Callable[[], Result]) -> Result:
+    """Keeps what runs inside, by the call that encloses it."""
+    before = {id(each) for each in _everything(interp.facts)}
+    result = run()
+    if site is not None:
+        ran = [each for each in _everything(interp.facts) if id(each) not in before]
+        interp.enclosed.setdefault(site, []).extend(ran)
+    return result
+
+
 def _everything(facts: Facts) -> list[Ran]:
     used: list[Ran] = [use for uses in facts.used.values() for use in uses]
     return used + [made for variables in facts.variables.values() for made in variables]
@@ -129,4 +140,21 @@ def _vmap(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
     return UNKNOWN if node is None else Mapped(function, node, in_axes, out_axes)
 
 
-HANDLERS: dict[str, Handler] = {"haiku.remat": _remat, "haiku.vmap": _vmap}
+def _noting(handler: Handler) -> Handler:
+    """A handler that calls the functions that it is given right away."""
+
+    def handle(
+        interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
+    ) -> Value | None:
+        return _recorded(interp, node, lambda: handler(interp, node, args, kwargs))
+
+    return handle
+
+
+CONTROL = ("cond", "switch", "while_loop", "fori_loop")
+HANDLERS: dict[str, Handler] = {
+    "haiku.remat": _remat,
+    "haiku.vmap": _vmap,
+    "haiku.scan": _noting(haiku_scan),
+    **{f"haiku.{name}": _noting(applied.HANDLERS[f"haiku.{name}"]) for name in CONTROL},
+}

@@ -141,6 +141,7 @@ class Interpreter:
         self.max_unrolled = MAX_UNROLLED
         self.stacked: dict[ast.AST, ast.expr] = {}  # functions of layer stacks, and how many layers
         self.lifted: dict[ast.AST, Behaviour] = {}  # constructor calls of lifted classes
+        self.read_outside: dict[ast.AST, set[str]] = {}  # attributes read off modules, by class
         self.enclosed: dict[ast.Call, list[Used | VariableMade]] = {}  # what ran in `hk.remat(f)`
         self.traced: traced.Traced | None = None  # what runs of the originals showed
         self.rematerialized: dict[ast.AST, Behaviour] = {}  # the same for classes given to nn.remat

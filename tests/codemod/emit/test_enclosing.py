@@ -30,6 +30,11 @@ class Net(hk.Module):
         ("hk.vmap(lambda x: self.draw(linear(x)), split_rng=True)(x)", False),
         ("hk.remat(lambda x: norm(x, is_training))(linear(x))", False),
         ("hk.remat(len(x))(linear(x))", False),
+        ("hk.cond(x.sum() > 0, linear, linear, x)", True),
+        ("hk.cond(x.sum() > 0, self.draw, lambda x: x, linear(x))", False),
+        ("hk.fori_loop(0, 3, lambda _, y: norm(y, is_training), linear(x))", False),
+        ("hk.scan(lambda c, y: (c + linear(y), y), linear(x[0]), x)[1]", True),
+        ("hk.scan(lambda c, y: (self.draw(c), y), linear(x[0]), x)[1]", False),
     ],
 )
 def test_only_what_reads_parameters_follows(body: str, follows: bool) -> None:
