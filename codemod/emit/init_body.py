@@ -96,7 +96,7 @@ class InitBody:
                     return lines
                 return lines + self._guarded(statement, scope, depth, rest)
             made = self.statement(statement, scope, depth, whole)
-            lines += made
+            lines += ["", *made] if lines and lines[-1] and _begins_function(made) else made
             if isinstance(statement, ast.If) and not whole and made:
                 if self._leaves(statement, scope, making=True):
                     rest = self.block(body[place + 1 :], scope, depth + 1, whole)
@@ -724,6 +724,12 @@ _OPPOSITE: Mapping[type[ast.cmpop], str] = {
 def _joined(text: str) -> str:
     """A call that was broken over lines, on one line again."""
     return text.replace("( ", "(").replace(", )", ")").replace(" )", ")")
+
+
+def _begins_function(lines: Sequence[str]) -> bool:
+    """Whether a function comes first, below its comments."""
+    code = next((text for line in lines if not (text := line.lstrip()).startswith("#")), "")
+    return code.startswith(("@", "def "))
 
 
 def _assigns_itself(text: str) -> bool:

@@ -38,8 +38,8 @@ def join(
         return left or right or UNKNOWN
     if left is right or left == right:
         return left
-    if isinstance(left, Behaviour):
-        joined = left.join(right)
+    for value, other in ((left, right), (right, left)):
+        joined = value.join(other) if isinstance(value, Behaviour) else None
         if joined is not None:
             return joined
     one, two = as_dim(left), as_dim(right)

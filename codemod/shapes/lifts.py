@@ -94,6 +94,10 @@ class Rematerialized(Behaviour):
             interp.rematerialized[node] = self
         return made
 
+    def join(self, other: Value) -> Value | None:
+        """A class that one way rematerialises is made alike in both."""
+        return self if other is self.target else None
+
 
 @dataclass(eq=False)
 class Scanned(Lifted):
