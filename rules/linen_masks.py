@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..codemod.rule import Argument, Call, Declined, Refuse, Renames, To, Written
+from ..codemod.rule import Argument, Call, Declined, Refuse, Renames, To, Use, Written
+from ..codemod.shapes.values import Array, Value
 from ._linen import is_half
 
 _SIGNATURE = (
@@ -39,6 +40,14 @@ def _full_precision(written: Written) -> str:
             "use flax.nnx.nn.attention.dot_product_attention_weights and an einsum by hand",
         )
     return written.text
+
+
+def _weights(use: Use) -> Value | None:
+    """For each head, a weight for each pair of a query and a key."""
+    query, key = use.shape("query"), use.shape("key")
+    if query is None or key is None or len(query) < 3 or len(key) < 3:
+        return None
+    return Array((*query[:-3], query[-2], query[-3], key[-3]), "float32")
 
 
 _ARITHMETIC = "leave it out in float32, else compute the weights by hand"
@@ -83,5 +92,6 @@ RULES = (
         target="flax.nnx.nn.attention.dot_product_attention_weights",
         signature=(*(n for n in _SIGNATURE[:14] if n != "value"), "einsum"),
         arguments=_ARGUMENTS,
+        result=_weights,
     ),
 )

@@ -474,6 +474,10 @@ class InitBody:
         if container is not None:
             self.moved.add(statement)
             return self._container_lines(statement, container, sites, scope, depth)
+        if isinstance(chosen := getattr(statement, "value", None), ast.IfExp):
+            if any(site.own_attribute is not None and site.variable is None for site in sites):
+                self.moved.add(statement)
+                return self._chosen(f"self.{sites[0].attribute} = ", chosen, scope, depth)
         for site in sites:
             if site.node in self.transport.substitutes and site.variable is not None:
                 self.moved.add(statement)
@@ -481,6 +485,16 @@ class InitBody:
             if site.node not in self.inner:
                 lines += self._site(site, scope, depth)
         return lines
+
+    def _chosen(self, prefix: str, node: ast.IfExp, scope: Scope, depth: int) -> list[str]:
+        """`prefix (one if test else other)`, a line for each where they do not fit on one."""
+        parts = [self.transport.expression(n, scope) for n in (node.body, node.test, node.orelse)]
+        pieces = [part + text for part, text in zip(("", "if ", "else "), parts, strict=True)]
+        line = self._line(depth, prefix + " ".join(pieces))
+        if "\n" not in line and len(line) <= self.limit:
+            return [line]
+        inner = [line for piece in pieces for line in self._assigned("", piece, "", depth + 1)]
+        return [self._line(depth, f"{prefix}("), *inner, self._line(depth, ")")]
 
     def _filled(self, statement: ast.stmt, built: BuiltList, scope: Scope, depth: int) -> list[str]:
         """A statement that starts a list of layers, or that puts one more into it."""

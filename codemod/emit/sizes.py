@@ -287,15 +287,15 @@ def merged_inputs(symbols: Symbols, study: Study, needs: Needs) -> dict[str, Ori
 
     Such a size, `x[0].size`, is right for inputs of any rank. The axes are bound to it in `symbols`.
     """
-    inputs: dict[tuple[str, str, int], dict[int, str]] = {}
-    for name, origin in needs.symbols.items():
-        if type(origin) is InputAxis:
-            inputs.setdefault((origin.method, origin.path, origin.rank), {})[origin.axis] = name
     facts = study.facts
     dims = [*needs.sizes]
     for fact in facts.running.values():
         dims += [fact.initial, fact.update]
     dims += [dim for choice in facts.choices.values() for dim in choice]
+    inputs: dict[tuple[str, str, int], dict[int, str]] = {}
+    for name, origin in _behind_running(symbols, study, needs).items():
+        if type(origin) is InputAxis:
+            inputs.setdefault((origin.method, origin.path, origin.rank), {})[origin.axis] = name
     for (method, path, rank), axes in inputs.items():
         first = min(axes)
         if len(axes) > 1 and sorted(axes) == list(range(first, rank)):
@@ -307,6 +307,15 @@ def merged_inputs(symbols: Symbols, study: Study, needs: Needs) -> dict[str, Ori
         for size in map(symbols.resolve, needs.sizes)
         for name, origin in symbols.origins_of(size).items()
     } | {n: o for n, o in needs.symbols.items() if not isinstance(o, InputAxis)}
+
+
+def _behind_running(symbols: Symbols, study: Study, needs: Needs) -> dict[str, Origin]:
+    """The symbols that the constructor needs, with those that the running ones among them start from."""
+    found = dict(needs.symbols)
+    for name in needs.symbols:
+        if name in study.facts.running:
+            found.update(symbols.origins_of(study.facts.running[name].initial))
+    return found
 
 
 def _descriptive(origin: InputAxis | InputPart, lone: bool) -> str:

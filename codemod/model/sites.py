@@ -175,13 +175,20 @@ def _describe(site: Site, parents: Mapping[ast.AST, ast.AST], made: Collection[a
         ):
             site.alias = name
         case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=value):
-            if _makes(value, site.node, made):
+            if any(_makes(each, site.node, made) for each in alternatives(value)):
                 site.own_attribute = name
     for keyword in site.node.keywords:
         if keyword.arg == "name" and not (
             isinstance(keyword.value, ast.Constant) and keyword.value.value is None
         ):
             site.explicit = keyword.value
+
+
+def alternatives(value: ast.expr) -> list[ast.expr]:
+    """What an expression chooses from: `a if test else b` is either."""
+    if isinstance(value, ast.IfExp):
+        return [*alternatives(value.body), *alternatives(value.orelse)]
+    return [value]
 
 
 _CONTAINERS = frozenset(("list", "tuple", "dict", "reversed", "zip", "enumerate"))

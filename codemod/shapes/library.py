@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import trees
-from .dims import Dim, is_dim, is_symbolic, same
+from .dims import Dim, InputAxis, is_dim, is_symbolic, names, same
 from .patterns import rearranged
 from .values import (
     NONE,
@@ -410,6 +410,8 @@ def reshape(interp: Interpreter, node: ast.AST, array: Array, target: Value) -> 
     shape = _reshape_target(interp, target)
     if shape is None:
         return Array(None, array.dtype)
+    if array.shape is not None:
+        _doubt_reshape(interp, node, array.shape, shape)
     if not any(isinstance(dim, int) and dim == -1 for dim in shape):
         return Array(shape, array.dtype)
     if array.shape is None:
@@ -430,6 +432,16 @@ def reshape(interp: Interpreter, node: ast.AST, array: Array, target: Value) -> 
     return Array(
         tuple(inferred if isinstance(d, int) and d == -1 else d for d in shape), array.dtype
     )
+
+
+def _doubt_reshape(interp: Interpreter, node: ast.AST, before: Shape, after: Shape) -> None:
+    """Speaks against a reshape that brings in an axis of an input which its array has not got."""
+    had = {name for dim in before for name in names(interp.symbols.resolve(dim))}
+    for dim in after:
+        for name, origin in interp.symbols.origins_of(dim).items() if is_symbolic(dim) else ():
+            if isinstance(origin, InputAxis) and name not in had:
+                interp.trouble(node, "a reshape to an axis that the array has not got")
+                return
 
 
 def _reshape_target(interp: Interpreter, target: Value) -> Shape | None:
@@ -693,6 +705,21 @@ def _reshape(
     return reshape(interp, node, args[0], shape) if isinstance(args[0], Array) else Array(None)
 
 
+def _broadcast_to(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """The shape that is asked for; an axis that the array has already keeps its size."""
+    if len(args) + len(kwargs) != 2 or not isinstance(args[0], Array):
+        return None
+    shape = _reshape_target(interp, args[1] if len(args) > 1 else next(iter(kwargs.values())))
+    had = args[0].shape
+    if shape is None or had is None or len(had) > len(shape):
+        return None
+    wide = (*[1] * (len(shape) - len(had)), *had)
+    pairs = zip(wide, shape, strict=True)
+    return Array(tuple(new if same(old, 1) else old for old, new in pairs), args[0].dtype)
+
+
 def _broadcasting(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
@@ -879,6 +906,7 @@ _SPECIAL: dict[str, Special] = {
     **{f"jax.ops.segment_{name}": _segments for name in ("sum", "prod", "max", "min")},
     "jax.numpy.split": _split,
     "jax.numpy.array_split": _split,
+    "jax.numpy.broadcast_to": _broadcast_to,
     "jax.numpy.reshape": _reshape,
     "jax.numpy.squeeze": _squeeze,
     "jax.numpy.where": _broadcasting,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import chosen, library, parts
+from .classes import fields, is_record
 from .dims import Dim, Expression, differ, is_symbolic, same
 from .values import (
     FALSE,
@@ -17,6 +19,7 @@ from .values import (
     TRUE,
     UNKNOWN,
     Array,
+    Begun,
     Behaviour,
     Constant,
     Either,
@@ -161,6 +164,8 @@ def _items_binary(op: ast.operator, left: Value, right: Value) -> Value:
     match op, left, right:
         case ast.Add(), Items(items=a, kind=kind), Items(items=b):
             return Items([*a, *b], kind, open=left.open or right.open)
+        case ast.Add(), Items(items=a, kind="tuple"), _ if a and not left.open:
+            return Begun(a)
         case ast.Mult(), Items(items=a, kind=kind), Constant(value=int(n)) if n <= 1024:
             return Items(a * n, kind)
         case ast.Mult(), Constant(value=int(n)), Items(items=a, kind=kind) if n <= 1024:
@@ -608,11 +613,30 @@ def subscript(interp: Interpreter, node: ast.Subscript, container: Value, index:
         case Unknown(text=text), _ if text is not None:
             inside = _index_text(interp, index)
             return Unknown(f"{text}[{inside}]", loop=container.loop) if inside else UNKNOWN
+        case Object(cls=cls, attributes=attributes), Constant(value=int(at)) if is_record(cls):
+            names = [field.name for field in fields(cls)]
+            return attributes.get(names[at], UNKNOWN) if -len(names) <= at < len(names) else UNKNOWN
         case Either(values=values), _:
-            known = [value for value in values if value != NONE]
-            if len(known) == 1:
-                return subscript(interp, node, known[0], index)
+            return _of_one(interp, node, [v for v in values if _has(v, index)], index)
     return UNKNOWN
+
+
+def _has(container: Value, index: Value) -> bool:
+    """Whether a program that runs may take an item of one of several values."""
+    if isinstance(container, Items) and isinstance(index, Constant) and not container.open:
+        return isinstance(index.value, int) and index.value < len(container.items)
+    return container != NONE
+
+
+def _of_one(
+    interp: Interpreter, node: ast.Subscript, options: Sequence[Value], index: Value
+) -> Value:
+    """An item of one of several values; what reading cannot tell is taken to be the like."""
+    items = [subscript(interp, node, option, index) for option in options]
+    from .joins import join
+
+    told = [item for item in items if item is not UNKNOWN] or [UNKNOWN]
+    return functools.reduce(lambda one, other: join(interp, node, "", one, other), told)
 
 
 def _index_text(interp: Interpreter, index: Value) -> str | None:

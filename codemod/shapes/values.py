@@ -266,6 +266,17 @@ class OpenShape(Behaviour):
         return UNKNOWN
 
 
+@dataclass(eq=False)
+class Begun(Behaviour):
+    """A tuple of which the first items are known."""
+
+    first: list[Value]
+
+    def subscript(self, interp: Interpreter, index: Value, node: ast.Subscript) -> Value:
+        at = index.value if isinstance(index, Constant) else None
+        return self.first[at] if isinstance(at, int) and 0 <= at < len(self.first) else UNKNOWN
+
+
 UNKNOWN = Unknown()
 NONE = Constant(None)
 TRUE = Constant(True)
