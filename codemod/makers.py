@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import borrowed
 from .culprit import working_on
 from .edits import Edits, move
+from .emit import layout
 from .emit.file_names import FileNames
 from .emit.names import camel, snake, without_verb
 from .model.symbolic import FLAGS
@@ -33,8 +35,6 @@ _TRANSFORMS = frozenset(
         "multi_transform_with_state",
     )
 )
-# What reads or writes variables of the module around it: a module of its own would keep others.
-_SHARED = frozenset(f"haiku.{name}" for name in ("get_parameter", "get_state", "set_state"))
 _DRAWS = frozenset(
     f"haiku.{name}" for name in ("next_rng_key", "next_rng_keys", "maybe_next_rng_key")
 )
@@ -90,10 +90,11 @@ def prepare(
     rules: Rulebook,
     leave: frozenset[tuple[Path, str]],
     apart: frozenset[Apart] = frozenset(),
+    limit: int = 100,
 ) -> Prepared:
     """Writes classes for the functions of a project that make layers, but for those named in `leave`.
 
-    What `apart` names goes on calling the functions.
+    What `apart` names goes on calling the functions. `limit` is the longest line.
     """
     interp = Interpreter(project, rules, definitions_only=True)
     frameworks.install(interp)
@@ -105,7 +106,7 @@ def prepare(
     edits: dict[Module, Edits] = {}
     for module in modules:
         edits[module] = Edits(module.source)
-    writer = _Writer(interp, edits, makers)
+    writer = _Writer(interp, edits, makers, limit)
     prepared.made = writer.write()
     texts = {module: edits[module].apply() for module in modules}
     if not all(is_python(text) for text in texts.values()):
@@ -172,6 +173,8 @@ class _Finder:
             if isinstance(node, ast.FunctionDef) and self._is_plain(node, module):
                 kinds = {k for call in _calls(node) if (k := self._kind(call, module))}
                 kinds |= {"haiku" for call in _calls(node) if self._draws(call, module)}
+                asked = borrowed.parameter_calls(node, self.names[module].qualified)
+                kinds |= {"haiku" for _ in asked}
                 kinds |= {"linen" for call in _calls(node) if _makes_on_self(call, node)}
                 if len(kinds) == 1:
                     yield Maker(module, node, kinds.pop())
@@ -405,11 +408,10 @@ class _Finder:
             return False
         if not maker.returned and _returns_maker(maker, self):
             return False
-        names = self.names[maker.module]
         named = any(p.arg == "name" for p in maker.parameters)
+        if not self._keeps_its_own(maker, found):
+            return False
         for node in ast.walk(maker.node):
-            if isinstance(node, ast.Name | ast.Attribute) and names.qualified(node) in _SHARED:
-                return False
             if isinstance(node, ast.Yield | ast.Nonlocal | ast.Global):
                 return False
             if named and _reads_name(node) and _naming(node, maker) is None:
@@ -422,6 +424,52 @@ class _Finder:
         if maker.returned:
             return True
         return not kept or _takes_no_data(maker)
+
+    def _keeps_its_own(self, maker: Maker, found: Mapping[ast.AST | None, Maker]) -> bool:
+        """Whether parameters that a function makes for its caller are the same where it is a module of its own."""
+        wanted = borrowed.names(maker.node, self.names[maker.module].qualified)
+        if not wanted:
+            return wanted is not None
+        kept = [
+            (module, call)
+            for module, call in maker.calls
+            if self._asks_alone(maker, wanted, call, module, found)
+        ]
+        if len(kept) < len(maker.calls):
+            maker.left = True
+            maker.calls = kept if _can_stay(maker) else []
+        return bool(maker.calls)
+
+    def _asks_alone(
+        self,
+        maker: Maker,
+        wanted: frozenset[str],
+        call: ast.Call,
+        module: Module,
+        found: Mapping[ast.AST | None, Maker],
+    ) -> bool:
+        """Whether no run of the class around a call asks for the parameters of a function anywhere else."""
+        owner = _class_around(call, module)
+        if owner is None or self._method_around(call, module) is None:
+            return False
+        parents = module.source.parents
+        inside = {id(node) for node in ast.walk(owner)}
+        calls = [(each, c) for each in found.values() for _, c in each.calls if id(c) in inside]
+        own = [c for each, c in calls if each is maker]
+        others = [c for each, c in calls if each is not maker and self._asks(each, wanted)]
+        qualified = self.names[module].qualified
+        direct = [
+            asking
+            for asking in borrowed.parameter_calls(owner, qualified)
+            if (asked := borrowed.names(asking, qualified)) is None or asked & wanted
+        ]
+        return borrowed.at_most_once(own, parents) and all(
+            borrowed.exclusive(call, other, parents) for other in [*others, *direct]
+        )
+
+    def _asks(self, maker: Maker, wanted: frozenset[str]) -> bool:
+        own = borrowed.names(maker.node, self.names[maker.module].qualified)
+        return own is None or bool(own & wanted)
 
     def _leave_calls(self, maker: Maker, found: Mapping[ast.AST | None, Maker]) -> None:
         """Calls from where no layers can be made go on calling a function at the top of a file."""
@@ -469,11 +517,13 @@ class _Finder:
     def _sort_parameters(self, maker: Maker, found: Mapping[ast.AST | None, Maker]) -> None:
         """Which parameters the constructor needs: those that reach a constructor, a loop or a test."""
         static: set[str] = set()
-        parameters = {p.arg for p in maker.parameters}
+        settled = {p.arg for p in maker.parameters if self._is_settled(maker, p)}
         calls_makers = any(
             self._target(call.func, maker.module) in found for call in _calls(maker.node)
         )
-        if not calls_makers and not self.makes_layers(maker.node, maker.module):
+        qualified = self.names[maker.module].qualified
+        asked = set(borrowed.parameter_calls(maker.node, qualified))
+        if not calls_makers and not asked and not self.makes_layers(maker.node, maker.module):
             maker.fields = []
             return
         for node in ast.walk(maker.node):
@@ -482,11 +532,13 @@ class _Finder:
                     node, maker.node
                 ):
                     static |= _read(self._configuration(node, maker.module))
+                case ast.Call() if node in asked:
+                    static |= _read(borrowed.shape_arguments(node))
                 case ast.For(iter=iterable):
                     static |= _read([iterable])
                 case ast.If(test=test) | ast.IfExp(test=test):
                     making = self.makes_layers(node, maker.module)
-                    static |= _read([test]) if making else _read([test]) & parameters
+                    static |= _read([test]) if making else _read([test]) & settled
         data = {p.arg for p in maker.parameters if self._is_data(maker, p)}
         if maker.returned:
             data = set()
@@ -504,6 +556,19 @@ class _Finder:
             for p in maker.parameters
             if p.arg in static and p.arg not in data and p.arg not in ("self", "module", "name")
         ]
+
+    def _is_settled(self, maker: Maker, parameter: ast.arg) -> bool:
+        """Whether no call gives a parameter what only its own caller knows."""
+        for module, call in maker.calls:
+            given = _given(maker, call, parameter)
+            scope: ast.AST | None = call
+            while scope is not None and not isinstance(scope, ast.FunctionDef):
+                scope = module.source.parents.get(scope)
+            if given is not None and scope is not None and scope.name not in _CONSTRUCTORS:
+                known = {a.arg for a in ast.walk(scope.args) if isinstance(a, ast.arg)} - {"self"}
+                if _read([given]) & known and self._method_around(call, module) is not None:
+                    return False
+        return True
 
     def _configuration(self, call: ast.Call, module: Module) -> list[ast.expr]:
         """The arguments of a constructor; of a layer that is made and applied in one call, those but its inputs."""
@@ -545,6 +610,15 @@ def _calls(tree: ast.AST) -> Iterator[ast.Call]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
+def _given(maker: Maker, call: ast.Call, parameter: ast.arg) -> ast.expr | None:
+    """What a call gives a parameter, None where it says nothing of it."""
+    positional = [*maker.node.args.posonlyargs, *maker.node.args.args]
+    positional = positional[1:] if _is_method(maker) else positional
+    placed = dict(zip([p.arg for p in positional], call.args, strict=False))
+    named = {k.arg: k.value for k in call.keywords}
+    return named.get(parameter.arg, placed.get(parameter.arg))
+
+
 def _is_self(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id == "self"
 
@@ -560,6 +634,13 @@ def _is_method(maker: Maker) -> bool:
 
 
 _CONSTRUCTORS = ("setup", "__init__", "__post_init__")
+
+
+def _class_around(node: ast.AST, module: Module) -> ast.ClassDef | None:
+    above = module.source.parents.get(node)
+    while above is not None and not isinstance(above, ast.ClassDef):
+        above = module.source.parents.get(above)
+    return above
 
 
 def _kept_as(call: ast.Call, module: Module) -> ast.Attribute | None:
@@ -714,10 +795,12 @@ class _Writer:
         interp: Interpreter,
         edits: Mapping[Module, Edits],
         makers: Mapping[ast.AST | None, Maker],
+        limit: int,
     ) -> None:
         self.interp = interp
         self.edits = edits
         self.makers = makers
+        self.limit = limit
         self.names = {m: FileNames(m, interp.environment_of(m), interp.rules) for m in edits}
         self.class_names: dict[ast.AST, str] = {}
 
@@ -785,7 +868,28 @@ class _Writer:
                 edits.replace(read, f"{edits.source.segment(read)}()")
             return
         made = f"{head}({', '.join(config)})"
-        edits.replace(call, made if maker.returned else f"{made}({', '.join(data)})")
+        edits.replace(call, made if maker.returned else self._applied(module, call, made, data))
+
+    def _applied(self, module: Module, call: ast.Call, made: str, data: Sequence[str]) -> str:
+        """`made(data)`, over several lines where the line that it stands on would become too long."""
+        source = module.source
+        start, end = source.span(call)
+        line_end = source.text.find("\n", end)
+        before = source.text[source.line_start(start) : start]
+        indent = before[: len(before) - len(before.lstrip())]
+        text = layout.call(
+            made,
+            data,
+            indent=indent,
+            unit=source.indent_unit,
+            limit=self.limit,
+            prefix=before.strip(),
+            suffix=source.text[end : line_end if line_end >= 0 else None].rstrip(),
+        )
+        broken = "\n" in text and not any("\n" in argument for argument in data)
+        if not broken:
+            return f"{made}({', '.join(data)})"
+        return layout.call(made, data, indent=indent, unit=source.indent_unit, limit=0)
 
     def _head(self, module: Module, func: ast.expr, maker: Maker) -> str:
         name = self.class_names[maker.node]
@@ -909,7 +1013,14 @@ class _Writer:
         returns = f" -> {source.segment(maker.node.returns)}" if maker.node.returns else ""
         if maker.returned:
             arguments, returns = ["inputs"], ""
-        header = f"{unit}def __call__({', '.join(['self', *arguments])}){returns}:"
+        header = unit + layout.signature(
+            "__call__",
+            ["self", *arguments],
+            returns.removeprefix(" -> ") or None,
+            indent=unit,
+            unit=unit,
+            limit=self.limit,
+        )
         body = maker.node.body[1:] if ast.get_docstring(maker.node) else maker.node.body
         start, end = source.start_with_comments(body[0]), source.span(body[-1])[1]
         text = move(edits.render((start, end)), source.line_indent(start), unit * 2)

@@ -47,7 +47,9 @@ def rewrite_project(
     apart: set[makers.Apart] = set()
     unsized: set[tuple[Path, str]] = set()
     for turn in range(MAX_TURNS):
-        prepared = _prepared(project, rules, frozenset(leave), frozenset(apart))
+        prepared = _prepared(
+            project, rules, frozenset(leave), frozenset(apart), options.line_length
+        )
         prepared.project.left = leave
         facts = _facts(traced, prepared)
         result = _rewrite_prepared(prepared.project, rules, options, fixed, progress, facts)
@@ -79,13 +81,14 @@ def _prepared(
     rules: Rulebook,
     leave: frozenset[tuple[Path, str]],
     apart: frozenset[makers.Apart],
+    limit: int,
 ) -> Prepared:
     """The project with constructors in dataclass modules, modules that hold a layer in the place of its heirs, and
     classes in the place of functions that make layers, and of those given to a transform."""
     first = records.prepare(project, rules, leave)
     second = heirs.prepare(first.project, rules, leave)
     try:
-        third = makers.prepare(second.project, rules, leave, apart)
+        third = makers.prepare(second.project, rules, leave, apart, limit)
     except EditConflict:  # functions that hang together in a way that is not sorted out stay
         third = Prepared(second.project)
     fourth = functions.prepare(third.project, rules, leave)

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ..model.filled import changes
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, Function
@@ -141,12 +142,7 @@ def super_arguments(
 
 def refuse_lost(cls: Class, base: inheritance.Base) -> None:
     """A class that has layers of its own in the place of its base's cannot call the base's constructor."""
-    kept = {
-        node.attr
-        for owner in classes.mro(base.cls)
-        for node in ast.walk(owner.node)
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-    }
+    kept = {node.attr for owner in classes.mro(base.cls) for node in changes(owner.node)}
     lost = kept & inheritance.self_attributes(cls.node)
     if base.model.constructs and lost:
         raise CannotMove(
@@ -163,13 +159,7 @@ def set_late(cls: Class) -> frozenset[str]:
     for owner in classes.mro(cls):
         for function in owner.node.body:
             if isinstance(function, ast.FunctionDef):
-                stored = {
-                    node.attr
-                    for node in ast.walk(function)
-                    if isinstance(node, ast.Attribute)
-                    and isinstance(node.ctx, ast.Store)
-                    and ast.unparse(node.value) == "self"
-                }
+                stored = {n.attr for n in changes(function) if ast.unparse(n.value) == "self"}
                 (early if function.name in ("__init__", "__post_init__") else late).update(stored)
     return frozenset(late - early)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -26,8 +26,8 @@ def changed_attributes(
     stores = {
         node: function
         for function in methods
-        for node in ast.walk(function)
-        if _own(node) in parameters and not isinstance(getattr(node, "ctx", None), ast.Load)
+        for node in changes(function)
+        if _own(node) in parameters
     }
     found: list[Filled] = []
     for function in methods:
@@ -37,6 +37,17 @@ def changed_attributes(
                 found.append(fill)
     filled = {fill.attribute for fill in found}
     return found, {name for node in stores if (name := _own(node)) is not None} - filled
+
+
+def changes(tree: ast.AST) -> Iterator[ast.Attribute]:
+    """The attributes that a piece of code sets or deletes; `x.y: Table` alone does neither."""
+    told = {
+        node.target for node in ast.walk(tree) if isinstance(node, ast.AnnAssign) and not node.value
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            if node not in told:
+                yield node
 
 
 def _fill(

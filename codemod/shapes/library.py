@@ -530,6 +530,8 @@ def _is_number(item: Value) -> bool:
 def _slice_size(interp: Interpreter, dim: Dim, item: Items) -> Dim | None:
     """The length of `a[lower:upper]`: the bounds are taken to lie within the axis."""
     lower, upper, step = item.items
+    if step == Constant(-1) and lower == upper == NONE:
+        return dim  # the other way round
     if step != NONE:
         return None
     low = 0 if lower == NONE else as_dim(lower)
@@ -869,6 +871,32 @@ def _randint(
     return Array(found.shape, "int32") if isinstance(found, Array) else found
 
 
+def _arange(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """A range has one axis, whatever its limits are."""
+    limits = [*args, *(kwargs[name] for name in ("start", "stop", "step") if name in kwargs)]
+    if not any(isinstance(limit, Unknown | Array) for limit in limits):
+        return None
+    return Array((interp.symbols.unknown("the length of a range"),))
+
+
+def _choice(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """Entries along the first axis of an array, or integers, drawn as often as a shape says."""
+    given = {**dict(zip(("key", "a", "shape"), args, strict=False)), **kwargs}
+    source, shape = given.get("a"), as_shape(given.get("shape", Items([])))
+    if shape is None or "axis" in kwargs:
+        return None
+    match source:
+        case Array(shape=tuple() as whole, dtype=dtype) if whole:
+            return Array((*shape, *whole[1:]), dtype)
+        case Constant(value=int()) | Size():
+            return Array(shape, "int32")
+    return None
+
+
 def _partial(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
@@ -921,6 +949,8 @@ _SPECIAL: dict[str, Special] = {
     "jax.random.split": _split_key,
     "jax.random.bernoulli": _bernoulli,
     "jax.random.randint": _randint,
+    "jax.numpy.arange": _arange,
+    "jax.random.choice": _choice,
     "jax.numpy.full": _full,
     **{
         f"jax.random.{name}": _random
