@@ -18,7 +18,7 @@ from .culprit import working_on
 from .edits import Edits
 from .emit.file_names import FileNames
 from .emit.transport import splice
-from .prepared import MadeClass, Prepared, is_python
+from .prepared import MadeClass, Prepared, insert_imports, is_python
 from .project import Module, Project
 from .rule import Heritage, Layer
 from .rulebook import Rulebook
@@ -90,9 +90,7 @@ def _prepare_module(
         made.append(MadeClass(module.path, cls.name, cls.name, cls.node.lineno, is_function=False))
     if not made:
         return
-    for line in sorted(names.wanted):
-        first = next(n for n in module.tree.body if isinstance(n, ast.Import | ast.ImportFrom))
-        edits.insert_after(first, line)
+    insert_imports(edits, module, names.wanted)
     text = edits.apply()
     if is_python(text):
         prepared.made += made

@@ -19,7 +19,7 @@ from .emit import layout
 from .emit.file_names import FileNames
 from .emit.names import camel, snake, without_verb
 from .model.symbolic import FLAGS
-from .prepared import MadeClass, Prepared, is_python
+from .prepared import MadeClass, Prepared, insert_imports, is_python
 from .project import Module, Project
 from .rulebook import Rulebook
 from .shapes import classes, frameworks
@@ -108,6 +108,8 @@ def prepare(
         edits[module] = Edits(module.source)
     writer = _Writer(interp, edits, makers, limit)
     prepared.made = writer.write()
+    for module in modules:
+        insert_imports(edits[module], module, writer.names[module].wanted)
     texts = {module: edits[module].apply() for module in modules}
     if not all(is_python(text) for text in texts.values()):
         return Prepared(project)

@@ -24,7 +24,7 @@ from .project import Module
 from .rule import Declined
 from .shapes import classes, refined
 from .shapes.facts import Facts
-from .shapes.interpreter import Interpreter
+from .shapes.interpreter import Environment, Interpreter
 from .shapes.values import Class, Object
 
 
@@ -306,17 +306,45 @@ def _bridges(
 def _made_by_others(
     interp: Interpreter, made: set[ast.AST], used: Class, user: Class, attempt: ModuleRewrite
 ) -> set[ast.AST]:
-    """The calls that make a module in the text of other classes that stay, of a base perhaps: these bridge their own."""
+    """The calls that make a module in the text of other classes that stay, of a base perhaps: these bridge their own.
+
+    So does the code that makes one in no class at all, with the programs. What a rewritten class makes is its own.
+    """
     found: set[ast.AST] = set()
+    rewritten = {
+        inner
+        for model in attempt.models.values()
+        if isinstance(model.cls, Class) and model.cls is not user
+        for inner in ast.walk(model.node)
+    }
     for node in made:
+        if node in rewritten:
+            found.add(node)
+            continue
         other = _owner(node, attempt.refusals)
         head = node.func if isinstance(node, ast.Call) else None
-        if other is None or other is user or not isinstance(head, ast.Name | ast.Attribute):
+        if other is user or not isinstance(head, ast.Name | ast.Attribute):
             continue
-        value = interp.peek_name(head, other.around)
+        around = _function_around(interp, node) if other is None else other.around
+        value = interp.peek_name(head, around) if around is not None else None
         if isinstance(value, Class) and value.node is used.node:
             found.add(node)
     return found
+
+
+def _function_around(interp: Interpreter, node: ast.AST) -> Environment | None:
+    """The names of the file in which a function, and no class, has a node."""
+    for module in interp.project.modules.values():
+        parents = module.source.parents
+        if not module.rewritable or node not in parents:
+            continue
+        above: ast.AST = node
+        while above in parents:
+            above = parents[above]
+            if isinstance(above, ast.ClassDef):
+                return None
+        return interp.environment_of(module)
+    return None
 
 
 def _owner(node: ast.AST, refusals: Mapping[ast.AST, Refusal]) -> Class | None:

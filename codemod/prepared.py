@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .edits import Edits
 from .project import Module, Project
 from .source import Source
 
@@ -50,6 +51,13 @@ class Prepared:
             if b + 1 <= line:
                 best = a + min(line - b, size) if size else best
         return max(best, 1)
+
+
+def insert_imports(edits: Edits, module: Module, wanted: Iterable[str]) -> None:
+    """Puts import lines, which what was written needs, behind the first import of a file."""
+    imports = [n for n in module.tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+    for line in sorted(wanted) if imports else ():
+        edits.insert_after(imports[0], line)
 
 
 def classes_of(made: Iterable[MadeClass]) -> Mapping[tuple[Path, str], MadeClass]:

@@ -37,7 +37,7 @@ def evaluated(
     owner: Object | None,
 ) -> Value | None:
     """A parameter's expression where names have these values; None where it is no size."""
-    if owner is not None and not as_by_default(interp, owner, added.fields):
+    if owner is not None and not as_by_default(interp, owner, added.fields, added.index):
         return None
     env = Environment(cls.module, None)
     if owner is not None:

@@ -9,6 +9,7 @@ can be bridged, and only where each size can be written down; all other uses kee
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from ..model.module import AddedParameter, ModuleModel
 from ..shapes import classes
 from ..shapes.values import Array, Class, External, LayerObject, Object, Unknown, Value
 from ..source import Source
+from .bound_sizes import for_call
 
 TO_LINEN = "nnx.bridge.to_linen"
 # For modules that draw from random streams that `init` may not be given, and where only the call tells sizes.
@@ -177,7 +179,10 @@ class Bridges:
         uses = self._uses(call)
         if uses is None or (uses.escapes and other_methods(cls)):
             return None
-        sizes = [(added, self._size(added, cls, call, uses.calls)) for added in model.added]
+        above = self.source.parents.get(call)
+        at_once = isinstance(above, ast.Call) and above.func is call
+        bound = [for_call(added, cls, call, at_once) for added in model.added]
+        sizes = [(added, self._size(added, cls, call, uses.calls)) for added in bound]
         told = all(text is not None or added.optional for added, text in sizes)
         helper = HELPERS[model.framework]
         if model.framework == "linen":
@@ -192,7 +197,9 @@ class Bridges:
         if told and not (uses.escapes and model.added):
             leading = [text for _, text in sizes if text]
             return Bridge(call, self._with_helper(helper, call, leading, []), helper)
-        lambdas = _sizes_of_call(cls, model.added)
+        if any(_may_give(call, cls, added.fields) for added in bound):
+            return None
+        lambdas = _sizes_of_call(cls, [dataclasses.replace(a, fields=()) for a in bound])
         if lambdas is None or not model.takes_rngs:
             return None
         return Bridge(call, self._with_helper(helper, call, [], [lambdas]), helper)
@@ -298,9 +305,9 @@ class Bridges:
             given = _argument(cls, method, root, use)
             if given is None or not self._is_array(given, cls, method, root):
                 continue
-            if self._same_there(given, made, use):
-                text = self.edits.render(given)
-                return text + added.source.removeprefix(root)
+            rest = added.source.removeprefix(root)
+            if self._same_there(given, made, use) and " " not in rest:
+                return self.edits.render(given) + rest
         return None
 
     def _is_array(self, given: ast.expr, cls: Class, method: str, parameter: str) -> bool:

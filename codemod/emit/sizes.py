@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from ..model.module import AddedParameter
 from ..model.study import Study
@@ -241,14 +242,17 @@ class SizeNames:
                     origin.method,
                     keyword_only=optional,
                     optional=optional,
-                    fields=self._fields(name, origin),
+                    **self._condition(name, origin),
                 )
             )
         return added
 
-    def _fields(self, name: str, origin: Origin) -> tuple[str, ...]:
+    def _condition(self, name: str, origin: Origin) -> dict[str, Any]:
+        """On what it depends that a size is the right one."""
         chosen = self._chosen.get(name, origin)
-        return chosen.fields if isinstance(chosen, ChosenAxis) else ()
+        if not isinstance(chosen, ChosenAxis):
+            return {}
+        return {"fields": chosen.fields, "index": (chosen.default, chosen.index)}
 
     def _is_optional(self, origin: InputAxis | InputPart) -> bool:
         value = self.study.arguments.get(origin.method, {}).get(_root(origin.path))

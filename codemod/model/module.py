@@ -15,7 +15,7 @@ class AddedParameter:
 
     `source` computes it from the original's call: a Python expression over the argument names of `method` (and, as
     `self.<field>`, the constructor's fields), such as `x.shape[-1]`. It is right where the parameters of `fields` have
-    their defaults.
+    their defaults, or else the source's `index` over `self` is the same: its value first, its text second.
     """
 
     name: str
@@ -25,6 +25,7 @@ class AddedParameter:
     optional: bool = False
     annotation: str = "int"
     fields: tuple[str, ...] = ()
+    index: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,9 @@ def size(interp: Interpreter, node: ast.Subscript, shape: Items) -> Size | None:
         return None
     attributes = {n.attr for n in ast.walk(index) if isinstance(n, ast.Attribute)}
     fields = tuple(sorted(_behind(root.cls, attributes) & defaults(root.cls).keys()))
-    origin = ChosenAxis(whole.method, whole.path, chosen % rank, rank, fields)
-    key = ("chosen", interp.root, whole.method, whole.path, ast.unparse(index))
+    text = ast.unparse(index)
+    origin = ChosenAxis(whole.method, whole.path, chosen % rank, rank, fields, text, chosen)
+    key = ("chosen", interp.root, whole.method, whole.path, text)
     return Size(interp.symbols.new(origin, key))
 
 
@@ -54,8 +55,21 @@ def defaults(cls: Class) -> dict[str, ast.expr]:
     return found
 
 
-def as_by_default(interp: Interpreter, owner: Object, fields: Collection[str]) -> bool:
-    """Whether a module is made with what its constructor takes these arguments for, if they are not given."""
+def as_by_default(
+    interp: Interpreter,
+    owner: Object,
+    fields: Collection[str],
+    index: tuple[int, str] | None = None,
+) -> bool:
+    """Whether a module is made with what its constructor takes these arguments for, if they are not given.
+
+    Where it is given others, an `index` over `self` may still be the one that it is by default.
+    """
+    if (
+        index is not None
+        and _index_of(interp, owner, ast.parse(index[1], mode="eval").body) == (index[0])
+    ):
+        return True
     known = defaults(owner.cls)
     for name in fields:
         given = owner.arguments.get(name, owner.arguments.get(f"<{name}>"))
@@ -89,10 +103,15 @@ def _over_self(index: ast.expr, function: ast.AST) -> ast.expr | None:
 
 def _by_default(interp: Interpreter, root: Object, index: ast.expr) -> int | None:
     """The index for a module that is made with the defaults of its constructor."""
+    return _index_of(interp, _made(interp, root), index)
+
+
+def _index_of(interp: Interpreter, owner: Object, index: ast.expr) -> int | None:
+    """An index over `self` for a module."""
     from .interpreter import Environment
 
-    env = Environment(root.cls.module, None)
-    env.names["self"] = _made(interp, root)
+    env = Environment(owner.cls.module, None)
+    env.names["self"] = owner
     value = interp.peek(index, env)
     known = value.value if isinstance(value, Constant) else None
     return known if isinstance(known, int) and not isinstance(known, bool) else None

@@ -41,9 +41,14 @@ class InputSize(InputAxis):
 
 @dataclass(frozen=True)
 class ChosenAxis(InputAxis):
-    """The axis that is meant where the constructor's parameters `fields` have their defaults."""
+    """The axis that is meant where the constructor's parameters `fields` have their defaults.
+
+    `index` is what the source has for it, over `self`, and `default` what that is by default.
+    """
 
     fields: tuple[str, ...]
+    index: str
+    default: int
 
 
 @dataclass(frozen=True)

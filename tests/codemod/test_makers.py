@@ -146,3 +146,37 @@ def test_a_function_with_parameters_of_its_own_is_part_of_its_caller(tmp_path: P
     text = HAIKU.replace("return x if final else jax.nn.relu(x)", scale)
     text = text.replace("    for width in (5, 4):\n        x = block(x, width)\n", "")
     check(rewritten(text), tmp_path)
+
+
+def test_a_function_in_a_file_that_does_not_import_the_framework() -> None:
+    files = {
+        "layers.py": """
+import haiku as hk
+
+
+class Double(hk.Module):
+    def __call__(self, x):
+        return 2 * hk.Linear(x.shape[-1])(x)
+""",
+        "blocks.py": """
+import jax
+import layers
+
+
+def block(x):
+    return jax.nn.relu(layers.Double()(x))
+""",
+        "program.py": """
+import haiku as hk
+import blocks
+
+
+class Net(hk.Module):
+    def __call__(self, x):
+        return blocks.block(hk.Linear(4)(x)) + blocks.block(x)
+""",
+    }
+    done = rewritten(files)
+    assert "class Block(nnx.Module):" in done.after["blocks.py"]
+    assert "haiku" not in done.after["blocks.py"]
+    assert "self.block1 = blocks.Block(4, rngs=rngs)" in done.after["program.py"]

@@ -178,3 +178,47 @@ def test_fields_may_have_the_names_of_the_bridge(tmp_path: Path) -> None:
     done = rewritten(block.replace("STAYS", GROWING.replace("LAST", last).strip()))
     assert done.statuses["Block"] == "rewritten" and done.statuses["Model"] == "bridged"
     check(done, tmp_path)
+
+
+HAIKU_SHAPES = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+class Project(hk.Module):
+    def __init__(self, width, axes=1, name=None):
+        super().__init__(name=name)
+        self.width = width
+        self.axes = axes
+
+    def __call__(self, x):
+        shape = x.shape[-self.axes:] + (self.width,)
+        w = hk.get_parameter('w', shape, init=hk.initializers.RandomNormal())
+        letters = 'ab'[:self.axes]
+        return jnp.einsum(f'...{letters},{letters}c->...c', x, w)
+
+
+class Model(hk.Module):
+    def __call__(self, x):
+        while x.shape[-1] > 2:
+            x = hk.Linear(x.shape[-1] - 2)(x)
+        for axes in (1, 2):
+            x = x + Project(1, axes=axes)(x)[..., None].sum()
+        return Project(4)(x).sum() + Project(4, axes=2)(x).sum()
+
+
+model = hk.without_apply_rng(hk.transform(lambda x: Model()(x)))
+x = jax.random.normal(jax.random.PRNGKey(1), (4, 3, 6))
+params = model.init(jax.random.PRNGKey(0), x)
+print('RESULT', float(jnp.abs(model.apply(params, x)).sum()))
+"""
+
+
+def test_sizes_that_a_field_chooses_are_told_by_what_each_call_gives(tmp_path: Path) -> None:
+    done = rewritten(HAIKU_SHAPES)
+    assert (done.statuses["Project"], done.statuses["Model"]) == ("rewritten", "bridged")
+    text = done.after["program.py"]
+    assert "haiku_module(Project, x.shape[-1:], 4)(x)" in text
+    assert "haiku_module(Project, x.shape[-2:], 4, axes=2)(x)" in text
+    check(done, tmp_path)
