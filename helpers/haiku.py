@@ -82,6 +82,22 @@ def flatten(x: jax.Array) -> jax.Array:
     return x if x.ndim < 2 else x.reshape(x.shape[0], -1)
 
 
+def haiku_padding(padding: Any, kernel_size: Sequence[int]) -> Any:
+    """Padding as hk.Conv* takes it, for nnx.Conv.
+
+    A name; or for each dimension, or for all, a pair or a function that makes one of the kernel's size.
+    """
+    if isinstance(padding, str):
+        return padding
+    one = callable(padding) or isinstance(padding[0], int)
+    each = [padding] if one else list(padding)
+    each *= len(kernel_size) if len(each) == 1 else 1
+    return [
+        tuple(pad(size)) if callable(pad) else tuple(pad)
+        for pad, size in zip(each, kernel_size, strict=True)
+    ]
+
+
 def haiku_dropout(
     rng: jax.Array, rate: float | jax.Array, x: jax.Array, broadcast_dims: Sequence[int] = ()
 ) -> jax.Array:

@@ -41,7 +41,7 @@ RULES = (
         summary="callables have their type in the standard library",
         before="activation: hk.SupportsCall",
         after="activation: typing.Callable",
-        names={"haiku.SupportsCall": "typing.Callable"},
+        names={"haiku.SupportsCall": "typing.Callable", "haiku.pad.PadFn": "typing.Callable"},
     ),
     Call(
         code="HK468",

@@ -29,6 +29,7 @@ from ..codemod.rule import (
 )
 from ..codemod.shapes.dims import Dim
 from ..codemod.shapes.values import (
+    WORD,
     Array,
     Constant,
     Either,
@@ -139,7 +140,12 @@ def _padding(rank_of: RankOf) -> Writer:
             return written.text
         if isinstance(value, Items) and len(value.items) == rank and _are_pairs(value.items):
             return written.text
+        if _is_word(value):
+            return written.text
         pairs = _pairs(written.use, rank)
+        kernel = _kernel_text(written.use, rank)
+        if pairs is None and kernel is not None and _is_field(written):
+            return f"haiku_padding({written.text}, {kernel})"
         if pairs is None:
             raise Declined(
                 "the padding of a convolution could not be read", "write it as a string or as pairs"
@@ -147,6 +153,29 @@ def _padding(rank_of: RankOf) -> Writer:
         return str(tuple(pairs))
 
     return write
+
+
+def _is_word(value: Value | None) -> bool:
+    return isinstance(value, Unknown) and value.why == WORD
+
+
+def _is_field(written: Written) -> bool:
+    """Whether an argument is something that a constructor was given, and stands there by its name."""
+    name = re.fullmatch(r"[\w.]+", written.text) is not None
+    return name and isinstance(written.value, Unknown) and written.value.text is not None
+
+
+def _kernel_text(use: Use, rank: int) -> str | None:
+    """The kernel of a convolution without holes, a size for each dimension, as a constructor writes it."""
+    value = use.arguments.get("kernel_shape")
+    if "rate" in use.arguments:
+        return None
+    if isinstance(value, Unknown) and value.text is not None:
+        each = f"({value.text},) * {rank}"
+        return f"{each} if isinstance({value.text}, int) else {value.text}"
+    sizes = _spread(use, "kernel_shape", rank, 1)
+    known = sizes is not None and all(isinstance(size, int) for size in sizes)
+    return str(sizes) if known else None
 
 
 def _are_pairs(items: Sequence[Value]) -> bool:
@@ -492,7 +521,7 @@ def _transposed_padding(rank_of: RankOf) -> Writer:
         if written.use.arguments.get("output_shape", Constant(None)) != Constant(None):
             return None  # `output_shape` says it
         value = written.value
-        if isinstance(value, Constant) and value.value in ("SAME", "VALID"):
+        if _is_word(value) or (isinstance(value, Constant) and value.value in ("SAME", "VALID")):
             return written.text
         if (
             isinstance(value, Items)

@@ -54,7 +54,7 @@ def initializer(default: str | None, vectors: bool = False) -> Writer:
                 "give it a standard deviation",
             )
         if vectors and SCALED in kinds:
-            filled = f"{text} or {default}" if default and may_be_none(value, text) else text
+            filled = _or(text, default) if default and may_be_none(value, text) else text
             return f"for_vectors({filled})"
         if value == Constant(None):
             return None
@@ -64,7 +64,7 @@ def initializer(default: str | None, vectors: bool = False) -> Writer:
             return _with_key(text, value)
         if isinstance(value, External | Partial) and not text.startswith("nnx."):
             return f"lambda key, shape, dtype: {text}(shape, dtype)"
-        return f"{text} or {default}" if default and may_be_none(value, text) else text
+        return _or(text, default) if default and may_be_none(value, text) else text
 
     return write
 
@@ -80,6 +80,15 @@ def may_be_none(value: Value | None, text: str) -> bool:
     if isinstance(value, Unknown) and value.told:
         return False
     return not _is_call(text)
+
+
+def _or(text: str, default: str) -> str:
+    """An initialiser, or the default where it is None."""
+    try:
+        loose = isinstance(ast.parse(text.strip(), mode="eval").body, ast.IfExp | ast.Lambda)
+    except SyntaxError:
+        loose = True
+    return f"({text}) or {default}" if loose else f"{text} or {default}"
 
 
 def _is_call(text: str) -> bool:

@@ -225,7 +225,6 @@ RULES = (
             "haiku.pad": _PADS,
             **_all(
                 (
-                    "PadFn",
                     "causal",
                     "create",
                     "create_from_padfn",

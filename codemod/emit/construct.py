@@ -118,7 +118,8 @@ class Constructor:
         ]
         late = [n for n in asked if n not in rule.leading and is_text(rule, n, use)]
         sized += [f"{n}={asked[n]}" for n in asked if n not in (*rule.leading, *late)]
-        args[min(1, len(args)) : min(1, len(args))] = sized
+        at = positional or min(1, len(args))
+        args[at:at] = sized
         args += [f"{n}={asked[n]}" for n in late]
         self._note_helpers(asked.values())
         if optional and self._is_direct(site.node):

@@ -13,6 +13,7 @@ from ..shapes.interpreter import Environment, Interpreter
 from ..shapes.values import (
     NONE,
     UNKNOWN,
+    WORD,
     Array,
     Class,
     Constant,
@@ -82,6 +83,8 @@ def field_value(
         return joins.either(NONE, size) if optional else size
     if re.match(r"^(Optional\[)?float\b", written) or _is_float(known):
         return Unknown(text, "not a size")
+    if _is_word(written, [*examples, *([known] if known is not None else [])]):
+        return Unknown(text, WORD)
     config = _config_class(interp, annotation, env)
     if config is not None:
         return config_object(interp, text, config)
@@ -112,6 +115,12 @@ def _all_sizes(values: Iterable[Value]) -> bool:
 
 def _is_float(value: Value | None) -> bool:
     return isinstance(value, Constant) and isinstance(value.value, float)
+
+
+def _is_word(annotation: str, values: Sequence[Value]) -> bool:
+    """Whether a field holds a string: it says so, or it has no type and nothing but strings was seen."""
+    strings = [isinstance(v, Constant) and isinstance(v.value, str) for v in values]
+    return annotation == "str" or (not annotation and bool(strings) and all(strings))
 
 
 def _is_callable(value: Value) -> bool:

@@ -18,6 +18,7 @@ from .values import (
     NONE,
     TRUE,
     UNKNOWN,
+    WORD,
     Array,
     Begun,
     Behaviour,
@@ -128,12 +129,15 @@ def interp_text(interp: Interpreter, value: Value) -> str | None:
     return None
 
 
+_NO_SIZES = ("not a size", WORD)
+
+
 def dim_of(interp: Interpreter, value: Value) -> Dim | None:
     """The size that a value is; an unknown that a constructor can compute becomes a symbol."""
     dim = as_dim(value)
     if dim is not None:
         return dim
-    if isinstance(value, Unknown) and value.text is not None and value.why != "not a size":
+    if isinstance(value, Unknown) and value.text is not None and value.why not in _NO_SIZES:
         return interp.symbols.new(
             Expression(value.text, value.loop), ("text", interp.root, value.text, value.loop)
         )

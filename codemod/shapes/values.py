@@ -195,6 +195,7 @@ class Variable(Value):
 
 FLAG = "flag"  # why a value is not known: True or False
 PRESENT = "there"  # neither None nor empty
+WORD = "a word"  # some string
 
 
 @dataclass(frozen=True)

@@ -288,3 +288,22 @@ def test_dropout_with_a_rate_of_its_own(rate, broadcast_dims):
     theirs = hk.dropout(key, rate, x, broadcast_dims)
     close(helpers.haiku_dropout(key, rate, x, broadcast_dims), theirs)
     close(jax.jit(helpers.haiku_dropout, static_argnums=3)(key, rate, x, broadcast_dims), theirs)
+
+
+@pytest.mark.parametrize(
+    "padding",
+    ["SAME", (1, 0), [(0, 2)], ((0, 1), (2, 0)), hk.pad.causal, [hk.pad.full, hk.pad.same]],
+)
+def test_padding_is_what_haiku_makes_of_it(padding):
+    x = array(2, 6, 5, 3)
+    theirs = hk.transform(lambda x: hk.Conv2D(2, (3, 2), padding=padding, w_init=jnp.ones)(x))
+    mine = nnx.Conv(
+        3,
+        2,
+        (3, 2),
+        padding=helpers.haiku_padding(padding, (3, 2)),
+        kernel_init=nnx.initializers.ones,
+        rngs=nnx.Rngs(0),
+    )
+    params = theirs.init(jax.random.key(0), x)
+    close(mine(x), theirs.apply(params, None, x))
