@@ -23,7 +23,7 @@ from .flags import Flags
 from .guards import simplify
 from .names import singular
 from .scans import ScanWriter
-from .transport import CannotMove, NeedsFlags
+from .transport import CannotMove, NeedsFlags, changed
 
 
 @dataclass
@@ -885,9 +885,9 @@ class MethodEdits:
 
     def _dead_statements(self, function: ast.FunctionDef) -> None:
         """Assignments that only fed what has moved to the constructor go."""
-        changed = True
-        while changed:
-            changed = self._dead_chain(function)
+        again = True
+        while again:
+            again = self._dead_chain(function)
             loads = self._loads(function)
             for node in ast.walk(function):
                 if isinstance(
@@ -902,19 +902,24 @@ class MethodEdits:
                     ):
                         self.edits.delete_statement(node, with_comments=node in self.moved)
                         self.gone.add(node)
-                        changed = True
+                        again = True
                 elif isinstance(node, ast.If) and not self._is_gone(node) and self._emptied(node):
                     self.edits.delete_statement(node)
                     self.gone.add(node)
-                    changed = True
+                    again = True
+        self._drop_loops(function)
 
     def _dead_chain(self, function: ast.FunctionDef) -> bool:
-        """Assignments that moved and make a name anew of itself (`block = nn.remat(block)`), read by nothing else."""
+        """What moved and makes a name anew of itself (`block = nn.remat(block)`), or changes it, read by nothing else."""
         chains: dict[str, list[ast.stmt]] = {}
         for node in ast.walk(function):
-            if isinstance(node, ast.Assign) and node in self.moved and not self._is_gone(node):
-                for name in _bound_names(node) if len(_bound_names(node)) == 1 else ():
-                    chains.setdefault(name, []).append(node)
+            if not isinstance(node, ast.stmt) or node not in self.moved or self._is_gone(node):
+                continue
+            name = changed(node)
+            if name is None and isinstance(node, ast.Assign) and len(_bound_names(node)) == 1:
+                name = min(_bound_names(node))
+            if name is not None:
+                chains.setdefault(name, []).append(node)
         for name, statements in chains.items():
             inside = {inner for statement in statements for inner in ast.walk(statement)}
             reads = [

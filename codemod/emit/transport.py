@@ -44,6 +44,12 @@ class NeedsFlags(Declined):
         self.cls = cls
 
 
+# Methods of lists, dictionaries and sets that change them.
+_CHANGING = frozenset(
+    "append extend insert add update setdefault pop popitem remove discard clear sort reverse".split()
+)
+
+
 @dataclass
 class Scope:
     """The names of one method: its parameters, loop variables and what it assigns."""
@@ -52,6 +58,7 @@ class Scope:
     parameters: set[str]
     loop_names: dict[str, list[ast.AST]]
     assignments: dict[str, list[ast.stmt]]
+    changes: dict[str, list[ast.stmt]] = field(default_factory=dict)  # in place: `sizes.append(3)`
 
 
 @dataclass
@@ -155,7 +162,15 @@ class Transport:
         return all(
             self._static_assignment(statement, name.id, scope, seen | {name.id})
             for statement in scope.assignments[name.id]
+        ) and all(
+            self.is_static(expression, scope, seen | {name.id})
+            for statement in self._changes(name.id, scope)
+            for expression in _expressions(statement)
         )
+
+    def _changes(self, name: str, scope: Scope) -> list[ast.stmt]:
+        """The statements that change what a local holds, but for those that put layers in it."""
+        return [s for s in scope.changes.get(name, ()) if not self._makes_layers(s)]
 
     def _static_assignment(
         self, statement: ast.stmt, name: str, scope: Scope, seen: frozenset[str]
@@ -301,6 +316,11 @@ class Transport:
         self.needs.statements[statement] = None
         for expression in _expressions(statement):
             self.expression(expression, scope)
+        if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            for name in ast.walk(statement):
+                if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store):
+                    for change in self._changes(name.id, scope):
+                        self.require(change, scope)
 
     def _computed(self, node: ast.expr, scope: Scope) -> str | None:
         """A shape read off the data; None where its parts must be looked at."""
@@ -470,9 +490,23 @@ def _expressions(statement: ast.stmt) -> list[ast.expr]:
             return [value]
         case ast.AnnAssign(value=value) if value is not None:
             return [value]
+        case ast.Expr(value=ast.Call(args=args, keywords=keywords)):
+            return [*args, *(k.value for k in keywords)]
         case ast.FunctionDef():
             return free_reads(statement)
     return []
+
+
+def changed(statement: ast.AST) -> str | None:
+    """The local that a statement changes in place: `sizes.append(3)`, `sizes[0] = 3`."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method))):
+            return name if method in _CHANGING else None
+        case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))]):
+            return name
+        case ast.AugAssign(target=ast.Subscript(value=ast.Name(id=name))):
+            return name
+    return None
 
 
 def _is_setting(value: Value | None) -> bool:
@@ -536,6 +570,9 @@ def scope_of(function: ast.AST, outer: Scope | None = None) -> Scope:
     scope = Scope(function, parameters, {}, {})
     for node in walk_own(function):
         _bind(scope, node)
+        name = changed(node)
+        if name is not None and isinstance(node, ast.stmt):
+            scope.changes.setdefault(name, []).append(node)
     if outer is not None:
         scope.parameters |= outer.parameters - scope.assignments.keys() - scope.loop_names.keys()
         for name, statements in outer.assignments.items():
@@ -543,6 +580,9 @@ def scope_of(function: ast.AST, outer: Scope | None = None) -> Scope:
                 scope.assignments.setdefault(name, statements)
         for name, loops in outer.loop_names.items():
             scope.loop_names.setdefault(name, loops)
+        for name, changes in outer.changes.items():
+            if name not in scope.parameters:
+                scope.changes.setdefault(name, changes)
     return scope
 
 

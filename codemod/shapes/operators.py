@@ -583,6 +583,8 @@ def subscript(interp: Interpreter, node: ast.Subscript, container: Value, index:
     match container, index:
         case Behaviour(), _:
             return container.subscript(interp, index, node)
+        case Items(open=True) | Repeated(), Constant(value=int(at)) if at != -1:
+            return _of_some_turn(interp, element(interp, container))
         case Items(open=True), _:
             return element(interp, container)
         case Items(items=items), Constant(value=int(at)):
@@ -641,6 +643,25 @@ def _of_one(
 
     told = [item for item in items if item is not UNKNOWN] or [UNKNOWN]
     return functools.reduce(lambda one, other: join(interp, node, "", one, other), told)
+
+
+def _of_some_turn(interp: Interpreter, value: Value) -> Value:
+    """What one turn of a loop put into a list, which need not be the last: sizes of the turn are not known."""
+
+    def known(dim: Dim) -> Dim:
+        origins = interp.symbols.origins_of(dim).values()
+        if any(isinstance(o, Expression) and o.loop is not None for o in origins):
+            return interp.symbols.unknown("what one turn of a loop put into a list")
+        return dim
+
+    match value:
+        case Unknown(loop=loop) if loop is not None:
+            return Unknown()
+        case Size(dim=dim):
+            return Size(known(dim))
+        case Array(shape=shape) if shape is not None:
+            return replace(value, shape=tuple(known(dim) for dim in shape))
+    return value
 
 
 def _index_text(interp: Interpreter, index: Value) -> str | None:

@@ -160,3 +160,13 @@ OtherComb = functools.partial(Comb, cell=Cell, layer=functools.partial(nn.ConvLo
 """
     done = rewritten(GIVEN + partials)
     assert done.statuses["Cell"] == "kept"
+
+
+def test_a_list_that_the_inputs_fill_is_not_taken_to_be_empty(tmp_path: Path) -> None:
+    body = """shape = []
+        for axis in range(x.ndim):
+            shape.append(x.shape[axis] if axis == self.width - 3 else 1)
+        return x + self.param('offset', nn.initializers.normal(1.0), shape)"""
+    done = rewritten(PROGRAM.replace("BODY", body))
+    assert done.statuses == {"Net": "kept"}
+    check(done, tmp_path)
