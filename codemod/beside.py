@@ -26,13 +26,27 @@ def is_helper_file(source: Source) -> bool:
 
 
 def helper_module(module: Module, project: Project) -> str:
-    """The name by which a file imports the helpers beside it: relative, where it is part of a package."""
+    """The name by which a file imports the helpers beside it, in the way in which it imports its neighbours."""
     stem = HELPER_FILE.removesuffix(".py")
     folder = module.path.parent
     if (folder / "__init__.py").exists():
-        return f".{stem}"
+        return _within_package(module, stem)
     package = _imported_package(folder, project) or _enclosing_package(folder, project)
     return f"{package}.{stem}" if package else stem
+
+
+def _within_package(module: Module, stem: str) -> str:
+    """Relative in a package, but where the file imports from it by its full name, or is a script among its neighbours."""
+    folder = module.path.parent
+    if any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(module.tree)):
+        return f".{stem}"
+    top = folder
+    while (top.parent / "__init__.py").exists():
+        top = top.parent
+    roots = {name.split(".")[0] for name in _imports(module)}
+    if top.name in roots:
+        return ".".join((*folder.relative_to(top.parent).parts, stem))
+    return stem if any((folder / f"{root}.py").exists() for root in roots) else f".{stem}"
 
 
 def _imported_package(folder: Path, project: Project) -> str | None:

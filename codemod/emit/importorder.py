@@ -32,7 +32,7 @@ def section(module: str, local: Collection[str] = ()) -> Section:
     root = module.split(".")[0]
     if root == "__future__":
         return Section.FUTURE
-    if not root or root in local or module.split(".")[-1] == HELPERS:
+    if not root or root in local or module == HELPERS:
         return Section.LOCAL
     return Section.STANDARD if root in sys.stdlib_module_names else Section.THIRD_PARTY
 

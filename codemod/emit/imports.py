@@ -213,6 +213,9 @@ class _Tidier:
         self._groups = self._read_groups(self.source)
         everything = [group.statements for group in self._read_groups(self._original)]
         self._order = file_order(everything, self._local)
+        if self._order is None and file_order(everything, ()) is not None:
+            self._local = set()  # the file does not set its own packages apart
+            self._order = file_order(everything, ())
         fresh: dict[Section, list[_Wanted]] = {}
         for entry in sorted(missing, key=lambda e: self._rank(e.module, bool(e.names))):
             if self._merged(entry) or self._in_the_place_of_a_framework(entry):

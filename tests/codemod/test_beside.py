@@ -17,6 +17,12 @@ from nnx_codemod.codemod.source import Source
         ({"net.py": ""}, "nnx_layers"),
         ({"__init__.py": "", "net.py": ""}, ".nnx_layers"),
         ({"lib/__init__.py": "", "lib/net.py": ""}, ".nnx_layers"),
+        (
+            {"lib/__init__.py": "", "lib/b/__init__.py": "", "lib/b/net.py": "from lib import a"},
+            "lib.b.nnx_layers",
+        ),
+        ({"lib/__init__.py": "", "lib/net.py": "import lib\nfrom . import a"}, ".nnx_layers"),
+        ({"lib/__init__.py": "", "lib/a.py": "", "lib/net.py": "import a"}, "nnx_layers"),
         ({"lib/net.py": "", "main.py": "from lib import net"}, "lib.nnx_layers"),
         ({"lib/net.py": "", "main.py": "import lib.net as n"}, "lib.nnx_layers"),
         # Run from its own folder, but not without the package around it.

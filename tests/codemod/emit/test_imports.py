@@ -286,3 +286,16 @@ def test_imports_behind_other_code() -> None:
         added(imports, NNX)
         == "import os\nos.environ['A'] = '1'\nimport jax\nfrom flax import nnx\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "place"),
+    [("from dabs.nnx_layers import c", 2), ("from flax import nnx", 2)],
+)
+def test_a_file_that_does_not_set_its_own_packages_apart_keeps_one_order(
+    wanted: str, place: int
+) -> None:
+    lines = ["import chex", "from dabs.a import b", "import haiku as hk", "import jax"]
+    rest = ["", "hk.x, chex, b, jax", ""]
+    expected = [*lines[:place], wanted, *lines[place:], *rest]
+    assert added("\n".join([*lines, *rest]), wanted, local={"dabs"}) == "\n".join(expected)
