@@ -217,6 +217,7 @@ class _Tidier:
             self._local = set()  # the file does not set its own packages apart
             self._order = file_order(everything, ())
         fresh: dict[Section, list[_Wanted]] = {}
+        among: list[tuple[_Group, _Wanted]] = []
         for entry in sorted(missing, key=lambda e: self._rank(e.module, bool(e.names))):
             if self._merged(entry) or self._in_the_place_of_a_framework(entry):
                 continue
@@ -225,7 +226,12 @@ class _Tidier:
             if group is None:
                 fresh.setdefault(where, []).append(entry)
             else:
-                self._sorted_in(group, entry)
+                among.append((group, entry))
+        first = [where for where in sorted(fresh) if not self._earlier(where)]
+        for where in first:  # above what comes in at the same place
+            self._new_group(where, fresh.pop(where))
+        for group, entry in among:
+            self._sorted_in(group, entry)
         for where in sorted(fresh):
             self._new_group(where, fresh[where])
 
@@ -345,13 +351,17 @@ class _Tidier:
         heads_file = all(not line.strip() or line.lstrip()[0] == "#" for line in head.splitlines())
         self.edits.insert_before(stmt, text, below_comments=heads_file)
 
-    def _new_group(self, where: Section, entries: Sequence[_Wanted]) -> None:
-        text = "\n".join(self._text(entry) for entry in entries)
-        earlier = [
+    def _earlier(self, where: Section) -> list[_Group]:
+        """The groups that begin with an earlier section."""
+        return [
             group
             for group in self._groups
             if min(self._section_of(stmt) for stmt in group.statements) < where
         ]
+
+    def _new_group(self, where: Section, entries: Sequence[_Wanted]) -> None:
+        text = "\n".join(self._text(entry) for entry in entries)
+        earlier = self._earlier(where)
         if earlier:
             self.edits.insert_after(earlier[-1].statements[-1], f"\n{text}")
         elif self._groups:

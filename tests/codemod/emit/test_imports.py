@@ -274,6 +274,15 @@ def test_the_first_section_and_the_head_of_a_file() -> None:
     assert tidy("", "", [NNX]) == "from flax import nnx\n"
 
 
+def test_a_new_first_section_stands_above_what_joins_the_next() -> None:
+    imports = """
+        import haiku as hk
+        import jax
+    """
+    new = tidied(imports, "hk, jax", "nnx, jax, functools", NNX, "import functools")
+    assert new == "import functools\n\nfrom flax import nnx\nimport jax\n"
+
+
 def test_what_is_there_is_not_added_again() -> None:
     imports = "from functools import partial\n\nfrom flax import nnx\nimport jax.numpy as jnp\n"
     wanted = [NNX, "from functools import partial", "import jax.numpy as jnp", NNX]
