@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..edits import Edits
@@ -50,6 +50,7 @@ class MethodEdits:
     rename: Callable[[ast.AST], None] = lambda node: None  # what rules rename, in code that moves
     gone: set[ast.AST] = field(default_factory=set)
     helpers: set[str] = field(default_factory=set)  # that calls were given to
+    unset: Collection[str] = ()  # attributes that the constructor may set to None
 
     def run(self, function: ast.FunctionDef) -> None:
         """Edits one method."""
@@ -334,7 +335,13 @@ class MethodEdits:
                     and above.attr == "value"
                     and site.variable.kind == "variable"
                 )
-                self.edits.replace(above if inner else node, self.variable_text(site))
+                text = self.variable_text(site)
+                if node.attr in self.unset:
+                    if isinstance(above, ast.Compare) and _is_none_test(above):
+                        continue
+                    if isinstance(above, ast.Call | ast.keyword | ast.Assign | ast.Return):
+                        text = f"{text} if self.{node.attr} is not None else None"
+                self.edits.replace(above if inner else node, text)
 
     def _set_states(self, function: ast.FunctionDef) -> None:
         """`hk.set_state(name, value)` assigns to the variable of that name."""
@@ -1002,3 +1009,13 @@ def _bound_names(node: ast.stmt) -> set[str]:
     return {
         inner.id for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name)
     } - {"_"}
+
+
+def _is_none_test(node: ast.Compare) -> bool:
+    """`x is None`, or `x is not None`."""
+    return (
+        len(node.ops) == 1
+        and isinstance(node.ops[0], ast.Is | ast.IsNot)
+        and isinstance(node.comparators[0], ast.Constant)
+        and node.comparators[0].value is None
+    )

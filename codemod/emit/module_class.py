@@ -912,25 +912,41 @@ class ClassEmitter:
         )
         if function is None or name in self._choosing:
             return None
+        scope = scope_of(function)
+        if function.name == "__init__":  # its parameters are those of the new constructor
+            scope = Scope(function, set(), {}, {})
         self._choosing.add(name)  # the test may ask for the very size that it decides
         try:
             left, right = self.study.facts.choices[name]
+            kept = self._kept_on_self(node, function)
+            if kept is not None:
+                return kept
             if isinstance(node, ast.BoolOp):
-                first = self.transport.expression(node.values[0], scope_of(function))
+                first = self.transport.expression(node.values[0], scope)
                 return f"({first} or {self.transport.size(right, node)})"
             if isinstance(node, ast.Call):  # nn.merge_param
-                first = self.transport.expression(node.args[1], scope_of(function))
+                first = self.transport.expression(node.args[1], scope)
                 return f"({self.transport.size(right, node)} if {first} is None else {first})"
             asked = self._test_of(node, function)
             if isinstance(asked, ast.UnaryOp) and isinstance(asked.op, ast.Not):
                 asked, left, right = asked.operand, right, left
-            test = self.transport.expression(asked, scope_of(function))
+            test = self.transport.expression(asked, scope)
             one, other = self.transport.size(left, node), self.transport.size(right, node)
         finally:
             self._choosing.discard(name)
         if test in (f"{one} == {other}", f"{other} == {one}"):
             return other
         return f"({one} if {test} else {other})"
+
+    def _kept_on_self(self, node: ast.AST, function: ast.FunctionDef) -> str | None:
+        """`self.width`, where the source's constructor keeps a choice there."""
+        match self.source.parents.get(node):
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)]) if (
+                function.name == "__init__" and not isinstance(node, ast.If)
+            ):
+                self.transport.needs.kept_fields.add(name)
+                return f"self.{name}"
+        return None
 
     def _test_of(self, node: ast.If | ast.IfExp, function: ast.FunctionDef) -> ast.expr:
         """The test of a branch; what a local stands for, in a method that gives the constructor no statements."""
@@ -966,6 +982,20 @@ class ClassEmitter:
 
     # ---- edits of the class -----------------------------------------------------------------------------
 
+    def _unset(self) -> set[str]:
+        """The attributes that the source's constructor may set to None."""
+        return {
+            target.attr
+            for function in self._functions()
+            if function.name in ("__init__", "setup")
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign | ast.AnnAssign)
+            and isinstance(node.value, ast.Constant)
+            and node.value.value is None
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+            if isinstance(target, ast.Attribute)
+        }
+
     def _method_edits(self, moved: set[ast.stmt]) -> MethodEdits:
         return MethodEdits(
             self.interp,
@@ -986,6 +1016,7 @@ class ClassEmitter:
             self.fills,
             self.late,
             lambda node: rename_within(node, self.edits, self.file_names),
+            unset=self._unset(),
         )
 
     def _variable_text(self, site: Site) -> str:
