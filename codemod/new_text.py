@@ -87,7 +87,7 @@ def check_leftovers(cls: Class, edits: Edits, names: FileNames) -> None:
         if not isinstance(node, ast.Name | ast.Attribute) or source.is_annotation(node):
             continue
         qualified = names.qualified(node)
-        if qualified is None or not names.rules.is_framework(qualified):
+        if qualified is None or not names.rules.is_framework(qualified) or names.stays(node):
             continue
         above = source.parents.get(node)
         if isinstance(above, ast.Attribute) or names.rewrite(node) is not None:
@@ -108,7 +108,7 @@ def check_moved(cls: Class, new: ast.Module, names: FileNames) -> None:
             continue
         bound = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
         for node in (inner for statement in function.body for inner in ast.walk(statement)):
-            if root_name(node) in bound:
+            if root_name(node) in bound or names.stays(node):
                 continue
             qualified = names.qualified(node)
             if qualified is not None and names.rules.is_framework(qualified):

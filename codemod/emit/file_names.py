@@ -74,7 +74,12 @@ class FileNames:
         return qualified
 
     def qualified(self, node: ast.AST) -> str | None:
-        """The qualified name that a name or attribute chain of the file stands for."""
+        """The qualified name that a name or attribute chain of the file stands for, as rules know it."""
+        name = self._exported(node)
+        return None if name is None else self.rules.canonical(name)
+
+    def _exported(self, node: ast.AST) -> str | None:
+        """The qualified name under which a file has it from a library."""
         parts: list[str] = []
         current = node
         while isinstance(current, ast.Attribute):
@@ -85,7 +90,7 @@ class FileNames:
         value = self.environment.names.get(current.id)
         if not isinstance(value, External):
             return None
-        return self.rules.canonical(".".join([value.name, *parts[::-1]]))
+        return ".".join([value.name, *parts[::-1]])
 
     def _shadowed(self, name: ast.Name) -> bool:
         """Whether a function around the name binds it to something else."""
@@ -102,7 +107,7 @@ class FileNames:
         """New text for a name that a rule renames, or a call that a rule rewrites; `text` writes its arguments."""
         if isinstance(node, ast.Name | ast.Attribute):
             qualified = self.qualified(node)
-            if qualified is None:
+            if qualified is None or self.stays(node):
                 return None
             if qualified == "flax.linen.Module":
                 return self.target("flax.nnx.Module")
@@ -115,6 +120,30 @@ class FileNames:
         if isinstance(node, ast.Call):
             return self._call(node, text or self.text)
         return None
+
+    def stays(self, node: ast.AST) -> bool:
+        """Whether a name needs no new one: a variable of the file's own, `act = nn.relu`, or JAX's name for something."""
+        if (self._exported(node) or "").startswith("jax.nn."):
+            return True
+        if not isinstance(node, ast.Name) or node.id not in self._variables:
+            return False
+        qualified = self.qualified(node)
+        renamed = qualified is not None and self.rules.rename(qualified) is not None
+        return renamed or not isinstance(node.ctx, ast.Load)
+
+    @functools.cached_property
+    def _variables(self) -> set[str]:
+        """The names that statements at the top of the file assign."""
+        found: set[str] = set()
+        pending: list[ast.AST] = list(self.module.tree.body)
+        while pending:
+            node = pending.pop()
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+                continue
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                found.add(node.id)
+            pending += ast.iter_child_nodes(node)
+        return found
 
     def _is_initializer(self, node: ast.expr) -> bool:
         """Whether a function that fills an array is an initialiser of Haiku, in a module or given to one."""
