@@ -26,7 +26,7 @@ def agreed(
     parents: Mapping[ast.AST, ast.AST],
 ) -> tuple[Dim | None, bool]:
     """The size that the uses of a site agree on, None where one is missing, and whether there is one at all."""
-    sizes = _of_entry(sizes, parents)
+    sizes = _first_turns(site, _of_entry(sizes, parents), parents)
     known = [(use, interp.symbols.resolve(dim)) for use, dim in sizes if dim is not None]
     if not known:
         return None, not sizes
@@ -61,6 +61,32 @@ def _of_entry(sizes: Sequence[Measured], parents: Mapping[ast.AST, ast.AST]) -> 
         return getattr(function, "name", "") == "__call__"
 
     return [(use, dim) for use, dim in sizes if runs(use)] or sizes
+
+
+def _first_turns(
+    site: Site, sizes: Sequence[Measured], parents: Mapping[ast.AST, ast.AST]
+) -> Sequence[Measured]:
+    """The uses without those that a loop repeats: a layer from before the loop has one size in all its turns."""
+    kept: list[Measured] = []
+    seen: set[tuple[ast.Call | None, ...]] = set()
+    for use, dim in sizes:
+        place = (*use.stack, use.call)
+        if not (place in seen and any(_in_loop(call, site, parents) for call in place)):
+            kept.append((use, dim))
+        if dim is not None:
+            seen.add(place)
+    return kept
+
+
+def _in_loop(call: ast.Call | None, site: Site, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether a call stands in a loop of the class that does not make the layer, too."""
+    if call is None or call not in parents:
+        return False
+    outside = {id(branch) for branch, _ in branches(site.node, parents)}
+    return any(
+        isinstance(branch, ast.For) and side == "body" and id(branch) not in outside
+        for branch, side in branches(call, parents)
+    )
 
 
 def _unexplained(interp: Interpreter, dim: Dim) -> bool:

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import trees
+from . import named_tuples, trees
 from .dims import Dim, InputAxis, is_dim, is_symbolic, names, same
 from .patterns import rearranged
 from .values import (
@@ -925,6 +925,8 @@ Special = Callable[["Interpreter", ast.AST, Sequence[Value], Mapping[str, Value]
 
 _SPECIAL: dict[str, Special] = {
     "functools.partial": _partial,
+    "collections.namedtuple": named_tuples.made,
+    "typing.NamedTuple": named_tuples.made,
     "jax.numpy.concatenate": _concatenate,
     "jax.numpy.stack": _stack,
     "jax.numpy.array": _gathered,

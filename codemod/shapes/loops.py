@@ -144,7 +144,7 @@ def _widened(
         return (
             None
             if all(a is b for a, b in zip(items, start.items, strict=True))
-            else Items(items, start.kind)
+            else Items(items, start.kind, start.names, start.cls)
         )
     if isinstance(start, Constant) and isinstance(end, Constant) and start != end:
         return UNKNOWN

@@ -70,3 +70,17 @@ def test_a_list_that_grows_by_an_unknown_one_has_no_known_length(tmp_path: Path)
     assert isinstance(grown["y"], Items) and grown["y"].open
     assert isinstance(grown["z"], Items) and grown["z"].open
     assert not isinstance(grown["n"], Constant)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "collections.namedtuple('Pair', ['one', 'two'], defaults=(None,))",
+        "collections.namedtuple('Pair', 'one two', defaults=[None])",
+    ],
+)
+def test_named_tuples_that_a_call_makes(made: str, tmp_path: Path) -> None:
+    text = f"import collections\nPair = {made}\np = Pair(one=x)\ny = p.one\nz = p.two\nw = p._replace(two=x[0]).two"
+    found = names(tmp_path, text)
+    assert shape(found["y"]) == (3, 4) and shape(found["w"]) == (4,)
+    assert found["z"] == Constant(None)
