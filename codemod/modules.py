@@ -177,12 +177,17 @@ def rewrite_modules(
         reached: set[ast.AST] = {cls.node for _, cls, _ in bridges}
         reached |= attempt.models.keys() & set(bridged)
         wanted = component(reached, studied.uses, set(attempt.models))
-        if not wanted <= flagged and any(attempt.models[node].modes for node in wanted):
+        if not wanted <= flagged and any(_has_flags(attempt.models[node]) for node in wanted):
             flagged |= wanted  # Linen code calls them with their flags
             continue
         for user, _, found in bridges:
             _write_bridges(user, found, attempt)
         return attempt
+
+
+def _has_flags(model: ModuleModel) -> bool:
+    """Whether flags went from the methods or from the constructor of a class."""
+    return bool(model.modes or model.field_modes)
 
 
 def _outputs(interp: Interpreter) -> tuple[int, int]:

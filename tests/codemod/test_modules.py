@@ -170,3 +170,26 @@ def test_a_list_that_the_inputs_fill_is_not_taken_to_be_empty(tmp_path: Path) ->
     done = rewritten(PROGRAM.replace("BODY", body))
     assert done.statuses == {"Net": "kept"}
     check(done, tmp_path)
+
+
+@pytest.mark.parametrize("arguments", ["width=4, train=self.train", "**settings"])
+def test_a_flag_in_a_field_stays_where_what_stays_gives_it(arguments: str, tmp_path: Path) -> None:
+    body = """settings = dict(width=4, train=self.width > 9)
+        x = Hazy(ARGUMENTS)(x)
+        while x.shape[-1] > 2:
+            x = nn.Dense(x.shape[-1] - 2)(x)
+        return x""".replace("ARGUMENTS", arguments.replace("self.train", "self.width > 9"))
+    hazy = """class Hazy(nn.Module):
+    width: int
+    train: bool = True
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.Dense(self.width)(x)
+        return nn.Dropout(0.5, deterministic=not self.train)(x)
+
+
+class Net"""
+    done = rewritten(PROGRAM.replace("BODY", body).replace("class Net", hazy))
+    assert done.statuses == {"Hazy": "rewritten", "Net": "bridged"}
+    check(done, tmp_path)
