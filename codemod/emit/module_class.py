@@ -1026,9 +1026,18 @@ class ClassEmitter:
         return f"self.{site.attribute}[...]"
 
     def _says_nothing(self, function: ast.FunctionDef, decorator: ast.expr) -> bool:
-        """Whether a decorator is only about names and scopes; `hk.transparent` is about those of modules."""
+        """Whether a decorator is only about names and scopes; `hk.transparent` is about those of modules.
+
+        Where each of these has a name of its own in the class, their scope is all that it says.
+        """
         kind = ast.unparse(decorator).split(".")[-1]
-        modules = any(site.function is function and site.made for site in self.sites)
+        named = [literal_name(site) for site in self.sites if site.made]
+        modules = any(
+            site.function is function
+            and (literal_name(site) is None or named.count(literal_name(site)) > 1)
+            for site in self.sites
+            if site.made
+        )
         return kind in ("compact", "nowrap") or (kind == "transparent" and not modules)
 
     def _class_edits(self, body: list[str], sizes: SizeNames) -> None:

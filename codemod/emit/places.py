@@ -187,6 +187,8 @@ class Places:
         while node in self.parents and node not in self.functions.values():
             node = self.parents[node]
         name = getattr(node, "name", "__call__")
+        if classes.has_decorator(node, "transparent"):
+            return ""
         return "" if name == "__call__" else "~" if name == "__init__" else f"~{name}"
 
     def _fixed(self, site: Site, slot: Slot) -> tuple[str, ...] | None:
