@@ -358,7 +358,7 @@ def make_layer(
 
 
 def record_made(interp: Interpreter, value: LayerObject | Object, node: ast.Call | None) -> None:
-    interp.creations += 1
+    interp.count_creation()
     if node is not None and interp.recording:
         interp.facts.made[node].append(Made(value, interp.stack))
 

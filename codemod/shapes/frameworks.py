@@ -57,7 +57,8 @@ def _made(
     result: Value,
     owner: Object | None,
 ) -> Value:
-    interp.creations += kind != "set_state"
+    if kind != "set_state":
+        interp.count_creation()
     if node is not None and interp.recording:
         text = name.value if isinstance(name, Constant) else None
         made = VariableMade(

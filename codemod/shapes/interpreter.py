@@ -138,6 +138,7 @@ class Interpreter:
         # Called before an expression statement; returns what is to be done with its value.
         self.before_discard: Callable[[], Callable[[ast.stmt, Value], None]] | None = None
         self.creations = 0  # how many layers, modules and variables were made so far
+        self.creations_of: dict[Object | None, int] = {}  # the same, by whose code made them
         self.max_unrolled = MAX_UNROLLED
         self.stacked: dict[ast.AST, ast.expr] = {}  # functions of layer stacks, and how many layers
         self.lifted: dict[ast.AST, Behaviour] = {}  # constructor calls of lifted classes
@@ -200,6 +201,13 @@ class Interpreter:
         finally:
             self.spent += self._steps
             self.facts, self.stack, self._steps, self._budget, self._journals = saved
+
+    def count_creation(self) -> None:
+        """Notes that the code that runs makes a layer, a module or a variable."""
+        running = self.frames[-1].self_value if self.frames else None
+        owner = running if isinstance(running, Object) else None
+        self.creations += 1
+        self.creations_of[owner] = self.creations_of.get(owner, 0) + 1
 
     def trouble(self, node: ast.AST, why: str) -> None:
         self.troubles.append(Trouble(node, why))

@@ -742,6 +742,14 @@ def _broadcasting(
     return Array(shape, promoted(args[0], args[1]) if len(args) == 2 else arrays[-1].dtype)
 
 
+def _masks(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """`nn.combine_masks`: those that are there, broadcast against each other."""
+    given = [a for a in args if a != NONE]
+    return _broadcasting(interp, node, given, {}) if given else NONE
+
+
 def _glu(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
@@ -940,6 +948,7 @@ _SPECIAL: dict[str, Special] = {
     "jax.numpy.reshape": _reshape,
     "jax.numpy.squeeze": _squeeze,
     "jax.numpy.where": _broadcasting,
+    **{f"flax.linen.{home}combine_masks": _masks for home in ("", "attention.")},
     **{f"{home}.glu": _glu for home in ("jax.nn", "flax.linen", "flax.linen.activation")},
     "jax.numpy.einsum": _einsum,
     "jax.image.resize": _resized,

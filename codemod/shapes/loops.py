@@ -18,8 +18,11 @@ from .values import (
     UNKNOWN,
     Array,
     Constant,
+    Either,
     Index,
     Items,
+    LayerObject,
+    Object,
     Repeated,
     Size,
     Table,
@@ -48,11 +51,12 @@ def run(
             _over_layers(interp, node, groups, env)
             return interp.execute(node.orelse, env)
     before = dict(env.names)
-    made = _sites(interp)
+    made = _sites(interp, known)
     interp._journals.append({})
     _stabilise(interp, node, iterable, env)
     states = interp._undo()
-    unrollable = known is not None and len(known) <= interp.max_unrolled and _sites(interp) == made
+    few = known is not None and len(known) <= interp.max_unrolled
+    unrollable = few and _sites(interp, known) == made
     if unrollable and known is not None:
         interp.facts.clear_under_all(node.body)
         env.names.clear()
@@ -65,8 +69,19 @@ def run(
     return interp.execute(node.orelse, env)
 
 
-def _sites(interp: Interpreter) -> int:
-    return interp.creations
+def _sites(interp: Interpreter, known: Sequence[Value] | None) -> int:
+    """How many layers were made so far; where each turn runs a module of its own, what these make is not the loop's."""
+    if known is None or not _are_told_apart(known):
+        return interp.creations
+    owner = interp.frames[-1].self_value if interp.frames else None
+    made = interp.creations_of
+    return made.get(None, 0) + (made.get(owner, 0) if isinstance(owner, Object) else 0)
+
+
+def _are_told_apart(items: Sequence[Value]) -> bool:
+    """Whether some items are modules, each made in a place of its own: a list that is written out."""
+    sites = [item.site for item in items if isinstance(item, Object | LayerObject)]
+    return bool(sites) and None not in sites and len(set(map(id, sites))) == len(sites)
 
 
 def _unroll(
@@ -265,6 +280,9 @@ def _forget_uses(interp: Interpreter, members: Sequence[Value]) -> None:
 def _site_of(step: Value) -> ast.Call | None:
     if isinstance(step, Items):
         return next((site for item in step.items if (site := _site_of(item)) is not None), None)
+    if isinstance(step, Either):  # of one class or another, made in one place
+        sites = {_site_of(option) for option in step.values}
+        return sites.pop() if len(sites) == 1 else None
     return getattr(step, "site", None)
 
 
@@ -400,7 +418,7 @@ def comprehension(
     """A list, set, dict or generator built in one expression."""
     from .interpreter import Environment
 
-    made = _sites(interp)
+    made = _sites(interp, None)
     generator = node.generators[0]
     iterable = interp.evaluate(generator.iter, env)
     result = _symbolic(interp, node, iterable, Environment(env.module, env, node=node))
@@ -410,7 +428,7 @@ def comprehension(
         simple
         and known is not None
         and len(known) <= interp.max_unrolled
-        and _sites(interp) == made
+        and _sites(interp, None) == made
     ):
         return _expanded(interp, node, known, Environment(env.module, env, node=node))
     return result

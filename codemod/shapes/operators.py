@@ -330,9 +330,14 @@ def _compare(interp: Interpreter, op: ast.cmpop, left: Value, right: Value) -> V
 
 
 def _elementwise(interp: Interpreter, op: ast.AST, left: Value, right: Value) -> Value:
-    one, two = _operand(left), _operand(right)
+    one, two = (() if _is_text(value) else _operand(value) for value in (left, right))
     shape = None if one is None or two is None else broadcast(interp, op, one, two)
     return Array(shape, "bool")
+
+
+def _is_text(value: Value) -> bool:
+    """Whether a value is a number that a constructor can compute, of a configuration perhaps."""
+    return isinstance(value, Unknown) and value.text is not None
 
 
 def _is(left: Value, right: Value) -> bool | None:
