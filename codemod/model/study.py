@@ -171,9 +171,11 @@ class _Search:
         self.best: Study | None = None
         self.choice: Choice = {}
         self.met: dict[ast.AST, list[Context]] = {}
+        self.asserted = _asserted_ranks(classes.method(cls, "__call__"))
 
     def try_ranks(self, choice: Choice) -> None:
         """Interprets the class, unless the search is over."""
+        choice = {name: self.asserted.get(name, rank) for name, rank in choice.items()}
         if (self.best is not None and not self.best.doubts) or choice in self.tried:
             return
         if len(self.tried) >= MAX_TRIES:
@@ -270,6 +272,38 @@ def _choices(
     if shaped == unknown:
         return told, []
     return told, [dict.fromkeys(shaped, rank) for rank in RANKS]
+
+
+def _asserted_ranks(entry: Function | None) -> dict[str, int]:
+    """The ranks that a method asserts of its arguments, before they can have changed: `assert x.ndim == 3`."""
+    found: dict[str, int] = {}
+    stored: set[str] = set()
+    body = entry.node.body if entry is not None else []
+    for statement in body if isinstance(body, list) else []:
+        for test in _conjuncts(statement.test) if isinstance(statement, ast.Assert) else []:
+            match test:
+                case ast.Compare(
+                    left=ast.Attribute(value=ast.Name(id=name), attr="ndim")
+                    | ast.Call(
+                        func=ast.Name(id="len"),
+                        args=[ast.Attribute(value=ast.Name(id=name), attr="shape")],
+                    ),
+                    ops=[ast.Eq()],
+                    comparators=[ast.Constant(value=int(rank))],
+                ) if name not in stored:
+                    found[name] = rank
+        stored |= {
+            node.id
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
+    return found
+
+
+def _conjuncts(test: ast.expr) -> list[ast.expr]:
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return [part for value in test.values for part in _conjuncts(value)]
+    return [test]
 
 
 def _is_told(parameter: ast.arg, function: Function, seen: Sequence[Context]) -> bool:

@@ -17,6 +17,7 @@ from ..shapes.values import (
     Array,
     Class,
     Constant,
+    Either,
     External,
     Function,
     Items,
@@ -91,10 +92,16 @@ def field_value(
     for example in [*examples, *([known] if known is not None else [])]:
         if isinstance(example, Object) and classes.framework(example.cls) is None:
             return config_object(interp, text, example.cls)
-    callables = [v for v in [*examples, *([known] if known is not None else [])] if _is_callable(v)]
+    seen = [
+        v
+        for example in examples
+        for v in (example.values if isinstance(example, Either) else [example])
+    ]
+    callables = [v for v in [*seen, *([known] if known is not None else [])] if _is_callable(v)]
     instances = tuple(v for v in callables if is_module(v))
     if instances:
-        return Held(text, instances) if len(instances) == len(callables) else UNKNOWN
+        held = Held(text, instances) if len(instances) == len(callables) else UNKNOWN
+        return joins.either(NONE, held) if NONE in seen else held
     if callables:
         return joins.either(*callables)
     told = [v for v in examples if joins.is_told(v)]

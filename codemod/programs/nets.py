@@ -62,8 +62,23 @@ class NetNames(ProgramGround):
             return model.holds
         return set(net.module.rule.holds) if isinstance(net.module, LayerObject) else set()
 
+    def _refuse_one_name_for_two(self) -> None:
+        """Raises Stay where two models of a scope would stand under one name, which the original did not give both."""
+        named: dict[tuple[ast.AST, str], Net] = {}
+        for net, name in self.net_names.items():
+            first = named.setdefault((self._enclosing(net.init), name), net)
+            if first is not net and not (self._given_name(first) and self._given_name(net)):
+                raise Stay(
+                    net.init,
+                    f"two models of this program would both be called `{name}`",
+                    "give each a variable of its own where it is made",
+                )
+
     def _name_of(self, net: Net) -> str:
         """The variable that holds the original's model."""
+        return self._given_name(net) or "model"
+
+    def _given_name(self, net: Net) -> str | None:
         for node in self.nodes:
             match node:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value) if self._is_model_of(
@@ -77,7 +92,7 @@ class NetNames(ProgramGround):
                             and net.model.function.node is node
                         ):
                             return name
-        return "model"
+        return None
 
     def _is_model_of(self, value: ast.expr, net: Net) -> bool:
         found = self.facts.values.get(value, [])

@@ -76,6 +76,7 @@ class ProgramRewriter(Calls):
             self._check(net)
             net.module = self._module_of(net)
             self.net_names[net] = self._name_of(net)
+        self._refuse_one_name_for_two()
         for node in self.nodes:
             if isinstance(node, FunctionNode):
                 self.roles.add(node)

@@ -230,12 +230,12 @@ def call(
             return _call_bound(interp, function, args, kwargs, node)
         case Partial(function=inner, args=first, kwargs=named):
             return call(interp, inner, [*first, *args], {**named, **kwargs}, node)
-        case Either(values=values):
+        case Either(values=values, decided=decided):
             options = [option for option in values if option != NONE]
             # What a field may be given besides is taken to return the like.
             options = [o for o in options if not isinstance(o, Unknown)] or options
             results = [call(interp, option, args, kwargs, node) for option in options]
-            return held.call_either(interp, options, results, args, node)
+            return held.call_either(interp, options, results, args, decided or node)
     return _call_unknown(args, kwargs)
 
 

@@ -81,18 +81,19 @@ class Held(Behaviour):
             results = [run(option) for option in self.options]
         finally:
             interp.recording = saved
-        return merged(
-            interp,
-            results,
-            args,
-            lambda: (
-                told(interp, self.options)
-                and interp.symbols.new(
-                    Expression(f"{self.text}.out_features"),
-                    ("text", interp.root, f"{self.text}.out_features"),
-                )
-            ),
-        )
+        if _are_embeddings(self.options):
+            results = [_embedded(interp, result, args) for result in results]
+        return merged(interp, results, args, lambda: self._told_size(interp))
+
+    def _told_size(self, interp: Interpreter) -> Dim | None:
+        """The size of what the module returns, as it tells it."""
+        if _are_embeddings(self.options):
+            text = f"{self.text}.features"
+        elif told(interp, self.options):
+            text = f"{self.text}.out_features"
+        else:
+            return None
+        return interp.symbols.new(Expression(text), ("text", interp.root, text))
 
     def join(self, other: Value) -> Value | None:
         return self if isinstance(other, Held) and other.text == self.text else None
@@ -165,6 +166,22 @@ def told(interp: Interpreter, modules: Sequence[Value]) -> bool:
     if telling:
         interp.asked_outputs |= {m.cls.node for m in modules if isinstance(m, Object)}
     return telling
+
+
+def _are_embeddings(modules: Sequence[Value]) -> bool:
+    return all(
+        isinstance(m, LayerObject) and m.rule.target == "flax.nnx.Embed" and not m.rule.around
+        for m in modules
+    )
+
+
+def _embedded(interp: Interpreter, result: Value, args: Sequence[Value]) -> Value:
+    """What an embedding of unknown width returns."""
+    given = args[0] if args else None
+    known = isinstance(result, Array) and result.shape is not None
+    if known or not isinstance(given, Array) or given.shape is None:
+        return result
+    return Array((*given.shape, interp.symbols.unknown("what a module returns")), "float32")
 
 
 def from_outside(interp: Interpreter, owner: Object, args: Sequence[Value], result: Value) -> Value:
@@ -260,7 +277,7 @@ def call_either(
     options: Sequence[Value],
     results: Sequence[Value],
     args: Sequence[Value],
-    node: ast.Call | None,
+    node: ast.AST | None,
 ) -> Value:
     """What one of several callables returns."""
     sites = {getattr(option, "site", None) for option in options}

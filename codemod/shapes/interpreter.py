@@ -290,8 +290,11 @@ class Interpreter:
         return "continue"
 
     def _do_Assert(self, node: ast.Assert, env: Environment) -> None:
-        if self.truth(self.evaluate(node.test, env)) is None:
+        truth = self.truth(self.evaluate(node.test, env))
+        if truth is None:
             operators.assume(self, node.test, env, True)
+        elif not truth:
+            self.trouble(node, "an assertion fails")
 
     def _do_FunctionDef(self, node: ast.FunctionDef, env: Environment) -> None:
         owner = None

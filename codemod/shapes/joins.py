@@ -77,6 +77,11 @@ def join(
             return either(left, right)  # a layer, or what a field holds in its place
         case _ if is_told(left) or is_told(right):
             return either(left, right)
+        case (LayerObject() | Behaviour() as one, LayerObject() | Behaviour() | Either() as two) | (
+            Either() as one,
+            LayerObject() | Behaviour() as two,
+        ) if isinstance(node, ast.If | ast.IfExp):
+            return _decided(node, either(one, two))
         case (Unknown(), _) | (_, Unknown()):
             return UNKNOWN
     return either(left, right)
@@ -108,6 +113,13 @@ def either(*values: Value) -> Value:
     if all(isinstance(option, Constant) for option in flat):
         return UNKNOWN if NONE not in flat and len(flat) > 8 else Either(tuple(flat))
     return flat[0] if len(flat) == 1 else Either(tuple(flat))
+
+
+def _decided(node: ast.If | ast.IfExp, found: Value) -> Value:
+    """One of two layers, with the statement that decides; one of them may come from a field that may be empty."""
+    if not isinstance(found, Either) or len([v for v in found.values if v != NONE]) != 2:
+        return found
+    return Either(found.values, node)
 
 
 def _bools(*values: Value) -> bool:

@@ -180,9 +180,10 @@ class Partial(Value):
 
 @dataclass(frozen=True, eq=False)
 class Either(Value):
-    """One of several values, depending on a branch."""
+    """One of several values, depending on a branch: on `decided`, where one statement decides between two."""
 
     values: tuple[Value, ...]
+    decided: ast.If | ast.IfExp | None = None
 
 
 @dataclass(eq=False)

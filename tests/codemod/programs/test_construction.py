@@ -103,3 +103,18 @@ def test_a_layer_called_value_is_no_variable_that_the_first_run_sets(tmp_path: P
     assert done.statuses["Encoder"] == "rewritten"
     assert "ran the model once" not in done.after["program.py"]
     check(done, tmp_path)
+
+
+def test_two_models_that_one_statement_makes(tmp_path: Path) -> None:
+    done = rewritten(
+        "import flax.linen as nn\nimport jax\nimport jax.numpy as jnp\n\n\n"
+        "class Net(nn.Module):\n    width: int\n\n"
+        "    @nn.compact\n    def __call__(self, x):\n        return nn.Dense(self.width)(x)\n\n\n"
+        "x = jnp.ones((2, 7))\n"
+        "small, large = Net(3), Net(4)\n"
+        "of_small = small.init(jax.random.key(1), x)\n"
+        "of_large = large.init(jax.random.key(2), x)\n"
+        "print('RESULT', float(jnp.abs(small.apply(of_small, x)).sum()))\n"
+        "print('RESULT', float(jnp.abs(large.apply(of_large, x)).sum()))\n"
+    )
+    check(done, tmp_path)
