@@ -98,6 +98,8 @@ def field_value(
         for v in (example.values if isinstance(example, Either) else [example])
     ]
     callables = [v for v in [*seen, *([known] if known is not None else [])] if _is_callable(v)]
+    if all(isinstance(v, Class) for v in callables):
+        callables = list(dict.fromkeys([*callables, *_classes_named(interp, annotation, env)]))
     instances = tuple(v for v in callables if is_module(v))
     if instances:
         held = Held(text, instances) if len(instances) == len(callables) else UNKNOWN
@@ -142,6 +144,14 @@ def _config_class(
     """The user's dataclass that an annotation names."""
     if annotation is None:
         return None
+    found = _named(interp, annotation, env)
+    if isinstance(found, Class) and classes.framework(found) is None and classes.is_record(found):
+        return found
+    return None
+
+
+def _named(interp: Interpreter, annotation: ast.expr, env: Environment) -> Value | None:
+    """What an annotation that is a name stands for, in quotes or without."""
     expression: ast.expr = annotation
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
         try:
@@ -152,12 +162,29 @@ def _config_class(
         return None
     saved, interp.recording = interp.recording, False
     try:
-        found = interp.evaluate(expression, env)
+        return interp.evaluate(expression, env)
     finally:
         interp.recording = saved
-    if isinstance(found, Class) and classes.framework(found) is None and classes.is_record(found):
-        return found
-    return None
+
+
+def _classes_named(
+    interp: Interpreter, annotation: ast.expr | None, env: Environment
+) -> list[Class]:
+    """The module classes that `type[Block]` allows: Block and its subclasses, in all files that were read."""
+    match annotation:
+        case ast.Subscript(value=ast.Name(id="type" | "Type") | ast.Attribute(attr="Type")):
+            base = _named(interp, annotation.slice, env)
+        case _:
+            return []
+    if not isinstance(base, Class) or classes.framework(base) is None:
+        return []
+    known = {
+        value.node: value
+        for around in list(interp.globals.values())
+        for value in around.names.values()
+        if isinstance(value, Class)
+    }
+    return [cls for cls in known.values() if any(c.node is base.node for c in classes.mro(cls))]
 
 
 def config_object(interp: Interpreter, text: str, cls: Class) -> Object:

@@ -8,11 +8,17 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 def dangling(old: ast.Module, new_text: str) -> set[str]:
-    """Names, and attributes as `.name`, that the new text reads but nothing in it binds, though the old text did."""
+    """Names, and attributes as `.name`, that the new text reads but nothing in it binds, though the old text did.
+
+    Names that a rewrite gives its own objects count, whether the old text had them or not.
+    """
     new = ast.parse(new_text)
-    names = _unbound(new) & _bound(old)
+    names = _unbound(new) & (_bound(old) | (_GIVEN - _unbound(old)))
     attributes = {f".{name}" for name in (_read(new) & _set(old)) - _set(new)}
     return names | attributes
+
+
+_GIVEN = frozenset(("model", "optimizer", "graphdef", "params", "rest"))
 
 
 def _bound(tree: ast.AST) -> set[str]:

@@ -118,3 +118,16 @@ def test_two_models_that_one_statement_makes(tmp_path: Path) -> None:
         "print('RESULT', float(jnp.abs(large.apply(of_large, x)).sum()))\n"
     )
     check(done, tmp_path)
+
+
+def test_a_function_that_returns_variables_of_a_prepared_class(tmp_path: Path) -> None:
+    done = rewritten(
+        "import functools\n\nimport flax.linen as nn\nimport jax\nimport jax.numpy as jnp\n\n\n"
+        "class Net(nn.Module):\n    width: int\n\n"
+        "    @nn.compact\n    def __call__(self, x):\n        return nn.Dense(self.width)(x)\n\n\n"
+        "Large = functools.partial(Net, width=3)\n\n\n"
+        "def make(x, key):\n    return Large().init(key, x)\n\n\n"
+        "variables = make(jnp.ones((2, 7)), jax.random.key(1))\n"
+        "print('RESULT', float(jnp.abs(Large().apply(variables, jnp.ones((1, 7)))).sum()))\n"
+    )
+    check(done, tmp_path)
