@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from .ground import Stay
 from ..shapes.values import Function, Value
 from .kinds import (
     GradOf,
@@ -269,6 +270,8 @@ class Statements(Optimizers):
 
     def _made_object(self, node: ast.Return, net: Net, kind: str, item: ast.expr) -> str:
         name = self.object_name(net, kind, node)
+        if kind == MODEL and any(inner is net.init for inner in ast.walk(item)):
+            raise Stay(node, "the model is made where it is returned", "give it a name of its own")
         if kind == OPTIMIZER and isinstance(item, ast.Call):
             effect = self._effect(node, item)
             if effect is not None:
