@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from .ground import Stay
 from ..shapes.values import Function, Value
+from .ground import Stay
 from .kinds import (
     GradOf,
     Net,
