@@ -248,14 +248,14 @@ def _consequences(
         for used in sorted(studied.uses[node], key=lambda n: getattr(n, "lineno", 0)):
             if used not in attempt.models or used in attempt.refusals:
                 continue
-            found = _bridges(interp, refusal, among[used], attempt, studied, limit)
-            if found is not None:
-                bridges += [(refusal.cls, among[used], found)] if found else []
-                continue
             if _made_by_functions(interp, refusal, among[used], attempt, studied):
                 attempt.made_for[used] = Finding(
                     node, "PR101", f"`{refusal.cls.name}` has it made here, and stays as it is", ""
                 )
+                continue
+            found = _bridges(interp, refusal, among[used], attempt, studied, limit)
+            if found is not None:
+                bridges += [(refusal.cls, among[used], found)] if found else []
                 continue
             earlier = new[used].users if used in new else ()
             new[used] = Refusal(
