@@ -50,6 +50,11 @@ from .sizes import SizeNames, merged_inputs
 from .transport import CannotMove, Scope, Transport, scope_of
 from .variables import KNOWN_COLLECTIONS, VariableWriter
 
+_REPEATED = (
+    *(ast.For, ast.While, ast.Lambda, ast.ListComp),
+    *(ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
+
 
 @dataclass
 class Emitted:
@@ -1028,17 +1033,31 @@ class ClassEmitter:
     def _says_nothing(self, function: ast.FunctionDef, decorator: ast.expr) -> bool:
         """Whether a decorator is only about names and scopes; `hk.transparent` is about those of modules.
 
-        Where each of these has a name of its own in the class, their scope is all that it says.
+        Where each of these has a name of its own in the class, and `__call__` asks for them once, their scope is all that
+        it says: another call would make them anew.
         """
         kind = ast.unparse(decorator).split(".")[-1]
         named = [literal_name(site) for site in self.sites if site.made]
-        modules = any(
-            site.function is function
-            and (literal_name(site) is None or named.count(literal_name(site)) > 1)
-            for site in self.sites
-            if site.made
-        )
+        own = [literal_name(site) for site in self.sites if site.made and site.function is function]
+        modules = any(name is None or named.count(name) > 1 for name in own)
+        modules = modules or (bool(own) and not self._runs_once(function))
         return kind in ("compact", "nowrap") or (kind == "transparent" and not modules)
+
+    def _runs_once(self, function: ast.FunctionDef) -> bool:
+        """Whether a method is only ever asked for by `__call__`, in one place and in no loop."""
+        asked = [
+            n
+            for n in ast.walk(self.source.tree)
+            if isinstance(n, ast.Attribute) and n.attr == function.name
+        ]
+        above: ast.AST | None = self.source.parents.get(asked[0]) if len(asked) == 1 else None
+        if not (isinstance(above, ast.Call) and above.func is asked[0]):
+            return False
+        while above is not None and not isinstance(above, ast.FunctionDef):
+            if isinstance(above, _REPEATED):
+                return False
+            above = self.source.parents.get(above)
+        return above is not None and above is self._own("__call__")
 
     def _class_edits(self, body: list[str], sizes: SizeNames) -> None:
         node = self.cls.node

@@ -80,3 +80,21 @@ def test_layers_inside_of_a_layer_that_is_called_twice_are_made_twice() -> None:
     body = "    def __call__(self, x):\n        return super().__call__(x, x, x) + super().__call__(x, x, x)"
     source = module("MultiHeadAttention", body, "2, 3, w_init=jnp.ones")
     assert rewritten(source).after["program.py"] == source
+
+
+@pytest.mark.parametrize("body", ["up = self.up\n        return up(up(x))", "return self.up(x)"])
+def test_transparent_methods_make_their_layers_anew_for_each_call(body: str) -> None:
+    source = module(
+        "Linear",
+        f"""
+    @hk.transparent
+    def up(self, x):
+        return hk.Linear(self.output_size, name="up")(x)
+
+    def __call__(self, x):
+        {body}
+""",
+        "4",
+    )
+    after = rewritten(source).after["program.py"]
+    assert ("class Own(nnx.Module)" in after) == ("up(up" not in body)
