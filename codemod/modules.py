@@ -293,6 +293,7 @@ def _bridges(
         lambda node: interp.peek_name(node, cls.around),
         facts.value if facts is not None else lambda node: None,
         attempt.edits_of(cls.module),
+        limit=limit,
     )
     made = _sites(studied.studies[cls.node], used) if facts is not None else set()
     made -= _made_by_others(interp, made, used, cls, attempt)

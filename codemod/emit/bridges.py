@@ -20,6 +20,7 @@ from ..model.module import AddedParameter, ModuleModel
 from ..shapes import classes
 from ..shapes.values import Array, Class, External, LayerObject, Object, Unknown, Value
 from ..source import Source
+from . import layout
 from .bound_sizes import for_call
 
 TO_LINEN = "nnx.bridge.to_linen"
@@ -89,8 +90,10 @@ class Bridges:
         edits: Edits,
         elsewhere: Collection[ast.AST] = (),
         rewritten: Collection[ast.AST] = (),
+        limit: int = 100,
     ) -> None:
-        """`rewritten` are classes that may be given to a rewritten class as they are."""
+        """`rewritten` are classes that may be given to a rewritten class as they are; `limit` is the longest line."""
+        self.limit = limit
         self.source = source
         self.root = root
         self.resolve = resolve
@@ -230,7 +233,7 @@ class Bridges:
         args += [f"{k.arg}={self.edits.render(k.value)}" for k in call.keywords]
         if not model.takes_rngs:
             args.append("skip_rng=True")
-        return f"{TO_LINEN}({', '.join([self.edits.render(call.func), *args])})"
+        return self._laid_out(call, TO_LINEN, [self.edits.render(call.func), *args])
 
     def _with_helper(
         self, helper: str, call: ast.Call, leading: list[str], trailing: list[str]
@@ -238,7 +241,22 @@ class Bridges:
         args = [self.edits.render(call.func), *leading]
         args += [self.edits.render(arg) for arg in call.args]
         args += [f"{k.arg}={self.edits.render(k.value)}" for k in call.keywords]
-        return f"{helper}({', '.join([*args, *trailing])})"
+        return self._laid_out(call, helper, [*args, *trailing])
+
+    def _laid_out(self, call: ast.Call, head: str, args: list[str]) -> str:
+        """The text of a call in another's place, broken where its line would be too long."""
+        start = self.source.span(call)[0]
+        indent = self.source.line_indent(start)
+        prefix = self.source.text[self.source.line_start(start) + len(indent) : start]
+        text = layout.call(
+            head,
+            args,
+            indent=indent,
+            unit=self.source.indent_unit,
+            limit=self.limit,
+            prefix=prefix,
+        )
+        return text.removeprefix(prefix)
 
     # ---- uses -------------------------------------------------------------------------------------------
 

@@ -69,6 +69,7 @@ def bridges(
             edits_of(module),
             module_nodes,
             rewritten,
+            limit,
         )
         if any(True for _ in here.mentions(cls)):
             found[module] = here
