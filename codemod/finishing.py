@@ -22,6 +22,7 @@ from .modules import ModuleRewrite, Refusal, module_classes
 from .project import Module, Project
 from .rule import Declined
 from .settling import Settled
+from .shapes.classes import LINEN_MODULE
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class, Value
 from .source import Source
@@ -131,6 +132,7 @@ def _rename(
         return None if remains else value
 
     names.value_of = value_of
+    names.models_stay = any(r.framework == "linen" for r in found.refusals.values())
 
     def declined(node: ast.AST, refusal: Declined) -> None:
         if edits.keeps(node):
@@ -161,6 +163,7 @@ def _leftovers(
         seen.update(ast.walk(node))
         rules = names.rules
         renamed = rules.call(qualified) is not None or rules.rename(qualified) is not None
+        renamed |= qualified == LINEN_MODULE and edits.source.is_annotation(node)
         if not renamed and edits.keeps(node):
             why = names.rules.unsupported(qualified)
             message, help = why or _why_left(interp, qualified, edits.source.segment(node))

@@ -11,6 +11,7 @@ from ..project import Module
 from ..rule import Call, Use, Written
 from ..rulebook import Rulebook
 from ..shapes import classes
+from ..shapes.classes import LINEN_MODULE
 from ..shapes.interpreter import Environment
 from ..shapes.values import Class, External, Value
 from . import fillings
@@ -37,6 +38,7 @@ class FileNames:
     wanted: set[str] = field(default_factory=set)
     helpers: set[str] = field(default_factory=set)
     layers_as_values: bool = False  # whether a layer class that is not called is replaced
+    models_stay: bool = False  # whether a model that code speaks of may be Linen's still
 
     instead: dict[ast.AST, str] = field(default_factory=dict)  # what `text` writes for some nodes
 
@@ -109,8 +111,8 @@ class FileNames:
             qualified = self.qualified(node)
             if qualified is None or self.stays(node):
                 return None
-            if qualified == "flax.linen.Module":
-                return self.target("flax.nnx.Module")
+            if qualified == LINEN_MODULE:
+                return None if self.models_stay else self.target("flax.nnx.Module")
             renamed = self.rules.rename(qualified)
             if qualified in fillings.FILLINGS and self._is_initializer(node):
                 return self.target(fillings.FILLINGS[qualified])

@@ -66,3 +66,32 @@ def test_an_import_of_nnx_stands_apart_from_the_projects_own_packages():
     }
     after = rewritten(files).after["program.py"]
     assert after.split("\n\n")[0] == "import jax\nfrom flax import nnx"
+
+
+def test_an_annotation_speaks_of_linen_while_a_model_is_linens():
+    kept = textwrap.dedent("""\
+        import flax.linen as nn
+
+
+        class Odd(nn.Module):
+            @nn.compact
+            def __call__(self, x):
+                while x.shape[-1] > 2:
+                    x = nn.Dense(x.shape[-1] - 2)(x)
+                return x
+
+
+        class Even(nn.Module):
+            @nn.compact
+            def __call__(self, x):
+                return nn.Dense(2)(x)
+
+
+        def describe(model: nn.Module) -> str:
+            return type(model).__name__
+        """)
+    done = rewritten(kept)
+    assert "def describe(model: nn.Module)" in done.after["program.py"]
+    assert done.codes == ["NX101"]
+    rest = kept[: kept.index("class Odd")] + kept[kept.index("class Even") :]
+    assert "def describe(model: nnx.Module)" in rewritten(rest).after["program.py"]
