@@ -18,7 +18,16 @@ from ..chains import root_name
 from ..edits import Edits
 from ..model.module import AddedParameter, ModuleModel
 from ..shapes import classes
-from ..shapes.values import Array, Class, External, LayerObject, Object, Unknown, Value
+from ..shapes.values import (
+    Array,
+    Class,
+    External,
+    LayerObject,
+    Object,
+    Partial,
+    Unknown,
+    Value,
+)
 from ..source import Source
 from . import layout
 from .bound_sizes import for_call
@@ -59,6 +68,11 @@ def bound_class(cls: Class, model: ModuleModel) -> tuple[list[str], str | None] 
     if sizes is None:
         return None
     return [helper, model.new_name, *([sizes] if sizes else [])], helper
+
+
+def _is_layer(value: object) -> bool:
+    """Whether a value is a layer class of Linen or Haiku."""
+    return isinstance(value, External) and _LAYER.fullmatch(value.name) is not None
 
 
 def _may_cross(model: ModuleModel) -> bool:
@@ -208,14 +222,17 @@ class Bridges:
         return Bridge(call, self._with_helper(helper, call, [], [lambdas]), helper)
 
     def _is_module(self, argument: ast.expr) -> bool:
-        if isinstance(self.value_of(argument), Class | Object | LayerObject):
+        value = self.value_of(argument)
+        while isinstance(value, Partial):
+            value = value.function
+        if isinstance(value, Class | Object | LayerObject) or _is_layer(value):
             return True
         for node in ast.walk(argument):
             if isinstance(node, ast.Name | ast.Attribute):
-                value = self.resolve(node)
-                if isinstance(value, Class) and classes.framework(value) is not None:
+                named = self.resolve(node)
+                if isinstance(named, Class) and classes.framework(named) is not None:
                     return True
-                if isinstance(value, External) and _LAYER.fullmatch(value.name):
+                if _is_layer(named):
                     return True
         return False
 

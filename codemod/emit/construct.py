@@ -390,6 +390,29 @@ class Constructor:
         text = self.transport.expression(node, scope)
         return mode.target, f"not {text}" if mode.negated else text
 
+    def refuse_handed_flags(self, tree: ast.AST) -> None:
+        """Raises CannotMove where a partial of a layer that was given a flag is handed to another module.
+
+        The flag goes to the calls of the layers that are made here; those that the other makes would be without.
+        """
+        source, facts = self.transport.source, self.transport.facts
+        held = {
+            id(value): maker
+            for maker in self.at_call
+            if isinstance(value := facts.value(maker), Partial)
+        }
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Name | ast.Attribute) or isinstance(node.ctx, ast.Store):
+                continue
+            above = source.parents.get(node)
+            is_called = isinstance(above, ast.Call) and above.func is node
+            if not is_called and id(facts.value(node)) in held:
+                raise CannotMove(
+                    held[id(facts.value(node))],
+                    f"`{source.segment(node)}` has a flag, and is handed to another module",
+                    "give the flag to the other module, or drop flags (--mode-flags drop)",
+                )
+
     def _states(self, rule: Layer, name: str, given: Mapping[str, ast.expr]) -> bool:
         """Whether the source writes an argument that the target would otherwise state."""
         return any(

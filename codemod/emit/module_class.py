@@ -1002,6 +1002,7 @@ class ClassEmitter:
         }
 
     def _method_edits(self, moved: set[ast.stmt]) -> MethodEdits:
+        self.constructor.refuse_handed_flags(self.cls.node)
         return MethodEdits(
             self.interp,
             self.edits,

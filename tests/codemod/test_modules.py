@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nnx_codemod.codemod.config import Options
 from nnx_codemod.tests.programs import check, rewritten
 
 PROGRAM = """
@@ -193,3 +194,43 @@ class Net"""
     done = rewritten(PROGRAM.replace("BODY", body).replace("class Net", hazy))
     assert done.statuses == {"Hazy": "rewritten", "Net": "bridged"}
     check(done, tmp_path)
+
+
+HANDED = """
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Inner(nn.Module):
+    norm: type
+
+    @nn.compact
+    def __call__(self, x):
+        return self.norm()(nn.Dense(3)(x))
+
+
+class Outer(nn.Module):
+    @nn.compact
+    def __call__(self, x, train: bool):
+        norm = functools.partial(nn.BatchNorm, use_running_average=not train)
+        return nn.Dense(1)(Inner(norm)(norm()(x)))
+
+
+x = jax.random.normal(jax.random.key(0), (4, 6))
+model = Outer()
+variables = model.init(jax.random.key(1), x, False)
+print('RESULT', float(jnp.abs(model.apply(variables, x, False)).sum()))
+"""
+
+
+@pytest.mark.parametrize(("flags", "status"), [("drop", "rewritten"), ("keep", "kept")])
+def test_a_flag_in_a_partial_that_is_handed_on_is_not_lost(
+    flags: str, status: str, tmp_path: Path
+) -> None:
+    done = rewritten(HANDED, Options(mode_flags=flags))
+    assert done.statuses["Outer"] == status
+    if status == "rewritten":
+        check(done, tmp_path)
