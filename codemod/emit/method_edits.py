@@ -21,6 +21,7 @@ from ..shapes.values import Either, External, LayerObject, Object, Partial
 from .construct import CallMode
 from .flags import Flags
 from .guards import simplify
+from .joining import join_calls
 from .names import singular
 from .scans import ScanWriter
 from .transport import CannotMove, NeedsFlags, changed
@@ -86,6 +87,8 @@ class MethodEdits:
         self._guards(function)
         self._flag_parameters(function)
         self._dead_statements(function)
+        calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
+        join_calls(self.edits, [call for call in calls if call.func in self.gone], self.limit)
 
     def _built_lists(self, function: ast.FunctionDef) -> None:
         """A list that was filled with layers is an attribute; what filled it has moved."""

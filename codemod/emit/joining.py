@@ -1,0 +1,48 @@
+"""Calls that were broken over lines for a long name, and fit on one line once the name is short."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from ..edits import EditConflict, Edits
+from ..itemlists import Span
+from ..source import Source
+
+
+def join_calls(edits: Edits, calls: Iterable[ast.Call], limit: int) -> None:
+    """Joins the lines of each call whose new text fits on its line; `limit` is the longest line."""
+    for call in calls:
+        gaps = list(_gaps(edits.source, call))
+        if not any("\n" in edits.source.text[slice(*span)] for span, _ in gaps):
+            continue
+        trial = edits.fork()
+        try:
+            for span, text in gaps:
+                trial.replace(span, text)
+        except EditConflict:
+            continue  # arguments that went took the space between them along
+        if _fits(edits.source, call, trial.render(call), limit):
+            edits.adopt(trial)
+
+
+def _gaps(source: Source, call: ast.Call) -> Iterator[tuple[Span, str]]:
+    """The text between a call's name and its arguments, and what it is on one line; nothing where it is more."""
+    items = sorted(source.span(item) for item in [*call.args, *call.keywords])
+    if not items:
+        return
+    borders = [source.span(call.func), *items]
+    ends = [*[start for start, _ in items], source.span(call)[1]]
+    texts = ["(", *[", "] * (len(items) - 1), ")"]
+    spans = [(left, right) for (_, left), right in zip(borders, ends, strict=True)]
+    there = ["".join(source.text[slice(*span)].split()) for span in spans]
+    if [*there[:-1], there[-1].removeprefix(",")] == [text.strip() for text in texts]:
+        yield from zip(spans, texts, strict=True)
+
+
+def _fits(source: Source, call: ast.Call, text: str, limit: int) -> bool:
+    start, end = source.span(call)
+    before = source.text[source.line_start(start) : start]
+    line_end = source.text.find("\n", end)
+    behind = source.text[end : line_end if line_end >= 0 else None]
+    return "\n" not in text and len(before + text + behind) <= limit
