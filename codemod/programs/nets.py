@@ -67,7 +67,9 @@ class NetNames(ProgramGround):
         named: dict[tuple[ast.AST, str], Net] = {}
         for net, name in self.net_names.items():
             first = named.setdefault((self._enclosing(net.init), name), net)
-            if first is not net and not (self._given_name(first) and self._given_name(net)):
+            if first.init is net.init:
+                continue  # a function that is given one model and another
+            if not (self._given_name(first) and self._given_name(net)):
                 raise Stay(
                     net.init,
                     f"two models of this program would both be called `{name}`",

@@ -139,3 +139,39 @@ def test_a_function_that_returns_variables_of_a_prepared_class(tmp_path: Path) -
         "print('RESULT', float(jnp.abs(Large().apply(variables, jnp.ones((1, 7)))).sum()))\n"
     )
     check(done, tmp_path)
+
+
+def test_a_function_that_is_given_models_of_several_classes(tmp_path: Path) -> None:
+    program = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Near(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(2)(x)
+
+
+class Far(nn.Module):
+    width: int = 3
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(2)(nn.tanh(nn.Dense(self.width)(x)))
+
+
+def report(model, x):
+    params = model.init(jax.random.key(0), x)
+    print('RESULT', float(jnp.abs(model.apply(params, x)).sum()))
+
+
+x = jax.random.normal(jax.random.key(1), (4, 3))
+report(Near(), x)
+report(Far(), x)
+"""
+    done = rewritten(program)
+    assert set(done.statuses.values()) == {"rewritten"}
+    assert not done.codes
+    check(done, tmp_path)
