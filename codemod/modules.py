@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import unseen
+from .ancestry import lineage
 from .config import Options
 from .edits import Edits
 from .emit.aliases import Alias, find_alias, write_alias
@@ -24,7 +25,7 @@ from .project import Module
 from .rule import Declined
 from .shapes import classes, refined
 from .shapes.facts import Facts
-from .shapes.interpreter import Environment, Interpreter
+from .shapes.interpreter import Interpreter
 from .shapes.values import Class, Object
 
 
@@ -126,7 +127,8 @@ class Studied:
     """The module classes of a project, users first, with what reading them showed."""
 
     order: list[Class]
-    uses: dict[ast.AST, set[ast.AST]]
+    mentions: dict[ast.AST, set[ast.AST]]  # by class, those that its own text speaks of
+    uses: dict[ast.AST, set[ast.AST]]  # those that it mentions, is given or makes
     studies: dict[ast.AST, Study]
     failed: dict[ast.AST, Refusal]
 
@@ -135,14 +137,16 @@ def study_modules(interp: Interpreter, contexts: Contexts) -> Studied:
     """Reads all module classes: each after those that mention it."""
     found = module_classes(interp)
     among: dict[ast.AST, Class] = {cls.node: cls for cls in found}
+    mentions: dict[ast.AST, set[ast.AST]] = {
+        cls.node: references(interp, cls, among) for cls in found
+    }
     uses: dict[ast.AST, set[ast.AST]] = {
-        cls.node: references(interp, cls, among) | _given(contexts, cls) & among.keys()
-        for cls in found
+        cls.node: mentions[cls.node] | _given(contexts, cls) & among.keys() for cls in found
     }
     studies, failed = _studies(interp, users_first(found, uses), contexts)
     for node, found_study in studies.items():
         uses[node] |= _made(found_study) & among.keys() - {node}
-    return Studied(users_first(found, uses), uses, studies, failed)
+    return Studied(users_first(found, uses), mentions, uses, studies, failed)
 
 
 def rewrite_modules(
@@ -317,52 +321,26 @@ def _made_by_others(
     So does the code that makes one in no class at all, with the programs. What a rewritten class makes is its own.
     """
     found: set[ast.AST] = set()
-    rewritten = {
-        inner
-        for model in attempt.models.values()
-        if isinstance(model.cls, Class) and model.cls is not user
-        for inner in ast.walk(model.node)
-    }
     for node in made:
-        if node in rewritten:
+        module = interp.project.home(node)
+        if module is None:
+            continue
+        above = list(lineage(node, module.source.parents))
+        makers = (attempt.models[each].cls for each in above if each in attempt.models)
+        if any(isinstance(cls, Class) and cls is not user for cls in makers):
             found.add(node)
             continue
-        other = _owner(node, attempt.refusals)
+        other = next((attempt.refusals[e].cls for e in above if e in attempt.refusals), None)
         head = node.func if isinstance(node, ast.Call) else None
         if other is user or not isinstance(head, ast.Name | ast.Attribute):
             continue
-        around = _function_around(interp, node) if other is None else other.around
-        value = interp.peek_name(head, around) if around is not None else None
+        if other is None and any(isinstance(each, ast.ClassDef) for each in above):
+            continue
+        around = interp.environment_of(module) if other is None else other.around
+        value = interp.peek_name(head, around)
         if isinstance(value, Class) and value.node is used.node:
             found.add(node)
     return found
-
-
-def _function_around(interp: Interpreter, node: ast.AST) -> Environment | None:
-    """The names of the file in which a function, and no class, has a node."""
-    for module in interp.project.modules.values():
-        parents = module.source.parents
-        if not module.rewritable or node not in parents:
-            continue
-        above: ast.AST = node
-        while above in parents:
-            above = parents[above]
-            if isinstance(above, ast.ClassDef):
-                return None
-        return interp.environment_of(module)
-    return None
-
-
-def _owner(node: ast.AST, refusals: Mapping[ast.AST, Refusal]) -> Class | None:
-    """The class that stays in whose text a node stands."""
-    for module in {refusal.cls.module for refusal in refusals.values()}:
-        parents = module.source.parents
-        above: ast.AST | None = node if node in parents else None
-        while above is not None:
-            if above in refusals:
-                return refusals[above].cls
-            above = parents.get(above)
-    return None
 
 
 def _made_by_functions(
@@ -372,13 +350,12 @@ def _made_by_functions(
 
     Such functions are code around the classes, which may run it through a bridge.
     """
-    if user.cls.node not in studied.studies or used.node in references(
-        interp, user.cls, {used.node: used}
-    ):
+    if user.cls.node not in studied.studies or used.node in studied.mentions[user.cls.node]:
         return False
     made = _sites(studied.studies[user.cls.node], used)
-    own = {inner for node in studied.uses for inner in ast.walk(node)}
-    if not made or made & own or made & interp.rematerialized.keys():
+    if not made or made & interp.rematerialized.keys():
+        return False
+    if any(_in_class(interp, node, studied.uses.keys()) for node in made):
         return False
     asked = {n.attr for n in ast.walk(user.cls.node) if isinstance(n, ast.Attribute)}
     if asked & other_methods(used):
@@ -388,6 +365,13 @@ def _made_by_functions(
         for node in attempt.models
         if node in studied.studies
     )
+
+
+def _in_class(interp: Interpreter, node: ast.AST, among: Collection[ast.AST]) -> bool:
+    """Whether a node stands in the text of one of some classes."""
+    module = interp.project.home(node)
+    above = lineage(node, module.source.parents) if module is not None else ()
+    return any(each in among for each in above)
 
 
 def _sites(study: Study, used: Class) -> set[ast.AST]:

@@ -69,6 +69,13 @@ class Project:
             self.modules[path] = Module(source, rewritable=False)
         return self.modules[path]
 
+    def home(self, node: ast.AST) -> Module | None:
+        """The file that a node stands in, of those that are rewritten."""
+        for module in self.modules.values():
+            if module.rewritable and node in module.source.parents:
+                return module
+        return None
+
     def own_names(self) -> set[str]:
         """The names by which the project's own packages and files are imported, but for the frameworks' own."""
         found: set[str] = set()

@@ -135,16 +135,10 @@ class Surroundings:
         called = {
             each
             for node in stay
-            if isinstance(node, ast.stmt) and (module := self._home(node)) is not None
+            if isinstance(node, ast.stmt) and (module := self.interp.project.home(node)) is not None
             for each in self.next(self.read(module, node))
         }
         return _closure(above | called, lambda unit: self.next(unit))
-
-    def _home(self, node: ast.AST) -> Module | None:
-        for module in self.interp.project.modules.values():
-            if node in module.source.parents:
-                return module
-        return None
 
     def _users(self) -> Callable[[Unit], Iterable[Unit]]:
         users: dict[Unit, list[Unit]] = {}
