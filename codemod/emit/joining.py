@@ -20,9 +20,10 @@ def join_calls(edits: Edits, calls: Iterable[ast.Call], limit: int) -> None:
         try:
             for span, text in gaps:
                 trial.replace(span, text)
+            joined = trial.render(call)
         except EditConflict:
             continue  # arguments that went took the space between them along
-        if _fits(edits.source, call, trial.render(call), limit):
+        if _fits(edits.source, call, joined, limit):
             edits.adopt(trial)
 
 

@@ -41,8 +41,10 @@ def test_join_calls(text: str, expected: str) -> None:
     assert joined(text) == expected
 
 
-def test_arguments_that_went_leave_the_lines_alone() -> None:
-    edits = Edits(Source("module.py", b"x = Layer(3)(\n    x,\n    flag=True)\n"))
+@pytest.mark.parametrize("end", [")", "\n)", ",\n)"])
+def test_arguments_that_went_leave_the_lines_alone(end: str) -> None:
+    text = f"x = Layer(3)(\n    x,\n    flag=True{end}\n"
+    edits = Edits(Source("module.py", text.encode()))
     call = next(node for node in ast.walk(edits.source.tree) if isinstance(node, ast.Call))
     edits.replace(call.func, "self.a")
     edits.remove_item(call, call.keywords[0])
