@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import TypeGuard
 
 
 def root_name(node: ast.AST) -> str | None:
@@ -10,3 +11,19 @@ def root_name(node: ast.AST) -> str | None:
     while isinstance(node, ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None
+
+
+def last_name(node: ast.AST) -> str | None:
+    """The name that a chain of attributes ends with, None where it ends with something else."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def is_own(node: object) -> TypeGuard[ast.Attribute]:
+    """Whether a node is an attribute of `self`."""
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    )

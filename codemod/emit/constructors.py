@@ -8,25 +8,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
+from .. import signatures
 from ..model.filled import changes
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, Function
+from ..signatures import Parameter, default_of
 from . import inheritance, names
 from .transport import CannotMove
 
 NAME = "name"  # Haiku's own argument, which NNX has no use for
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter of a constructor."""
-
-    arg: ast.arg
-    default: ast.expr | None
-    keyword_only: bool
 
 
 def initialiser(cls: Class) -> tuple[Class, ast.FunctionDef] | None:
@@ -43,28 +35,17 @@ def default_name(cls: Class) -> str | None:
     found = initialiser(cls)
     if found is None:
         return None
-    spec = found[1].args
-    positional = [*spec.posonlyargs, *spec.args]
-    placed = zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True)
-    pairs = [*placed, *zip(spec.kwonlyargs, spec.kw_defaults, strict=True)]
-    for arg, default in pairs:
-        match default:
-            case ast.Constant(value=str(name)) if arg.arg == NAME:
-                return name
+    match default_of(found[1], NAME):
+        case ast.Constant(value=str(name)):
+            return name
     return None
 
 
 def parameters(function: ast.FunctionDef) -> Iterator[Parameter]:
     """What a constructor takes besides `self` and the name."""
     spec = function.args
-    positional = [*spec.posonlyargs, *spec.args]
-    defaults: list[ast.expr | None] = [None] * (len(positional) - len(spec.defaults))
-    for arg, default in zip(positional, [*defaults, *spec.defaults], strict=True):
-        if arg is not positional[0] and arg.arg != NAME:
-            yield Parameter(arg, default, False)
-    for arg, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
-        if arg.arg != NAME:
-            yield Parameter(arg, default, True)
+    first = next(iter([*spec.posonlyargs, *spec.args]), None)
+    return (p for p in signatures.parameters(function) if p.arg is not first and p.name != NAME)
 
 
 def inherited(cls: Class) -> list[Parameter]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..edits import Edits, dedent_block
@@ -13,18 +13,14 @@ from ..model import built
 from ..model.filled import Filled, changed_attributes
 from ..model.module import AddedParameter, ModuleModel
 from ..model.presence import decided_by_test
-from ..model.sites import Comprehension, Site, find, literal_name
+from ..model.sites import Site, find, literal_name
 from ..model.study import Study
 from ..shapes import classes
 from ..shapes.dims import Choice, Expression, Origin, Output, Running
 from ..shapes.interpreter import Interpreter
-from ..shapes.lifts import Lifted
 from ..shapes.values import (
-    FALSE,
-    NONE,
     Array,
     Class,
-    Either,
     External,
     Items,
     LayerObject,
@@ -34,21 +30,25 @@ from ..shapes.values import (
     as_dim,
     from_dim,
 )
-from . import constructors, inheritance, layout, names
+from . import constructors, inheritance, layout, unwritable
 from .added import argument_value
-from .agreement import Measured, agreed, branches
+from .agreement import Measured, agreed
+from .choices import Choices
+from .class_model import Describer
 from .construct import Constructor
 from .enclosing import refuse_changes
 from .file_names import FileNames
 from .flags import Flags, decide, inherit, inherited_modes
 from .init_body import InitBody
+from .known_tests import KnownTests
 from .method_edits import MethodEdits
-from .names import singular
 from .places import Places
 from .renaming import rename_within
+from .signature import Signature
+from .site_names import SiteNames
 from .sizes import SizeNames, merged_inputs
 from .transport import CannotMove, Scope, Transport, scope_of
-from .variables import KNOWN_COLLECTIONS, VariableWriter
+from .variables import VariableWriter
 
 _REPEATED = (
     *(ast.For, ast.While, ast.Lambda, ast.ListComp),
@@ -82,16 +82,16 @@ class ClassEmitter:
     def __post_init__(self) -> None:
         self.cls = self.study.cls
         self.renamed: dict[str, str] = {}  # locals of the constructor
-        self._choosing: set[str] = set()
         self.source = self.edits.source
         self.sites = find(self.study, self.source.parents)
         self.base = inheritance.base_of(self.study, self.models)
         self.built = built.find(self.sites, self.source.parents)
         self.fills, self.changed = self._changed_attributes()
-        self._refuse_changing_attributes()
-        self._refuse_other_sites()
+        if self.study.framework == "haiku":
+            unwritable.refuse_changing_attributes(self._functions())
+        unwritable.refuse_sites(self.study, self.sites, self.base, self.models)
         refuse_changes(self.cls.node, self.interp, self.models, self.file_names.qualified)
-        self._name_sites()
+        self._site_names().choose()
         self.flags = (
             Flags()
             if self.keep_flags
@@ -99,14 +99,21 @@ class ClassEmitter:
         )
         if self.base is not None:
             inherit(self.flags, self.study, self.base.model)
+        self.known = KnownTests(
+            self.flags,
+            self._functions(),
+            self.sites,
+            self.file_names.qualified,
+            self.source.parents,
+        )
         self.late = self._late()
         if self.late:
             self.sites = [site for site in self.sites if site.node not in self.late]
             for site in self.sites:
                 site.attribute = ""
-            self._name_sites()
+            self._site_names().choose()
         if self.original_names and self.study.framework == "linen":
-            self._keep_names()
+            self._site_names().keep(self._places())
         self.writer = VariableWriter(
             self.transport_factory(lambda name, origin: name),
             self.study.framework,
@@ -159,40 +166,21 @@ class ClassEmitter:
         self.renamed = self._hiding_locals()
         if self.renamed:
             body = self._write_body(sizes)
-        self._refuse_foreign_sizes()
-        self._refuse_early_reads(body)
-        self._refuse_stale_sizes()
-        model = self._model(sizes)
+        needed = self.transport.needs.symbols
+        unwritable.refuse_foreign_sizes(self.study, self._field_names(), needed)
+        unwritable.refuse_early_reads(self.cls.node, self.sites, body)
+        unwritable.refuse_stale_sizes(self.body)
+        describer = self._describer()
+        model = describer.model(sizes.parameters())
         moved = self.body.moved
         changes = self._method_edits(moved)
         for function in self._functions():
             if function.name not in ("setup", "__init__"):
                 changes.run(function)
         self._class_edits(body, sizes)
-        model.takes_rngs = self.takes_rngs
-        self._describe_constructor(model)
+        describer.constructor(model, self.stored, self.takes_rngs, self.constructs)
         helpers = self.constructor.helpers | self.writer.helpers | changes.helpers
         return Emitted(model, self.writer.classes, helpers)
-
-    def _describe_constructor(self, model: ModuleModel) -> None:
-        """What a subclass has to know."""
-        inherited = self.base.model if self.base is not None and self.base.reached else None
-        found = constructors.initialiser(self.cls) if self.study.framework == "haiku" else None
-        if found is not None:
-            taken = constructors.parameters(found[1])
-            model.constructor = [(p.arg.arg, p.keyword_only) for p in taken]
-        else:
-            model.constructor = [
-                (f.name, f.keyword_only)
-                for f in classes.fields(self.cls)
-                if f.name not in self.flags.fields and f.name not in ("name", "parent")
-            ]
-        model.constructs = self.constructs or (inherited is not None and inherited.constructs)
-        model.stored = set(self.stored) | (inherited.stored if inherited else set())
-        model.names = model.stored | {site.attribute for site in self.sites}
-        model.names |= inherited.names if inherited else set()
-        model.site_nodes = {site.node for site in self.sites}
-        model.site_nodes |= inherited.site_nodes if inherited else set()
 
     def transport_factory(self, name_symbol: Callable[[str, Origin], str]) -> Transport:
         return Transport(
@@ -203,7 +191,7 @@ class ClassEmitter:
             self.file_names.rewrite,
             name_symbol,
             self.file_names.target,
-            self._known_in_constructor,
+            self.known.in_constructor,
             presence=self._presence(),
             changed=self.changed,
             late=constructors.set_late(self.cls)
@@ -230,25 +218,6 @@ class ClassEmitter:
             function,
             lambda node: isinstance(self.study.facts.value(node), LayerObject | Object),
         )
-
-    def _known_in_constructor(self, test: ast.expr) -> bool | None:
-        """In `setup` a module is being initialised; a flag that goes says training, which evaluation switches off."""
-        training = self.flags.in_training(test)
-        if training is not None:
-            return training
-        match test:
-            case ast.Call(func=ast.Attribute(attr="is_initializing")):
-                return True
-            case ast.Call(func=func) if self._is_running_init(func):
-                return False
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                inner = self._known_in_constructor(operand)
-                return None if inner is None else not inner
-        return None
-
-    def _is_running_init(self, func: ast.expr) -> bool:
-        """`hk.running_init`: a run of an NNX module makes no parameters."""
-        return self.file_names.qualified(func) == "haiku.running_init"
 
     def _field_names(self) -> dict[str, str]:
         if self.study.framework == "linen":
@@ -282,86 +251,59 @@ class ClassEmitter:
     def _functions(self) -> list[ast.FunctionDef]:
         return [node for node in self.cls.node.body if isinstance(node, ast.FunctionDef)]
 
-    # ---- what cannot be written ------------------------------------------------------------------------
+    # ---- the parts of the work ---------------------------------------------------------------------------
 
-    def _refuse_changing_attributes(self) -> None:
-        """Haiku makes a module anew for each run: what a call makes of an attribute's old value starts over there."""
-        for function in self._functions() if self.study.framework == "haiku" else []:
-            if function.name in ("__init__", "__post_init__"):
-                continue
-            for node in ast.walk(function):
-                if isinstance(node, ast.Assign | ast.AugAssign):
-                    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                    stored = {name for t in targets for name in inheritance.written_attributes(t)}
-                    known = stored & inheritance.self_attributes(node.value)
-                    changed = stored if isinstance(node, ast.AugAssign) else known
-                    if changed:
-                        raise CannotMove(
-                            node,
-                            f"each call changes `self.{min(changed)}`, which Haiku forgets between runs",
-                            "keep it in a local of the method, or as state",
-                        )
+    def _site_names(self) -> SiteNames:
+        return SiteNames(
+            self.interp,
+            self.study,
+            self.sites,
+            self.built,
+            self._functions(),
+            self._field_names(),
+            self.base.model.names if self.base is not None else (),
+        )
 
-    def _refuse_other_sites(self) -> None:
-        owned = set(ast.walk(self.cls.node))
-        if self.base is not None:
-            owned |= self.base.model.site_nodes
-        for node in [*self.study.facts.made, *self.study.facts.variables]:
-            if node not in owned:
-                raise CannotMove(
-                    self.cls.node,
-                    f"`{self.cls.name}` makes layers in code outside of its own class (line {getattr(node, 'lineno', 0)})",
-                    "make them in the class, or give that code a module of its own",
-                )
-        for site in self.sites:
-            cls = site.value.cls if site.value is not None else None
-            if cls is not None and cls.node not in self.models:
-                raise CannotMove(
-                    site.node,
-                    f"`{cls.name}` is not rewritten",
-                    "it has a diagnostic of its own; this class follows once that is solved",
-                )
-            lost = self._lost(site)
-            if lost is not None:
-                raise CannotMove(
-                    site.node,
-                    f"`self.{lost}` is given layers in a way that is not handled",
-                    "assign the layer itself, or append it to a list that starts empty",
-                )
-            if isinstance(site.function, ast.Lambda):
-                raise CannotMove(
-                    site.node, "a layer is made in a lambda", "make it in the method itself"
-                )
-            if site.built is not None and site.built.kept and site.built.renewed:
-                raise CannotMove(
-                    site.node,
-                    f"a loop starts the list `{site.built.name}` of layers again in each turn",
-                    "put each list into one that outlives the loop",
-                )
-            if any(isinstance(loop, ast.While) for loop in site.loops):
-                raise CannotMove(
-                    site.node, "a layer is made in a while loop", "make the layers in a `for` loop"
-                )
+    def _choices(self) -> Choices:
+        return Choices(
+            self.interp,
+            self.study,
+            self.sites,
+            self._functions(),
+            self.base,
+            self.fills,
+            self._constructing,
+            self.source.parents,
+        )
 
-    def _lost(self, site: Site) -> str | None:
-        """The attribute that a statement of the constructor gives a layer, where no attribute takes its place."""
-        if site.variable is not None or site.built is not None:
-            return None
-        beside = [s for s in self.sites if s.statement is site.statement]
-        if any(s.own_attribute is not None or s.built is not None for s in beside):
-            return None
-        match site.statement:
-            case (
-                ast.Assign(targets=[target])
-                | ast.AugAssign(target=target)
-                | ast.AnnAssign(target=target)
-                | ast.Expr(value=ast.Call(func=ast.Attribute(value=target)))
-            ):
-                owner = target.value if isinstance(target, ast.Subscript) else target
-                if isinstance(owner, ast.Attribute) and ast.unparse(owner.value) == "self":
-                    constructs = getattr(site.function, "name", "") in ("__init__", "setup")
-                    return owner.attr if constructs else None
-        return None
+    def _signature(self) -> Signature:
+        transport = self.transport_factory(lambda name, origin: name)
+        scope = Scope(self.cls.node, set(), {}, {})
+        return Signature(
+            self.cls,
+            self.study.framework,
+            self.source,
+            frozenset([*self.flags.fields, "name", "parent"]),
+            self.base is not None and self.base.model.constructs,
+            lambda node: transport.expression(node, scope),
+            self.file_names.target("flax.nnx.Rngs"),
+            self.limit,
+        )
+
+    def _describer(self) -> Describer:
+        return Describer(
+            self.study,
+            self.sites,
+            self.flags,
+            self.base,
+            self.models,
+            self._places(),
+            self.known,
+            self.writer.classes,
+            self.source.parents,
+        )
+
+    # ---- sizes ----------------------------------------------------------------------------------------
 
     def _with_running(self, needed: Mapping[str, Origin]) -> list[Origin]:
         """The origins of sizes, and of what running ones start from and become."""
@@ -427,186 +369,12 @@ class ClassEmitter:
                         found[name] += "_"
         return found
 
-    def _refuse_foreign_sizes(self) -> None:
-        """A base class whose sizes come from fields that only a subclass has cannot make its layers itself."""
-        foreign = set(self.study.root.arguments) - set(self._field_names())
-        for origin in self.transport.needs.symbols.values():
-            if isinstance(origin, Expression) and re.split(r"\W", origin.text)[0] in foreign:
-                raise CannotMove(
-                    self.cls.node,
-                    f"a layer of `{self.cls.name}` has a size that only its subclasses know",
-                    "pass the size to the constructor by hand",
-                )
-
-    def _refuse_early_reads(self, body: Sequence[str]) -> None:
-        """A layer that tells its size has to be made before the layer that asks for it."""
-        text = "\n".join(body)
-        for found in re.finditer(r"\bself\.(\w+)\.out_features\b", text):
-            made = re.search(rf"\bself\.{found[1]} = ", text)
-            own = any(site.attribute == found[1] for site in self.sites)
-            if own and (made is None or made.start() > found.start()):
-                raise CannotMove(
-                    self.cls.node,
-                    f"a layer has the size of what `{found[1]}` returns, which is made after it",
-                    f"make `{found[1]}` first",
-                )
-
-    def _refuse_stale_sizes(self) -> None:
-        """A size that a loop of a method changes has to be changed by a loop of the constructor as well."""
-        for symbol, fact in self.body.needed_running():
-            if symbol not in self.body.carried and str(fact.update) != symbol:
-                raise CannotMove(
-                    fact.loop,
-                    f"a size of `{fact.name}` that this loop changes is needed by a layer behind it",
-                    "compute the size in the constructor by hand",
-                )
-
-    # ---- names ------------------------------------------------------------------------------------------
-
-    def _name_sites(self) -> None:
-        taken = {f.name for f in self._functions()} | set(self._field_names())
-        taken |= self.base.model.names if self.base is not None else set()
-        self._name_lists(taken)
-        groups: dict[str, list[Site]] = {}
-        chosen: list[tuple[Site, str, bool]] = []
-        for site in self.sites:
-            base, fixed = self._base_name(site)
-            chosen.append((site, base, fixed))
-        fixed_names = {base for _, base, fixed in chosen if fixed}
-        fields = set(self._field_names()) - fixed_names
-        for site, base, fixed in chosen:
-            if not fixed:
-                groups.setdefault(base, []).append(site)
-        clashing = self._read_fields()
-        for base in sorted(fixed_names):
-            same = [site for site, name, fixed in chosen if fixed and name == base]
-            if base in clashing and not any(site.own_attribute for site in same):
-                variable = any(site.variable is not None for site in same)
-                base = f"{base}_{'param' if variable else 'layer'}"
-            self._name_alike(base, same, (taken | fixed_names | fields) - {base})
-        taken |= {site.attribute for site in self.sites}
-        for base, sites in groups.items():
-            numbered = names.numbered([base] * len(sites), taken | fixed_names | fields)
-            for site, name in zip(sites, numbered, strict=True):
-                site.attribute = name
-
-    def _read_fields(self) -> set[str]:
-        """The fields that a method other than the constructor reads: they keep their attribute."""
-        return {
-            node.attr
-            for function in self._functions()
-            if function.name not in ("setup", "__init__", "__post_init__")
-            for node in ast.walk(function)
-            if isinstance(node, ast.Attribute)
-            and isinstance(node.value, ast.Name)
-            and node.value.id == "self"
-            and isinstance(node.ctx, ast.Load)
-        } & set(self._field_names())
-
-    def _keep_names(self) -> None:
-        """Gives sites the names that Linen gives them, where it counts them out and no branch decides."""
-        places = self._places()
-        found = [(s, name) for s in self.sites if (name := places.automatic(s)) is not None]
-        kept = {site.node for site, _ in found}
-        others = {site.attribute for site in self.sites if site.node not in kept}
-        others |= {f.name for f in self._functions()} | set(self._field_names())
-        others |= self.base.model.names if self.base is not None else set()
-        for site, name in found:
-            if name not in others:
-                site.attribute = name
-
-    def _name_alike(self, base: str, sites: Sequence[Site], taken: set[str]) -> None:
-        """Sites that the source names alike: one attribute if they are one thing made in different ways."""
-        things: list[list[Site]] = []
-        for site in sites:
-            for thing in things:
-                if any(_is_same_thing(site, other, self.study.framework) for other in thing):
-                    thing.append(site)
-                    break
-            else:
-                things.append([site])
-        looped = [thing for thing in things if thing[0].loops]
-        bases = [
-            base if len(looped) in (0, len(things)) or thing in looped else singular(base)
-            for thing in things
-        ]
-        chosen = names.numbered(bases, taken) if len(things) > 1 else bases
-        for thing, name in zip(things, chosen, strict=True):
-            for site in thing:
-                site.attribute = name
-
-    def _name_lists(self, taken: set[str]) -> None:
-        for each in self.built:
-            while each.attribute in taken:
-                each.attribute += "_"
-
-    def _base_name(self, site: Site) -> tuple[str, bool]:
-        """The attribute name of a site and whether it is given by the source."""
-        if site.built is not None:
-            return site.built.outermost.attribute, True
-        if site.own_attribute is not None:
-            return site.own_attribute, True
-        literal = literal_name(site)
-        many = bool(site.loops)
-        if site.variable is not None and site.variable.kind == "rng":
-            return (
-                "rngs"
-                if self.study.framework == "haiku"
-                else f"{site.variable.name or 'params'}_rng"
-            ), True
-        if literal is not None and literal.isidentifier():
-            return (names.plural(literal) if many else literal), True
-        if isinstance(site.explicit, ast.JoinedStr):
-            parts = [
-                str(p.value) if isinstance(p, ast.Constant) else None for p in site.explicit.values
-            ]
-            stem = names.stem(parts)
-            if stem:
-                return stem, True
-        if self._is_stacked(site) and site.alias is None:
-            return names.plural(self._kind_name(site)), False
-        if site.alias is not None:
-            return (
-                names.plural(site.alias) if many and not self._holds_list(site) else site.alias
-            ), True
-        return (names.plural(self._kind_name(site)) if many else self._kind_name(site)), False
-
-    def _is_stacked(self, site: Site) -> bool:
-        lift = self.interp.lifted.get(site.node)
-        return (isinstance(lift, Lifted) and lift.stacked) or site.function in self.interp.stacked
-
-    @staticmethod
-    def _holds_list(site: Site) -> bool:
-        return any(isinstance(loop, Comprehension) for loop in site.loops)
-
-    def _kind_name(self, site: Site) -> str:
-        holder = self._holder(site)
-        if holder is not None:
-            return names.snake(names.made_by(holder))
-        if isinstance(site.value, LayerObject) and site.value.cls is not None:
-            return names.snake(site.value.cls.name)
-        if site.rule is not None:
-            return site.rule.attribute
-        if isinstance(site.value, Object):
-            return names.snake(site.value.cls.name)
-        return "variable"
-
-    def _holder(self, site: Site) -> str | None:
-        """The field or local that holds the class which a site makes something of."""
-        match site.node.func:
-            case ast.Attribute(value=ast.Name(id="self"), attr=name) if name in self._field_names():
-                return name
-            case ast.Name(id=name) as func if isinstance(
-                self.study.facts.value(func), Partial | Either
-            ) or (name in scope_of(site.function).assignments):
-                return name
-        return None
-
     # ---- the constructor ----------------------------------------------------------------------------------
 
     def _write_body(self, sizes: SizeNames) -> list[str]:
         previous = getattr(self, "transport", None)
-        self.transport = self.transport_factory(sizes.text(self._choice))
+        choices = self._choices()
+        self.transport = choices.transport = self.transport_factory(sizes.text(choices.text))
         if previous is not None:
             self.transport.needs.statements.update(previous.needs.statements)
             # What stands behind a loop may be the first to ask for a size that the loop has to carry along.
@@ -648,7 +416,7 @@ class ClassEmitter:
             sizes.running,
             sizes.overwritten.add,
             self._keep,
-            self._known_test,
+            self.known.in_method,
             self.built,
             self.telling,
             {fill.statement: fill for fill in self.fills},
@@ -807,56 +575,6 @@ class ClassEmitter:
                 return name not in self._plain_assignments()
         return True
 
-    def _known_test(self, test: ast.expr) -> bool | None:
-        """Tests on flags that go, and on being initialised, have a known outcome."""
-        training = self.flags.in_training(test)
-        if training is not None:
-            return training
-        match test:
-            case ast.Call(func=ast.Attribute(attr="is_initializing")):
-                return False
-            case ast.Call(func=func) if self._is_running_init(func):
-                return False
-            case (
-                ast.Call(
-                    func=ast.Attribute(value=ast.Name(id="self"), attr="has_variable"),
-                    args=[_, ast.Constant(value=name)],
-                ) as call
-            ) if self._surely_made(name, call):
-                return True
-            case ast.Name():
-                assigned = self._assigned_call(test)
-                return self._known_test(assigned) if assigned is not None else None
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                inner = self._known_test(operand)
-                return None if inner is None else not inner
-        return None
-
-    def _surely_made(self, name: object, asked: ast.Call) -> bool:
-        """Whether the module has a variable wherever it is asked whether it has."""
-        around = branches(asked, self.source.parents)
-        return any(
-            site.variable is not None
-            and site.variable.name == name
-            and not site.loops
-            and all(branch in around for branch in branches(site.node, self.source.parents))
-            for site in self.sites
-        )
-
-    def _assigned_call(self, name: ast.Name) -> ast.Call | None:
-        """The call whose answer a local is: whether the module is being initialised, or has a variable."""
-        for function in self._functions():
-            for node in ast.walk(function):
-                match node:
-                    case ast.Assign(
-                        targets=[ast.Name(id=target)],
-                        value=ast.Call(
-                            func=ast.Attribute(attr="is_initializing" | "has_variable")
-                        ) as call,
-                    ) if target == name.id and any(inner is name for inner in ast.walk(function)):
-                        return call
-        return None
-
     def _child(self, site: Site) -> ModuleModel | None:
         return self.models.get(site.value.cls.node) if isinstance(site.value, Object) else None
 
@@ -884,106 +602,6 @@ class ClassEmitter:
                 "one module cannot have both; check the calls",
             )
         return None if found is None else from_dim(found)
-
-    def _choice(self, origin: Origin, name: str) -> str | None:
-        """The text of a size that depends on a branch, or on what a module returns."""
-        if isinstance(origin, Output):
-            if inheritance.is_super_call(origin.site):
-                return self._told_by_base(origin.site)
-            site = next((s for s in self.sites if s.node is origin.site), None)
-            if site is None or not self._ask(site):
-                return None
-            if site.built is not None:
-                last = site.built.last(site)
-                return f"{last}.out_features" if last is not None else None
-            local = singular(site.attribute) if site.loops else f"self.{site.attribute}"
-            return f"{local}.out_features"
-        if not isinstance(origin, Choice) or name not in self.study.facts.choices:
-            return None
-        node = origin.node
-        for fill in self.fills:
-            if fill.statement is node:
-                return fill.parameter
-        if not isinstance(node, ast.If | ast.IfExp | ast.BoolOp | ast.Call):
-            return None
-        if isinstance(node, ast.Call) and len(node.args) != 3:
-            return None
-        if isinstance(node, ast.BoolOp) and (
-            not isinstance(node.op, ast.Or) or len(node.values) != 2
-        ):
-            return None
-        function = next(
-            (f for f in self._functions() if any(inner is node for inner in ast.walk(f))), None
-        )
-        if function is None or name in self._choosing:
-            return None
-        scope = scope_of(function)
-        if function.name == "__init__":  # its parameters are those of the new constructor
-            scope = Scope(function, set(), {}, {})
-        self._choosing.add(name)  # the test may ask for the very size that it decides
-        try:
-            left, right = self.study.facts.choices[name]
-            kept = self._kept_on_self(node, function)
-            if kept is not None:
-                return kept
-            if isinstance(node, ast.BoolOp):
-                first = self.transport.expression(node.values[0], scope)
-                return f"({first} or {self.transport.size(right, node)})"
-            if isinstance(node, ast.Call):  # nn.merge_param
-                first = self.transport.expression(node.args[1], scope)
-                return f"({self.transport.size(right, node)} if {first} is None else {first})"
-            asked = self._test_of(node, function)
-            if isinstance(asked, ast.UnaryOp) and isinstance(asked.op, ast.Not):
-                asked, left, right = asked.operand, right, left
-            test = self.transport.expression(asked, scope)
-            one, other = self.transport.size(left, node), self.transport.size(right, node)
-        finally:
-            self._choosing.discard(name)
-        if test in (f"{one} == {other}", f"{other} == {one}"):
-            return other
-        return f"({one} if {test} else {other})"
-
-    def _kept_on_self(self, node: ast.AST, function: ast.FunctionDef) -> str | None:
-        """`self.width`, where the source's constructor keeps a choice there."""
-        match self.source.parents.get(node):
-            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)]) if (
-                function.name == "__init__" and not isinstance(node, ast.If)
-            ):
-                self.transport.needs.kept_fields.add(name)
-                return f"self.{name}"
-        return None
-
-    def _test_of(self, node: ast.If | ast.IfExp, function: ast.FunctionDef) -> ast.expr:
-        """The test of a branch; what a local stands for, in a method that gives the constructor no statements."""
-        assigned = scope_of(function).assignments
-        match node.test:
-            case ast.Name(id=name) if function not in self._constructing():
-                found = assigned.get(name, [])
-                if len(found) == 1 and isinstance(found[0], ast.Assign):
-                    return found[0].value
-        return node.test
-
-    def _ask(self, site: Site) -> bool:
-        """Whether what a site makes tells its size; its class is asked to, from the next attempt on."""
-        return self._ask_classes(
-            {m.value.cls.node for m in site.made if isinstance(m.value, Object)}
-        )
-
-    def _told_by_base(self, call: ast.Call) -> str:
-        """The size of what `super().__call__(...)` returns: the base's constructor has set it."""
-        base = self.base
-        if base is not None and inheritance.tells(self.study, base):
-            if self._ask_classes({base.cls.node}):
-                return "self.out_features"
-        raise CannotMove(
-            call,
-            "only layers of a base class know the size of what this returns",
-            "keep the size in an attribute of the base class",
-        )
-
-    def _ask_classes(self, asked: set[ast.ClassDef]) -> bool:
-        self.interp.asked_outputs |= asked
-        return not asked & self.interp.silent_outputs
 
     # ---- edits of the class -----------------------------------------------------------------------------
 
@@ -1014,7 +632,7 @@ class ClassEmitter:
             self.source.parents,
             self.study.framework,
             self._variable_text,
-            self._known_test,
+            self.known.in_method,
             self.limit,
             self.built,
             lambda call: inherited_modes(call, self.cls, self.models),
@@ -1076,10 +694,13 @@ class ClassEmitter:
         early = len(stored) - sum(fill.attribute in self.stored for fill in self.fills)
         lines = [*self.super_lines, *stored[:early], *body, *stored[early:]]
         inherits = not stored and not body and self._inherits_constructor(sizes)
-        signature = "" if inherits else self._signature(sizes, lines)
-        self.constructs = bool(signature)
         if inherits and self.base is not None:
             self.takes_rngs = self.base.model.takes_rngs
+            self.constructs = False
+        else:
+            self.takes_rngs = any("rngs" in line for line in lines)
+            parameters = self._signature().parameters(sizes.parameters(), self.takes_rngs)
+            self.constructs = len(parameters) > 1 or bool(lines)
         place = self._own("setup") or self._own("__init__")
         for statement in node.body:
             if (
@@ -1090,11 +711,12 @@ class ClassEmitter:
                 self.edits.delete_statement(statement, with_comments=True)
             elif isinstance(statement, ast.Assign) and self._sets_field(statement):
                 self.edits.delete_statement(statement)
-        if not signature:
+        if not self.constructs:
             if place is not None:
                 self.edits.delete_statement(place)
             return
         docstring = self._docstring(place)
+        signature = self._signature().text(parameters, self._indent(1))
         text = "\n".join([signature, *docstring, *(lines or [self._indent(2) + "pass"])])
         self._place(place, text)
 
@@ -1190,176 +812,6 @@ class ClassEmitter:
             }
         return read
 
-    def _signature(self, sizes: SizeNames, lines: Sequence[str]) -> str:
-        """`def __init__(self, ...):`, empty where the class needs no constructor."""
-        uses_rngs = any("rngs" in line for line in lines) or self._uses_child_rngs(lines)
-        self.takes_rngs = uses_rngs
-        params: list[tuple[str, str]] = [("self", "")]
-        added = sizes.parameters()
-        params += [(f"{a.name}: {a.annotation}", "") for a in added if not a.keyword_only]
-        fields = self._field_parameters()
-        required = [f for f in fields if not f[2]]
-        params += [(text, comment) for text, comment, keyword_only in required]
-        keyword_only = [f for f in fields if f[2]]
-        tail = [(text, comment) for text, comment, _ in keyword_only]
-        tail += [(f"{a.name}: int | None = None", "") for a in added if a.keyword_only]
-        if uses_rngs:
-            tail.append((f"rngs: {self.file_names.target('flax.nnx.Rngs')}", ""))
-        if tail and self._vararg() is None:
-            tail.insert(0, ("*", ""))
-        params += tail
-        if len(params) == 1 and not lines:
-            return ""
-        returns = None
-        own = self._own("__init__")
-        if own is not None and own.returns is not None:
-            returns = self.source.segment(own.returns)
-        indent = self._indent(1)
-        return indent + layout.signature(
-            "__init__",
-            [text for text, _ in params],
-            returns,
-            indent=indent,
-            unit=self.source.indent_unit,
-            limit=self.limit,
-            comments=[comment for _, comment in params],
-        )
-
-    def _vararg(self) -> ast.arg | None:
-        own = self._own("__init__")
-        return own.args.vararg if own is not None else None
-
-    def _uses_child_rngs(self, lines: Sequence[str]) -> bool:
-        return any("rngs=rngs" in line for line in lines)
-
-    def _field_parameters(self) -> list[tuple[str, str, bool]]:
-        """Text, comment and keyword-onlyness of each field's parameter."""
-        if self.study.framework == "haiku":
-            return self._haiku_parameters()
-        found = []
-        for declared in classes.fields(self.cls):
-            if declared.name in self.flags.fields or declared.name in ("name", "parent"):
-                continue
-            source = declared.owner.module.source
-            blank = classes.is_blank(declared.annotation)
-            text = declared.name
-            if not blank:
-                text += f": {self._rewritten(declared.annotation, source)}"
-            if declared.default is not None:
-                text += ("=" if blank else " = ") + self._default_text(declared)
-            statement = declared.statement
-            comment = (
-                self._comment_beside(statement, statement) if declared.owner is self.cls else ""
-            )
-            found.append((text, comment, declared.keyword_only))
-        return found
-
-    def _default_text(self, declared: classes.Field) -> str:
-        assert declared.default is not None
-        match declared.default:
-            case ast.Call(keywords=keywords) if (
-                ast.unparse(declared.default.func).split(".")[-1] == "field"
-            ):
-                for keyword in keywords:
-                    if keyword.arg == "default":
-                        return self._rewritten(keyword.value, declared.owner.module.source)
-                    if keyword.arg == "default_factory":
-                        raise CannotMove(
-                            declared.default,
-                            f"field `{declared.name}` has a default factory",
-                            "give the field a plain default",
-                        )
-        return self._rewritten(declared.default, declared.owner.module.source)
-
-    def _rewritten(self, node: ast.expr, source: object) -> str:
-        """An annotation or default with the names in it rewritten."""
-        if source is not self.source:
-            return ast.unparse(node)
-        return self.transport_factory(lambda n, o: n).expression(
-            node, Scope(self.cls.node, set(), {}, {})
-        )
-
-    def _comment_beside(self, first: ast.AST, last: ast.AST) -> str:
-        """The comment lines above a field or parameter, and the comment behind it."""
-        above, behind = self.source.comments_beside(first, last)
-        return "\n".join([*above, behind])
-
-    def _haiku_parameters(self) -> list[tuple[str, str, bool]]:
-        own = self._own("__init__")
-        if own is None:
-            return [
-                (self._inherited_text(parameter), "", parameter.keyword_only)
-                for parameter in self._inherited()
-            ]
-        found: list[tuple[str, str, bool]] = []
-        spec = own.args
-        positional = [*spec.posonlyargs, *spec.args][1:]
-        defaults: list[ast.expr | None] = [None] * (len(positional) - len(spec.defaults))
-        defaults += list(spec.defaults)
-        for parameter, default in zip(positional, defaults, strict=True):
-            if parameter.arg != "name":
-                comment = self._comment_beside(parameter, default or parameter)
-                found.append((self._parameter_text(parameter, default), comment, False))
-        if spec.vararg is not None:
-            found.append((f"*{self.source.segment(spec.vararg)}", "", False))
-        for parameter, keyword_default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
-            if parameter.arg != "name":
-                comment = self._comment_beside(parameter, keyword_default or parameter)
-                found.append((self._parameter_text(parameter, keyword_default), comment, True))
-        return found
-
-    def _inherited(self) -> list[constructors.Parameter]:
-        """The parameters of the constructor that a Haiku class without one of its own has from its base."""
-        constructs = self.base is not None and self.base.model.constructs
-        return constructors.inherited(self.cls) if constructs else []
-
-    def _inherited_text(self, parameter: constructors.Parameter) -> str:
-        arg = parameter.arg
-        found = constructors.initialiser(self.cls)
-        near = found is not None and found[0].module is self.cls.module
-        if not near:  # its annotation may need imports that this file does not have
-            arg = ast.arg(arg=arg.arg, annotation=None)
-        return self._parameter_text(arg, parameter.default)
-
-    def _parameter_text(self, parameter: ast.arg, default: ast.expr | None) -> str:
-        text = parameter.arg
-        if parameter.annotation is not None:
-            text += f": {self._rewritten(parameter.annotation, self.source)}"
-        if default is not None:
-            spaced = " = " if parameter.annotation is not None else "="
-            text += spaced + self._rewritten(default, self.source)
-        return text
-
-    # ---- the model ----------------------------------------------------------------------------------------
-
-    def _model(self, sizes: SizeNames) -> ModuleModel:
-        model = ModuleModel(
-            self.cls, self.study.framework, self.cls.name, self.cls.name, rewritten=True
-        )
-        model.added = sizes.parameters()
-        for function, flags in self.flags.parameters.items():
-            assert isinstance(function, ast.FunctionDef)
-            model.modes[function.name] = dict(flags)
-            model.mode_defaults[function.name] = {
-                name: _default_of(function, name) for name in flags
-            }
-        model.field_modes = dict(self.flags.fields)
-        if self.base is not None:
-            self._inherit_model(model, self.base)
-        places = self._places()
-        model.totals = places.totals
-        for site in self.sites:
-            self._describe_site(model, site, places)
-        model.sows = (
-            any(v.kind == "sow" for made in self.study.facts.variables.values() for v in made)
-            or any(child.sows for child in model.children.values())
-            or (self.base is not None and self.base.model.sows)
-        )
-        model.writes_at_init = self._writes_at_init() or any(
-            child.writes_at_init for child in model.children.values()
-        )
-        return model
-
     def _places(self) -> Places:
         """Where the variables of the sites are."""
         stand_ins = self.interp.project.functions
@@ -1374,99 +826,9 @@ class ClassEmitter:
             self.source.parents,
             self.models,
             {function.name: function for function in self._functions()},
-            self._known_test,
+            self.known.in_method,
             is_code,
         )
-
-    @staticmethod
-    def _inherit_model(model: ModuleModel, base: inheritance.Base) -> None:
-        """What the base has and its subclass keeps."""
-        for name, modes in base.model.modes.items():
-            model.modes.setdefault(name, dict(modes))
-            model.mode_defaults.setdefault(name, dict(base.model.mode_defaults.get(name, {})))
-        if not base.reached:
-            return
-        model.holds |= base.model.holds
-        model.streams |= base.model.streams
-        model.collections.update(base.model.collections)
-        model.attributes.update(base.model.attributes)
-        model.children.update(base.model.children)
-        model.variables += base.model.variables
-
-    def _writes_at_init(self) -> bool:
-        """Whether Linen's `init`, which runs the model, changes a variable of the user's own."""
-        for node in ast.walk(self.cls.node):
-            if (
-                isinstance(node, ast.Attribute)
-                and node.attr == "value"
-                and isinstance(node.ctx, ast.Store)
-                and not (isinstance(node.value, ast.Name) and node.value.id == "self")
-            ) and not self._guarded_at_init(node):
-                return True
-        return False
-
-    def _guarded_at_init(self, node: ast.AST) -> bool:
-        current: ast.AST | None = node
-        while current is not None and current is not self.cls.node:
-            if isinstance(current, ast.If) and (
-                "initializing" in ast.unparse(current.test)
-                or self._known_test(current.test) is not None
-            ):
-                return True
-            current = self.source.parents.get(current)
-        return False
-
-    @staticmethod
-    def _note_cache(model: ModuleModel, site: Site) -> None:
-        if isinstance(site.value, LayerObject) and _may_decode(site.value):
-            model.holds.add("Cache")
-            model.collections["cache"] = "nnx.Cache"
-            model.notes.append(
-                (
-                    site.node,
-                    "the cache of this attention is made by hand: Linen's `init` makes it from its inputs",
-                    "call `init_cache(shape)` with the full length before decoding, then `decode` works as before",
-                )
-            )
-
-    def _describe_site(self, model: ModuleModel, site: Site, places: Places) -> None:
-        if site.variable is not None:
-            if site.variable.kind == "rng":
-                model.holds.add("RngState")
-                model.streams.add(site.variable.name or "default")
-                return
-            collection = site.variable.collection
-            if site.variable.kind != "param":
-                kind = KNOWN_COLLECTIONS.get(collection) or self.writer.classes.get(
-                    site.variable.name or "" if site.variable.kind == "state" else collection,
-                    "Variable",
-                )
-                model.holds.add(kind.removeprefix("nnx."))
-                model.collections[collection] = kind
-            path = places.variable(site)
-            model.attributes[site.variable.name or site.attribute] = path.target[0]
-            model.variables.append(path)
-            return
-        source_name = places.source_name(site)
-        model.attributes[source_name] = site.attribute + ("[{i}]" if site.loops else "")
-        model.variables += [v for v in places.variables(site) if v not in model.variables]
-        if site.rule is not None:
-            self._note_cache(model, site)
-            model.holds |= site.rule.holds
-            if "RngState" in site.rule.holds:
-                model.streams.add("dropout")
-            return
-        child = self._child(site)
-        if child is not None:
-            model.children[source_name] = child
-            model.holds |= child.holds
-            model.streams |= child.streams
-
-
-def _may_decode(layer: LayerObject) -> bool:
-    """Whether an attention layer may be one with a cache."""
-    given = layer.arguments.get("decode", FALSE)
-    return layer.rule.target == "flax.nnx.MultiHeadAttention" and given not in (FALSE, NONE)
 
 
 def _only_defaults(value: ast.expr, field_name: str) -> bool:
@@ -1479,34 +841,3 @@ def _only_defaults(value: ast.expr, field_name: str) -> bool:
         case ast.IfExp(body=body, orelse=orelse):
             return _only_defaults(body, field_name) or _only_defaults(orelse, field_name)
     return False
-
-
-def _default_of(function: ast.FunctionDef, name: str) -> bool | None:
-    spec = function.args
-    positional = [*spec.posonlyargs, *spec.args]
-    pairs = list(
-        zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True)
-    )
-    pairs += [
-        (a, d) for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None
-    ]
-    for parameter, default in pairs:
-        if (
-            parameter.arg == name
-            and isinstance(default, ast.Constant)
-            and isinstance(default.value, bool)
-        ):
-            return default.value
-    return None
-
-
-def _is_same_thing(one: Site, other: Site, framework: str) -> bool:
-    """Whether two sites of one name make what the same calls use: in two branches, say."""
-    if one.own_attribute is not None or one.variable is not None or one.built is not None:
-        return True
-    if list(map(id, one.loops[:1])) != list(map(id, other.loops[:1])):
-        return False
-    if one.explicit is not None and other.explicit is not None and framework == "linen":
-        return True  # Linen would not have two of one name; Haiku counts on
-    calls = {use.call for use in one.uses}
-    return not calls or any(use.call in calls for use in other.uses)

@@ -1,0 +1,147 @@
+"""What a class may hold that no rewrite of it could keep: each is refused with its place and what to do."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from ..chains import is_own
+from ..model.module import ModuleModel
+from ..model.sites import Site
+from ..model.study import Study
+from ..shapes.dims import Expression, Origin
+from . import inheritance
+from .init_body import InitBody
+from .transport import CannotMove
+
+
+def refuse_changing_attributes(functions: Iterable[ast.FunctionDef]) -> None:
+    """Haiku makes a module anew for each run: what a call makes of an attribute's old value starts over there."""
+    for function in functions:
+        if function.name in ("__init__", "__post_init__"):
+            continue
+        for node in ast.walk(function):
+            if not isinstance(node, ast.Assign | ast.AugAssign):
+                continue
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            stored = {name for t in targets for name in inheritance.written_attributes(t)}
+            known = stored & inheritance.self_attributes(node.value)
+            changed = stored if isinstance(node, ast.AugAssign) else known
+            if changed:
+                raise CannotMove(
+                    node,
+                    f"each call changes `self.{min(changed)}`, which Haiku forgets between runs",
+                    "keep it in a local of the method, or as state",
+                )
+
+
+def refuse_sites(
+    study: Study,
+    sites: Sequence[Site],
+    base: inheritance.Base | None,
+    models: Mapping[ast.AST, ModuleModel],
+) -> None:
+    """Layers that other code makes, that are of a class that stays, or that no attribute can hold."""
+    cls = study.cls
+    owned = set(ast.walk(cls.node))
+    if base is not None:
+        owned |= base.model.site_nodes
+    for node in [*study.facts.made, *study.facts.variables]:
+        if node not in owned:
+            raise CannotMove(
+                cls.node,
+                f"`{cls.name}` makes layers in code outside of its own class (line {getattr(node, 'lineno', 0)})",
+                "make them in the class, or give that code a module of its own",
+            )
+    for site in sites:
+        _refuse_site(site, sites, models)
+
+
+def _refuse_site(site: Site, sites: Sequence[Site], models: Mapping[ast.AST, ModuleModel]) -> None:
+    cls = site.value.cls if site.value is not None else None
+    if cls is not None and cls.node not in models:
+        raise CannotMove(
+            site.node,
+            f"`{cls.name}` is not rewritten",
+            "it has a diagnostic of its own; this class follows once that is solved",
+        )
+    lost = _lost(site, sites)
+    if lost is not None:
+        raise CannotMove(
+            site.node,
+            f"`self.{lost}` is given layers in a way that is not handled",
+            "assign the layer itself, or append it to a list that starts empty",
+        )
+    if isinstance(site.function, ast.Lambda):
+        raise CannotMove(site.node, "a layer is made in a lambda", "make it in the method itself")
+    if site.built is not None and site.built.kept and site.built.renewed:
+        raise CannotMove(
+            site.node,
+            f"a loop starts the list `{site.built.name}` of layers again in each turn",
+            "put each list into one that outlives the loop",
+        )
+    if any(isinstance(loop, ast.While) for loop in site.loops):
+        raise CannotMove(
+            site.node, "a layer is made in a while loop", "make the layers in a `for` loop"
+        )
+
+
+def _lost(site: Site, sites: Sequence[Site]) -> str | None:
+    """The attribute that a statement of the constructor gives a layer, where no attribute takes its place."""
+    if site.variable is not None or site.built is not None:
+        return None
+    beside = [s for s in sites if s.statement is site.statement]
+    if any(s.own_attribute is not None or s.built is not None for s in beside):
+        return None
+    match site.statement:
+        case (
+            ast.Assign(targets=[target])
+            | ast.AugAssign(target=target)
+            | ast.AnnAssign(target=target)
+            | ast.Expr(value=ast.Call(func=ast.Attribute(value=target)))
+        ):
+            owner = target.value if isinstance(target, ast.Subscript) else target
+            if is_own(owner):
+                constructs = getattr(site.function, "name", "") in ("__init__", "setup")
+                return owner.attr if constructs else None
+    return None
+
+
+def refuse_foreign_sizes(
+    study: Study, fields: Collection[str], needed: Mapping[str, Origin]
+) -> None:
+    """A base class whose sizes come from fields that only a subclass has cannot make its layers itself."""
+    foreign = set(study.root.arguments) - set(fields)
+    for origin in needed.values():
+        if isinstance(origin, Expression) and re.split(r"\W", origin.text)[0] in foreign:
+            raise CannotMove(
+                study.cls.node,
+                f"a layer of `{study.cls.name}` has a size that only its subclasses know",
+                "pass the size to the constructor by hand",
+            )
+
+
+def refuse_early_reads(cls: ast.ClassDef, sites: Sequence[Site], body: Sequence[str]) -> None:
+    """A layer that tells its size has to be made before the layer that asks for it."""
+    text = "\n".join(body)
+    for found in re.finditer(r"\bself\.(\w+)\.out_features\b", text):
+        made = re.search(rf"\bself\.{found[1]} = ", text)
+        own = any(site.attribute == found[1] for site in sites)
+        if own and (made is None or made.start() > found.start()):
+            raise CannotMove(
+                cls,
+                f"a layer has the size of what `{found[1]}` returns, which is made after it",
+                f"make `{found[1]}` first",
+            )
+
+
+def refuse_stale_sizes(body: InitBody) -> None:
+    """A size that a loop of a method changes has to be changed by a loop of the constructor as well."""
+    for symbol, fact in body.needed_running():
+        if symbol not in body.carried and str(fact.update) != symbol:
+            raise CannotMove(
+                fact.loop,
+                f"a size of `{fact.name}` that this loop changes is needed by a layer behind it",
+                "compute the size in the constructor by hand",
+            )
