@@ -202,6 +202,14 @@ class Edits:
             return False
         return _PROBE in trial.apply()
 
+    def only_removes(self, owner: ast.AST) -> set[ast.AST] | None:
+        """The items that a list loses; None where it gets others too."""
+        if owner not in self._lists:
+            return set()
+        found, asked = self._lists[owner]
+        gone = (found.items[index].node for index in asked.removed)
+        return None if asked.added else {node for node in gone if node is not None}
+
     def apply(self) -> str:
         """The whole new text."""
         text = self._compose(0, len(self._text) + 1)

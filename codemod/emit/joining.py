@@ -18,13 +18,24 @@ def join_calls(edits: Edits, calls: Iterable[ast.Call], limit: int) -> None:
             continue
         trial = edits.fork()
         try:
-            for span, text in gaps:
-                trial.replace(span, text)
-            joined = trial.render(call)
+            _join(trial, call, gaps)
+            text = trial.render(call)
         except EditConflict:
-            continue  # arguments that went took the space between them along
-        if _fits(edits.source, call, joined, limit):
+            continue  # other edits took the space between the arguments along
+        if _fits(edits.source, call, text, limit):
             edits.adopt(trial)
+
+
+def _join(edits: Edits, call: ast.Call, gaps: Iterable[tuple[Span, str]]) -> None:
+    gone = edits.only_removes(call)
+    if not gone:
+        for span, text in gaps:
+            edits.replace(span, text)
+        return
+    items = sorted([*call.args, *call.keywords], key=edits.source.span)
+    texts = [edits.render(item) for item in items if item not in gone]
+    start, end = edits.source.span(call.func)[1], edits.source.span(call)[1]
+    edits.replace((start, end), f"({', '.join(texts)})")
 
 
 def _gaps(source: Source, call: ast.Call) -> Iterator[tuple[Span, str]]:

@@ -41,13 +41,28 @@ def test_join_calls(text: str, expected: str) -> None:
     assert joined(text) == expected
 
 
-@pytest.mark.parametrize("end", [")", "\n)", ",\n)"])
-def test_arguments_that_went_leave_the_lines_alone(end: str) -> None:
-    text = f"x = Layer(3)(\n    x,\n    flag=True{end}\n"
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x = Layer(3)(\n    x,\n    flag=True)\n", "x = self.a(x)\n"),
+        ("x = Layer(3)(\n    x, flag=True\n)\n", "x = self.a(x)\n"),
+        ("x = Layer(3)(\n    x, flag=True, scale=2,\n)\n", "x = self.a(x, scale=2)\n"),
+    ],
+)
+def test_what_is_left_of_arguments_that_went_is_joined(text: str, expected: str) -> None:
     edits = Edits(Source("module.py", text.encode()))
     call = next(node for node in ast.walk(edits.source.tree) if isinstance(node, ast.Call))
     edits.replace(call.func, "self.a")
-    edits.remove_item(call, call.keywords[0])
+    edits.remove_item(call, next(each for each in call.keywords if each.arg == "flag"))
     join_calls(edits, [call], 40)
-    assert "flag" not in edits.apply()
-    ast.parse(edits.apply())
+    assert edits.apply() == expected
+
+
+def test_arguments_that_are_added_leave_the_lines_alone() -> None:
+    edits = Edits(Source("module.py", b"x = Layer(3)(\n    x, flag=True\n)\n"))
+    call = next(node for node in ast.walk(edits.source.tree) if isinstance(node, ast.Call))
+    edits.replace(call.func, "self.a")
+    edits.remove_item(call, call.keywords[0])
+    edits.add_item(call, "scale=2")
+    join_calls(edits, [call], 40)
+    assert edits.apply() == "x = self.a(\n    x, scale=2\n)\n"
