@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeGuard
 
+from .chains import is_own, last_name
 from .culprit import working_on
 from .edits import Edits
 from .emit.file_names import FileNames
@@ -25,6 +25,7 @@ from .rulebook import Rulebook
 from .shapes import classes, frameworks
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class, External
+from .signatures import defaults, parameters
 from .source import Source
 
 _MODULES = {base.removeprefix("haiku.") for base in classes.HAIKU_MODULES}
@@ -114,7 +115,7 @@ class _Writer:
         self.methods = {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
         self.signature = _signature(self.heritage.constructor)
         self.inside = [n for n in ast.walk(node) if self.source.parents.get(n) is not None]
-        taken = {n.attr for n in self.inside if _is_own(n)} | self.methods.keys()
+        taken = {n.attr for n in self.inside if is_own(n)} | self.methods.keys()
         self.attribute = self.rule.attribute
         while self.attribute in taken:
             self.attribute += "_layer"
@@ -146,12 +147,12 @@ class _Writer:
     def _inherited_reads(self) -> list[str]:
         """The attributes of the layer that the class and its heirs read."""
         inside = [*self.inside, *self._of_heirs()]
-        stored = {n.attr for n in inside if _is_own(n) and not isinstance(n.ctx, ast.Load)}
+        stored = {n.attr for n in inside if is_own(n) and not isinstance(n.ctx, ast.Load)}
         own = {*stored, *self.cls.members, *_OF_A_MODULE}
         read = dict.fromkeys(
             n.attr
             for n in inside
-            if _is_own(n) and isinstance(n.ctx, ast.Load) and n.attr not in own
+            if is_own(n) and isinstance(n.ctx, ast.Load) and n.attr not in own
         )
         known = self.heritage.attributes
         if stored & known.keys() or not read.keys() <= known.keys():
@@ -172,7 +173,7 @@ class _Writer:
         for module in self.project.modules.values():
             for node in ast.walk(module.tree):
                 if isinstance(node, ast.ClassDef) and node is not self.cls.node:
-                    if any(_last_name(base) == self.cls.name for base in node.bases):
+                    if any(last_name(base) == self.cls.name for base in node.bases):
                         yield from ast.walk(node)
 
     def _super_calls(self) -> Iterator[tuple[str, ast.Call]]:
@@ -321,7 +322,7 @@ class _Writer:
         for module in self.project.modules.values():
             if self.cls.name in module.source.text:
                 for node in ast.walk(module.tree):
-                    if isinstance(node, ast.Call) and _last_name(node.func) == self.cls.name:
+                    if isinstance(node, ast.Call) and last_name(node.func) == self.cls.name:
                         yield node
 
     def _write_call(self) -> None:
@@ -354,36 +355,19 @@ def _signature(text: str) -> ast.arguments:
 
 
 def _parameters(signature: ast.arguments) -> set[str]:
-    return {a.arg for a in [*signature.args, *signature.kwonlyargs]}
+    return {each.name for each in parameters(signature)}
 
 
 def _defaults(signature: ast.arguments) -> dict[str, str]:
-    behind = signature.args[len(signature.args) - len(signature.defaults) :]
-    pairs = [*zip(behind, signature.defaults, strict=True)]
-    pairs += [(a, d) for a, d in zip(signature.kwonlyargs, signature.kw_defaults, strict=True) if d]
-    return {a.arg: ast.unparse(d) for a, d in pairs}
+    return {name: ast.unparse(default) for name, default in defaults(signature).items()}
 
 
 # ---- syntax ------------------------------------------------------------------------------------------------
 
 
-def _is_own(node: ast.AST) -> TypeGuard[ast.Attribute]:
-    return (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
-    )
-
-
 def _is_super(node: ast.AST) -> bool:
     return (
         isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
-    )
-
-
-def _last_name(node: ast.expr) -> str:
-    return (
-        ast.unparse(node).rpartition(".")[2] if isinstance(node, ast.Name | ast.Attribute) else ""
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import borrowed
+from .chains import is_own
 from .culprit import working_on
 from .edits import Edits, move
 from .emit import layout
@@ -25,6 +26,7 @@ from .rulebook import Rulebook
 from .shapes import classes, frameworks
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class, External, Function, Value
+from .signatures import defaults, parameters
 
 _TRANSFORMS = frozenset(
     f"haiku.{name}"
@@ -72,17 +74,10 @@ class Maker:
 
     @property
     def parameters(self) -> list[ast.arg]:
-        spec = self.node.args
-        return [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
+        return [each.arg for each in parameters(self.node.args)]
 
     def default(self, parameter: ast.arg) -> ast.expr | None:
-        spec = self.node.args
-        positional = [*spec.posonlyargs, *spec.args]
-        pairs: dict[ast.arg, ast.expr | None] = dict(
-            zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True)
-        )
-        pairs.update(zip(spec.kwonlyargs, spec.kw_defaults, strict=True))
-        return pairs.get(parameter)
+        return defaults(self.node.args).get(parameter.arg)
 
 
 def prepare(
@@ -663,13 +658,7 @@ def _reads_of(target: ast.Attribute, module: Module) -> Iterator[ast.Attribute]:
     while not isinstance(cls, ast.ClassDef):
         cls = module.source.parents[cls]
     for node in ast.walk(cls):
-        if (
-            isinstance(node, ast.Attribute)
-            and node.attr == target.attr
-            and isinstance(node.value, ast.Name)
-            and node.value.id == "self"
-            and isinstance(node.ctx, ast.Load)
-        ):
+        if is_own(node) and node.attr == target.attr and isinstance(node.ctx, ast.Load):
             yield node
 
 
@@ -1074,10 +1063,7 @@ def _captures(maker: Maker) -> tuple[list[str], list[str]]:
     attributes = [
         n.attr
         for n in ast.walk(maker.node)
-        if isinstance(n, ast.Attribute)
-        and isinstance(n.value, ast.Name)
-        and n.value.id == "self"
-        and ("self" in outer - own or _is_method(maker))
+        if is_own(n) and ("self" in outer - own or _is_method(maker))
     ]
     return (
         list(dict.fromkeys(name for name in reads if name != "self")),

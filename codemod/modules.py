@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from . import unseen
 from .ancestry import lineage
+from .chains import is_own
 from .config import Options
 from .edits import Edits
 from .emit.aliases import Alias, find_alias, write_alias
@@ -308,7 +309,7 @@ def _bridges(
         return calls
     if not made <= set(ast.walk(cls.node)) or made & interp.rematerialized.keys():
         return None  # a module that is handed in, made by code elsewhere
-    if any(isinstance(node, ast.Call) and _is_field(node.func) for node in made):
+    if any(isinstance(node, ast.Call) and is_own(node.func) for node in made):
         return None  # a class that is handed in
     return find_alias(interp, {cls.module: bridges}, used, model, limit)
 
@@ -391,16 +392,8 @@ def _reads_attributes(user: ast.AST, used: Class, facts: Facts) -> bool:
         and node not in called
         and isinstance(value := facts.value(node.value), Object)
         and value.cls is used
-        and not (isinstance(node.value, ast.Name) and node.value.id == "self")
+        and not is_own(node)
         for node in ast.walk(user)
-    )
-
-
-def _is_field(node: ast.expr) -> bool:
-    return (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
     )
 
 

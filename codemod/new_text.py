@@ -9,7 +9,7 @@ import symtable
 import textwrap
 from collections.abc import Collection
 
-from .chains import root_name
+from .chains import is_own, root_name
 from .edits import Edits
 from .emit.file_names import FileNames
 from .emit.module_class import Emitted
@@ -123,13 +123,7 @@ def check_attributes(cls: Class, edits: Edits, emitted: Emitted) -> None:
     source = cls.module.source
     text = edits.render((source.span(cls.node, decorators=True)[0], source.span(cls.node)[1]))
     tree = ast.parse(textwrap.dedent(source.line_indent(source.span(cls.node)[0]) + text))
-    uses = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
-    ]
+    uses = [node for node in ast.walk(tree) if is_own(node)]
     own = {name for owner in classes.mro(cls) for name in owner.members}
     own |= emitted.model.names | {node.attr for node in uses if not isinstance(node.ctx, ast.Load)}
     for node in uses:

@@ -20,11 +20,8 @@ class Parameter:
         return self.arg.arg
 
 
-def parameters(
-    function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
-) -> Iterator[Parameter]:
+def parameters(spec: ast.arguments) -> Iterator[Parameter]:
     """All parameters in their order, `self` among them."""
-    spec = function.args
     positional = [*spec.posonlyargs, *spec.args]
     missing = len(positional) - len(spec.defaults)
     defaults: list[ast.expr | None] = [*[None] * missing, *spec.defaults]
@@ -34,8 +31,6 @@ def parameters(
         yield Parameter(arg, default, keyword_only=True)
 
 
-def default_of(
-    function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: str
-) -> ast.expr | None:
-    """The default of a parameter, None where it has none or there is no such parameter."""
-    return next((p.default for p in parameters(function) if p.name == name), None)
+def defaults(spec: ast.arguments) -> dict[str, ast.expr]:
+    """The defaults of those parameters that have one, by name."""
+    return {p.name: p.default for p in parameters(spec) if p.default is not None}

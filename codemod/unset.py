@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from typing import TypeGuard
+
+from .chains import is_own
 
 
 def read_too_early(cls: ast.ClassDef) -> str | None:
@@ -13,7 +14,7 @@ def read_too_early(cls: ast.ClassDef) -> str | None:
     )
     if constructor is None:
         return None
-    own = [node for node in ast.walk(constructor) if _is_own(node)]
+    own = [node for node in ast.walk(constructor) if is_own(node)]
     set_at: dict[str, int] = {}
     for node in own:
         if isinstance(node.ctx, ast.Store):
@@ -24,11 +25,3 @@ def read_too_early(cls: ast.ClassDef) -> str | None:
         if isinstance(node.ctx, ast.Load) and node.lineno < set_at.get(node.attr, 0)
     ]
     return min(early, key=lambda node: node.lineno).attr if early else None
-
-
-def _is_own(node: ast.AST) -> TypeGuard[ast.Attribute]:
-    return (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
-    )

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 from collections.abc import Mapping
 
+from ..chains import is_own
 from ..model.module import AddedParameter
 from ..shapes.chosen import defaults
 from ..shapes.values import Class
@@ -47,7 +48,7 @@ class _Bound(ast.NodeTransformer):
         self.whole = True
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        if not (isinstance(node.value, ast.Name) and node.value.id == "self"):
+        if not is_own(node):
             self.generic_visit(node)
             return node
         found = self.given.get(node.attr)

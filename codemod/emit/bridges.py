@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..chains import root_name
+from ..chains import is_own, root_name
 from ..edits import Edits
 from ..model.module import AddedParameter, ModuleModel
 from ..shapes import classes
@@ -457,12 +457,7 @@ def _given(call: ast.Call) -> list[ast.expr]:
 
 
 def _is_own(node: ast.AST, attribute: str) -> bool:
-    return (
-        isinstance(node, ast.Attribute)
-        and node.attr == attribute
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
-    )
+    return is_own(node) and node.attr == attribute
 
 
 def _argument(cls: Class, method: str, parameter: str, use: ast.Call) -> ast.expr | None:

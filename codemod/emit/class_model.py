@@ -13,7 +13,7 @@ from ..model.sites import Site
 from ..model.study import Study
 from ..shapes import classes
 from ..shapes.values import FALSE, NONE, LayerObject, Object
-from ..signatures import default_of
+from ..signatures import defaults
 from . import constructors, inheritance
 from .flags import Flags
 from .known_tests import KnownTests
@@ -179,7 +179,7 @@ def _may_decode(layer: LayerObject) -> bool:
 
 
 def _flag_default(function: ast.FunctionDef, name: str) -> bool | None:
-    match default_of(function, name):
+    match defaults(function.args).get(name):
         case ast.Constant(value=bool(value)):
             return value
     return None

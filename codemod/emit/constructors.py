@@ -14,7 +14,7 @@ from ..model.filled import changes
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, Function
-from ..signatures import Parameter, default_of
+from ..signatures import Parameter, defaults
 from . import inheritance, names
 from .transport import CannotMove
 
@@ -35,7 +35,7 @@ def default_name(cls: Class) -> str | None:
     found = initialiser(cls)
     if found is None:
         return None
-    match default_of(found[1], NAME):
+    match defaults(found[1].args).get(NAME):
         case ast.Constant(value=str(name)):
             return name
     return None
@@ -45,7 +45,9 @@ def parameters(function: ast.FunctionDef) -> Iterator[Parameter]:
     """What a constructor takes besides `self` and the name."""
     spec = function.args
     first = next(iter([*spec.posonlyargs, *spec.args]), None)
-    return (p for p in signatures.parameters(function) if p.arg is not first and p.name != NAME)
+    return (
+        p for p in signatures.parameters(function.args) if p.arg is not first and p.name != NAME
+    )
 
 
 def inherited(cls: Class) -> list[Parameter]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
+from ..chains import last_name
 from ..shapes import classes
 from ..shapes.values import Class
+from ..signatures import parameters
 
 FILLINGS = {
     "jax.numpy.zeros": "flax.nnx.initializers.zeros",
@@ -32,10 +34,10 @@ def is_initializer(node: ast.expr, parents: Mapping[ast.AST, ast.AST]) -> bool:
     match above:
         case ast.keyword(arg=str(name)):
             call = parents.get(above)
-            makes = isinstance(call, ast.Call) and _last(call.func) in _VARIABLES
+            makes = isinstance(call, ast.Call) and last_name(call.func) in _VARIABLES
             return is_name(name) and not makes
         case ast.Assign(targets=[target]) | ast.AnnAssign(target=target):
-            return is_name(_last(target)) and not _is_called(target, parents)
+            return is_name(last_name(target) or "") and not _is_called(target, parents)
         case ast.arguments():
             return is_name(_parameter(above, child))
     return False
@@ -55,19 +57,9 @@ def is_name(name: str) -> bool:
     return "init" in name
 
 
-def _last(node: ast.expr) -> str:
-    return (
-        ast.unparse(node).rpartition(".")[2] if isinstance(node, ast.Name | ast.Attribute) else ""
-    )
-
-
 def _parameter(spec: ast.arguments, default: ast.AST) -> str:
     """The parameter that a default belongs to."""
-    positional = [*spec.posonlyargs, *spec.args]
-    behind = positional[len(positional) - len(spec.defaults) :]
-    pairs = [*zip(behind, spec.defaults, strict=True)]
-    pairs += [(a, d) for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d]
-    return next((a.arg for a, d in pairs if d is default), "")
+    return next((p.name for p in parameters(spec) if p.default is default), "")
 
 
 def _is_called(target: ast.expr, parents: Mapping[ast.AST, ast.AST]) -> bool:

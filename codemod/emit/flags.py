@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ..chains import is_own
 from ..model.module import ModuleModel
 from ..model.sites import Site
 from ..model.study import Study
@@ -195,15 +196,7 @@ def _loads(study: Study) -> list[_Load]:
     }
     if study.framework == "linen":
         for node in ast.walk(study.cls.node):
-            if (
-                (
-                    isinstance(node, ast.Attribute)
-                    and node.attr in fields
-                    and isinstance(node.ctx, ast.Load)
-                )
-                and isinstance(node.value, ast.Name)
-                and node.value.id == "self"
-            ):
+            if is_own(node) and node.attr in fields and isinstance(node.ctx, ast.Load):
                 found.append(_Load(node, node.attr, None))
     return found
 

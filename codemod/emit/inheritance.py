@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..chains import is_own
 from ..model.module import AddedParameter, ModuleModel
 from ..model.study import Study
 from ..shapes import classes
@@ -127,8 +128,4 @@ def written_attributes(target: ast.expr) -> set[str]:
 
 
 def self_attributes(node: ast.AST) -> set[str]:
-    return {
-        n.attr
-        for n in ast.walk(node)
-        if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "self"
-    }
+    return {n.attr for n in ast.walk(node) if is_own(n)}

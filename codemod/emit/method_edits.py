@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..chains import is_own
 from ..edits import Edits
 from ..model.built import BuiltList
 from ..model.filled import Filled
@@ -324,11 +325,7 @@ class MethodEdits:
             if s.variable is not None and s.own_attribute is not None
         }
         for node in ast.walk(function):
-            if (
-                isinstance(node, ast.Attribute)
-                and isinstance(node.value, ast.Name)
-                and node.value.id == "self"
-            ):
+            if is_own(node):
                 site = kept.get(node.attr)
                 if site is None or site.variable is None or self._is_gone(node):
                     continue

@@ -803,13 +803,7 @@ class ClassEmitter:
                 )
             except SyntaxError:
                 continue
-            read |= {
-                n.attr
-                for n in ast.walk(tree)
-                if isinstance(n, ast.Attribute)
-                and isinstance(n.value, ast.Name)
-                and n.value.id == "self"
-            }
+            read |= inheritance.self_attributes(tree)
         return read
 
     def _places(self) -> Places:

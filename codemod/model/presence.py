@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from ..chains import is_own
+
 Statements = list[ast.stmt]
 
 
@@ -71,10 +73,6 @@ def _stands(test: ast.expr, cls: ast.ClassDef, function: ast.FunctionDef) -> boo
 
 def _times_set(cls: ast.ClassDef, name: str) -> int:
     return sum(
-        isinstance(n, ast.Attribute)
-        and n.attr == name
-        and isinstance(n.value, ast.Name)
-        and n.value.id == "self"
-        and isinstance(n.ctx, ast.Store | ast.Del)
+        is_own(n) and n.attr == name and isinstance(n.ctx, ast.Store | ast.Del)
         for n in ast.walk(cls)
     )

@@ -32,6 +32,7 @@ from ..shapes.values import (
     Unknown,
     Value,
 )
+from ..signatures import parameters
 from .module import ModuleModel
 from .partials import Given
 from .symbolic import argument_value, array_of_rank, field_value, is_flag, looks_like_array
@@ -333,14 +334,9 @@ def _examples(parameter: ast.arg, function: Function, seen: Sequence[Context]) -
 
 def _parameters(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
     spec = function.node.args
-    positional = [*spec.posonlyargs, *spec.args]
-    if positional and function.owner is not None:
-        positional = positional[1:]
-    defaults = [None] * (len(positional) - len(spec.defaults)) + list(spec.defaults)
-    pairs: list[tuple[ast.arg, ast.expr | None]] = list(
-        zip(positional, defaults[-len(positional) :], strict=False)
-    )
-    return pairs + list(zip(spec.kwonlyargs, spec.kw_defaults, strict=True))
+    found = [(each.arg, each.default) for each in parameters(spec)]
+    bound = function.owner is not None and bool(spec.posonlyargs or spec.args)
+    return found[1:] if bound else found
 
 
 def _is_array_parameter(parameter: ast.arg, default: ast.expr | None) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from ..chains import is_own
+
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -91,22 +93,14 @@ def _names_of_scope(scope: ast.AST) -> set[str]:
 
 def _read(tree: ast.AST) -> set[str]:
     """Attributes that are read on `self`."""
-    return {n.attr for n in ast.walk(tree) if _is_self(n) and isinstance(n.ctx, ast.Load)}  # type: ignore[attr-defined]
+    return {n.attr for n in ast.walk(tree) if is_own(n) and isinstance(n.ctx, ast.Load)}
 
 
 def _set(tree: ast.AST) -> set[str]:
     """Attributes that are set on `self`, and fields and methods of classes."""
-    found = {n.attr for n in ast.walk(tree) if _is_self(n) and not isinstance(n.ctx, ast.Load)}  # type: ignore[attr-defined]
+    found = {n.attr for n in ast.walk(tree) if is_own(n) and not isinstance(n.ctx, ast.Load)}
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):
             for statement in node.body:
                 found |= _names_of_scope(ast.Module([statement], []))
     return found
-
-
-def _is_self(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
-    )

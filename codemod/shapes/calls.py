@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from .. import signatures
 from ..rule import Layer, Use
 from . import builtin, classes, held, joins, library, loops, operators, refined, traced
 from .dims import Dim, Expression, Output
@@ -559,16 +560,7 @@ def bind_parameters(
     assert isinstance(env, Environment)
     spec = function.node.args
     positional = [*spec.posonlyargs, *spec.args]
-    defaults = dict(
-        zip(
-            [a.arg for a in positional[len(positional) - len(spec.defaults) :]],
-            spec.defaults,
-            strict=True,
-        )
-    )
-    defaults.update(
-        {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
-    )
+    defaults = signatures.defaults(spec)
     values = dict(zip([a.arg for a in positional], args, strict=False))
     named = {a.arg for a in [*positional, *spec.kwonlyargs]}
     values.update({key: value for key, value in kwargs.items() if key in named})

@@ -9,6 +9,7 @@ import ast
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from .. import signatures
 from . import classes, parts
 from .dims import ChosenAxis
 from .values import Class, Constant, Items, Object, Size, Value
@@ -46,13 +47,7 @@ def defaults(cls: Class) -> dict[str, ast.expr]:
     initialiser = classes.method(cls, "__init__")
     if initialiser is None:
         return {}
-    spec = initialiser.node.args
-    behind = [*spec.posonlyargs, *spec.args][-len(spec.defaults) :] if spec.defaults else []
-    found = {a.arg: d for a, d in zip(behind, spec.defaults, strict=True)}
-    found |= {
-        a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None
-    }
-    return found
+    return signatures.defaults(initialiser.node.args)
 
 
 def as_by_default(
