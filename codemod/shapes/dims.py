@@ -158,10 +158,16 @@ class Symbols:
             ((left, right), (right, left)), key=lambda pair: self._readiness(pair[0]), reverse=True
         ):
             name = symbol_name(giving)
+            if self.is_explained(giving) and not self.is_explained(kept):
+                continue  # what can be told stays told
             if name is not None and self._yields(giving) and name not in names(kept):
                 self._bound[name] = kept
                 return True
         return False
+
+    def is_explained(self, dim: Dim) -> bool:
+        """Whether reading tells what every symbol of a size stands for."""
+        return not any(isinstance(o, Unexplained) for o in self.origins_of(dim).values())
 
     def _readiness(self, dim: Dim) -> tuple[int, int]:
         """How readily a size gives way to another, and of two outputs when it was met."""

@@ -172,6 +172,7 @@ def _widened_array(
     if start.shape is None:
         return None
     if end.shape is None or len(end.shape) != len(start.shape):
+        interp.trouble(node, f"a turn may change how many axes `{name}` has")
         return Array(None, start.dtype)
     dims: list[Dim] = []
     for axis, (one, two) in enumerate(zip(start.shape, end.shape, strict=True)):

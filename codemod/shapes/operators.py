@@ -267,7 +267,9 @@ def agree(interp: Interpreter, node: ast.AST, dims: list[Dim]) -> Dim | None:
             interp.trouble(node, f"sizes {dim} and {other} do not agree")
             return None
         interp.symbols.equate(dim, other)
-        dim = interp.symbols.resolve(dim)
+        dim, other = interp.symbols.resolve(dim), interp.symbols.resolve(other)
+        if interp.symbols.is_explained(other) and not interp.symbols.is_explained(dim):
+            dim = other
         if is_symbolic(dim) and isinstance(interp.symbols.resolve(other), int):
             dim = interp.symbols.resolve(other)
     return dim
