@@ -32,7 +32,7 @@ def agreed(
         return None, not sizes
     certain = [dim for use, dim in known if _runs_with(site, use, parents)]
     told = [dim for dim in certain if not _unexplained(interp, dim)]
-    if told:
+    if told and not _differ_in_place(known):
         return min(told, key=lambda dim: _length(interp, facts, dim, frozenset())), True
     if len(known) < len(sizes):
         return None, True
@@ -41,6 +41,12 @@ def agreed(
         return first, True
     chosen = _chosen(interp, facts, known, parents)
     return chosen, chosen is not None
+
+
+def _differ_in_place(known: Sequence[tuple[Used, Dim]]) -> bool:
+    """Whether one call gives a layer several sizes: for ranks of its input that an earlier branch decides."""
+    first: dict[tuple[ast.Call | None, ...], Dim] = {}
+    return not all(same(first.setdefault((*u.stack, u.call), dim), dim) for u, dim in known)
 
 
 def _length(interp: Interpreter, facts: Facts, dim: Dim, seen: frozenset[str]) -> int:

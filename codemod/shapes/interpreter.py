@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..chains import root_name
 from ..project import Module, Project
-from . import joins, operators, traced
+from . import forks, joins, operators, traced
 from .dims import Symbols
 from .facts import Facts, Stack, Used, VariableMade
 from .values import (
@@ -147,6 +147,10 @@ class Interpreter:
         self.traced: traced.Traced | None = None  # what runs of the originals showed
         self.rematerialized: dict[ast.AST, Behaviour] = {}  # the same for classes given to nn.remat
         self.inherited: Behaviour | None = None  # `super()` of the refined layer that runs
+        self.has_ranks = False  # whether a branch decided the rank of an array anywhere
+        self.forks: dict[
+            ast.AST, ast.AST
+        ] = {}  # what decides the ranks that a statement is run for
         self._steps = 0
         self._budget = MAX_STEPS
         self.spent = 0  # steps of all interpretations so far
@@ -220,14 +224,18 @@ class Interpreter:
             self._steps += 1
             if self._steps > self._budget:
                 raise OutOfBudget
-            leaving = self._execute_one(statement, env)
+            leaving = self.execute_one(statement, env)
             if leaving:
                 return leaving
         return None
 
-    def _execute_one(self, statement: ast.stmt, env: Environment) -> str | None:
+    def execute_one(self, statement: ast.stmt, env: Environment) -> str | None:
         """One statement; what goes wrong in it is a trouble of that statement, and the program goes on."""
         method = getattr(self, f"_do_{type(statement).__name__}", None)
+        if self.has_ranks and isinstance(statement, forks.LEAVES):
+            decided = forks.deciding(statement, env)
+            if decided is not None:
+                return forks.run(self, statement, decided, env)
         depth = len(self.frames), len(self._journals)
         try:
             leaving: str | None = method(statement, env) if method else None

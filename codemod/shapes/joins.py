@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from . import parts
+from . import forks, parts
 from .dims import Choice, Dim, same
 from .values import (
     NONE,
@@ -130,6 +130,9 @@ def _arrays(interp: Interpreter, node: ast.AST, name: str, left: Array, right: A
     dtype = left.dtype if left.dtype == right.dtype else (left.dtype or right.dtype)
     optional = left.optional or right.optional
     if left.shape is None or right.shape is None or len(left.shape) != len(right.shape):
+        ranks = forks.ranks(interp, node, left, right)
+        if ranks is not None:
+            return ranks
         one, two = left.features, right.features
         known = one is not None and two is not None
         last = join_dims(interp, node, name, -1, one, two) if known else None
@@ -148,6 +151,8 @@ def join_dims(
     left, right = interp.symbols.resolve(left), interp.symbols.resolve(right)
     if same(left, right):
         return left
+    if node in interp.forks:
+        return interp.symbols.unknown(forks.WHY)
     key = ("choice", node, name, axis, str(left), str(right))
     dim = interp.symbols.new(Choice(node, name, axis), key)
     interp.facts.choices[str(dim)] = (left, right)

@@ -57,6 +57,14 @@ class Array(Value):
         return self.last if self.shape is None else (self.shape[-1] if self.shape else None)
 
 
+@dataclass(frozen=True, eq=False)
+class Ranks(Array):
+    """An array of one of two ranks, with one last axis: the first where the branch `decided` goes to its body."""
+
+    options: tuple[Array, ...] = ()
+    decided: ast.AST | None = None
+
+
 @dataclass(eq=False)
 class Items(Value):
     """A list or tuple with known items; `names` makes it a named tuple. An `open` one may hold each item many times."""
