@@ -301,10 +301,13 @@ class _Finder:
         return self.names[module].qualified(call.func) in _DRAWS
 
     def is_plain_layer(self, node: ast.expr, module: Module) -> bool:
-        """Whether an expression makes a layer of Haiku that is only ever called, with one array."""
-        return (
-            isinstance(node, ast.Call) and self.names[module].qualified(node.func) in _PLAIN_LAYERS
-        )
+        """Whether an expression makes a layer of Haiku, or a module, that is only ever called, with one array."""
+        if not isinstance(node, ast.Call):
+            return False
+        if self.names[module].qualified(node.func) in _PLAIN_LAYERS:
+            return True
+        made = self._value(node.func, module)
+        return isinstance(made, Class) and _is_plain_module(made)
 
     def makes_layers(self, function: ast.AST, module: Module) -> bool:
         """Whether a function itself makes layers, and does not only draw random numbers."""
@@ -319,11 +322,9 @@ class _Finder:
         if qualified is not None:
             return External(qualified)
         match node:
-            case ast.Name(id=name) if not self.names[module]._shadowed(node):
+            case ast.Name(id=name) if not self.names[module].shadowed(node):
                 return self.interp.environment_of(module).names.get(name)
-            case ast.Attribute(value=ast.Name() as owner) if not self.names[module]._shadowed(
-                owner
-            ):
+            case ast.Attribute(value=ast.Name() as owner) if not self.names[module].shadowed(owner):
                 return self.interp.peek(node, self.interp.environment_of(module))
         return None
 
@@ -601,6 +602,18 @@ class _Finder:
                 ):
                     return True
         return False
+
+
+def _is_plain_module(cls: Class) -> bool:
+    """Whether nothing can be done with a Haiku module but to call it with one array."""
+    if classes.framework(cls) != "haiku" or len(classes.mro(cls)) > 1:
+        return False
+    public = {name for name in cls.members if not name.startswith("_")}
+    call = classes.method(cls, "__call__")
+    if public or call is None or not isinstance(call.node, ast.FunctionDef):
+        return False
+    spec = call.node.args
+    return len(spec.args) == 2 and not (spec.vararg or spec.kwarg or spec.kwonlyargs)
 
 
 def _calls(tree: ast.AST) -> Iterator[ast.Call]:

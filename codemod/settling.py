@@ -10,7 +10,9 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from . import twins
 from .config import Options
+from .edits import EditConflict
 from .findings import Finding
 from .layer_partials import layer_partials, read_by
 from .model.partials import given_by_partials
@@ -87,6 +89,7 @@ class _Rounds:
     own: set[ast.AST]  # the nodes of all module classes
     stay: dict[ast.AST, Finding] = field(default_factory=dict)
     bridged: dict[ast.AST, Finding] = field(default_factory=dict)  # programs run them in a bridge
+    apart: set[ast.AST] = field(default_factory=set)  # functions that cannot have a second name
 
     def next(self) -> Settled | None:
         """One round; None where more has to stay than was known before."""
@@ -115,11 +118,24 @@ class _Rounds:
         units: set[Unit] = set()
         if not broken:
             units = self.around.run_by_source(found.edits_of, found.refusals.keys())
+            shared = twins.find(self.interp, self.around, units, found, self.apart)
+            units -= shared.names.keys()
             broken = stranded(self.around, units, found) or torn(found, self.layers_read)
+            if not broken and not self._write_twins(shared, found):
+                return None
         if broken:
             self.stay.update(broken)
             return None
         return Settled(found, outcome.findings, units, free_layers(found, self.layers_read))
+
+    def _write_twins(self, shared: twins.Twins, found: ModuleRewrite) -> bool:
+        """Records the functions that both sides have; False where some edit was in the way of one."""
+        try:
+            shared.write(found.edits_of)
+        except EditConflict:
+            self.apart |= {unit.node for unit in shared.names}
+            return False
+        return True
 
     def _refusal(self, cls: Class) -> Refusal | None:
         refusal = skipped(cls, self.interp.project.left) or self.needed.get(cls.node)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from .chains import root_name
 from .edits import Edits
 from .emit.bridges import is_bridge
+from .emit.file_names import is_shadowed
 from .programs.kinds import Transformed
 from .project import Module
 from .shapes.interpreter import Environment, Interpreter
@@ -76,7 +77,8 @@ class Surroundings:
             chain = isinstance(current, ast.Attribute) and root_name(current) is not None
             if chain or isinstance(current, ast.Name):
                 assert isinstance(current, ast.expr)
-                self._note(unit, current, self._meaning(current, env))
+                if not is_shadowed(current, module.source.parents):
+                    self._note(unit, current, self._meaning(current, env))
                 continue
             pending += ast.iter_child_nodes(current)
         return unit
@@ -131,14 +133,14 @@ class Surroundings:
             if unit.mentions & set(stay)
             or any(edits_of(unit.module).keeps(n) for n in unit.certain)
         }
-        above = _closure(seeds, self._users())
+        above = closure(seeds, self._users())
         called = {
             each
             for node in stay
             if isinstance(node, ast.stmt) and (module := self.interp.project.home(node)) is not None
             for each in self.next(self.read(module, node))
         }
-        return _closure(above | called, lambda unit: self.next(unit))
+        return closure(above | called, lambda unit: self.next(unit))
 
     def _users(self) -> Callable[[Unit], Iterable[Unit]]:
         users: dict[Unit, list[Unit]] = {}
@@ -156,7 +158,7 @@ class Surroundings:
     ) -> Unit | None:
         """A unit that a rewritten class reaches and that only works in the source framework."""
         start = self.read(cls.module, cls.node)
-        for unit in _closure(set(self.next(start)), self.next):
+        for unit in closure(set(self.next(start)), self.next):
             if unit in source_units and (unit.bound or unit.mentions & set(stay)):
                 return unit
             env = self.interp.environment_of(unit.module)
@@ -182,7 +184,8 @@ class Surroundings:
         return any(is_bridge(node) for node in ast.walk(tree))
 
 
-def _closure(start: Collection[Unit], next_of: Callable[[Unit], Iterable[Unit]]) -> set[Unit]:
+def closure(start: Collection[Unit], next_of: Callable[[Unit], Iterable[Unit]]) -> set[Unit]:
+    """All units that some lead to, themselves among them."""
     found = set(start)
     pending = list(start)
     while pending:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from ..model.module import AddedParameter
-from ..shapes import classes
+from ..shapes import chosen, classes
 from ..shapes.chosen import as_by_default
 from ..shapes.interpreter import Environment, Interpreter
 from ..shapes.values import Class, Items, Object, ShapePart, Value, as_dim
@@ -21,12 +21,40 @@ def argument_value(
     owner: Object | None = None,
 ) -> Value | None:
     """The size, or the sizes, that a parameter's expression gives on the arguments of one call of `owner`."""
-    function = classes.method(cls, added.method)
+    names = _by_name(cls, added.method, args, kwargs)
+    return None if names is None else evaluated(interp, cls, added, names, owner)
+
+
+def handed_on(
+    interp: Interpreter,
+    root: Object,
+    owner: Object,
+    added: AddedParameter,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+) -> Value | None:
+    """The size that a parameter is for `owner`, where `root`, which makes it, hands on what the axis is chosen by."""
+    names = _by_name(owner.cls, added.method, args, kwargs)
+    size = ast.parse(added.source, mode="eval").body
+    if added.index is None or names is None or not isinstance(size, ast.Subscript):
+        return None
+    env = Environment(owner.cls.module, None)
+    env.names.update(names)
+    shape = interp.peek(size.value, env)
+    if not isinstance(shape, Items):
+        return None
+    return chosen.handed_on(interp, root, owner, shape, added.index[1])
+
+
+def _by_name(
+    cls: Class, method: str, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> dict[str, Value] | None:
+    """The arguments of a call of a method by parameter."""
+    function = classes.method(cls, method)
     if function is None:
         return None
     parameters = [a.arg for a in function.node.args.args][1:]
-    names = {**dict(zip(parameters, args, strict=False)), **kwargs}
-    return evaluated(interp, cls, added, names, owner)
+    return {**dict(zip(parameters, args, strict=False)), **kwargs}
 
 
 def evaluated(

@@ -18,6 +18,7 @@ from ..chains import is_own, root_name
 from ..edits import Edits
 from ..model.module import AddedParameter, ModuleModel
 from ..shapes import classes
+from ..shapes.chosen import defaults
 from ..shapes.values import (
     Array,
     Class,
@@ -407,12 +408,25 @@ def _gives_name(call: ast.Call, cls: Class) -> bool:
 
 
 def _may_give(call: ast.Call, cls: Class, parameters: Collection[str]) -> bool:
-    """Whether a call gives a module's constructor one of some parameters."""
+    """Whether a call gives a module's constructor something else than the default for one of some parameters."""
     initialiser = _method(cls, "__init__")
     names = [a.arg for a in initialiser.args.args[1:]] if initialiser is not None else []
-    given = {*names[: len(call.args)], *[k.arg for k in call.keywords]}
+    given: dict[str | None, ast.expr] = dict(zip(names, call.args, strict=False))
+    given.update((k.arg, k.value) for k in call.keywords)
     unpacked = None in given or any(isinstance(a, ast.Starred) for a in call.args)
-    return bool(parameters) and (unpacked or bool(given & set(parameters)))
+    known = defaults(cls)
+    other = any(
+        name in given and not (name in known and _is_same_literal(given[name], known[name]))
+        for name in parameters
+    )
+    return bool(parameters) and (unpacked or other)
+
+
+def _is_same_literal(one: ast.expr, other: ast.expr) -> bool:
+    try:
+        return bool(ast.literal_eval(one) == ast.literal_eval(other))
+    except ValueError:
+        return False
 
 
 def _sizes_of_call(cls: Class, added: Sequence[AddedParameter]) -> str | None:

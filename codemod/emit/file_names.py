@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ..chains import root_name
 from ..project import Module
 from ..rule import Call, Use, Written
 from ..rulebook import Rulebook
@@ -17,14 +18,50 @@ from ..shapes.values import Class, External, Value
 from . import fillings
 
 
+def is_shadowed(node: ast.expr, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether a function around a name, or a chain that begins with one, binds it to something else."""
+    name = root_name(node)
+    below: ast.AST = node
+    above = parents.get(node)
+    while above is not None:
+        if isinstance(above, _SCOPES) and not _is_outside(below, above):
+            if name in _bound_in(above):
+                return True
+        below, above = above, parents.get(above)
+    return False
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SCOPES = (*_FUNCTIONS, *_COMPREHENSIONS)
+
+
+def _is_outside(child: ast.AST, function: ast.AST) -> bool:
+    """Whether a part of a function belongs to the code around it: a decorator, or an annotation of what it returns."""
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    return child in function.decorator_list or child is function.returns
+
+
 @functools.lru_cache(maxsize=4096)
-def _bound_in(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> frozenset[str]:
-    """The names that a function binds: its parameters, and what it assigns."""
-    spec = function.args
-    bound = {a.arg for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]}
-    bound |= {a.arg for a in (spec.vararg, spec.kwarg) if a is not None}
-    names = (node for node in ast.walk(function) if isinstance(node, ast.Name))
-    return frozenset(bound | {node.id for node in names if isinstance(node.ctx, ast.Store)})
+def _bound_in(scope: ast.AST) -> frozenset[str]:
+    """The names that a function or a comprehension binds: its parameters, and what it assigns itself."""
+    bound: set[str] = set()
+    free: set[str] = set()
+    pending = list(ast.iter_child_nodes(scope))
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound.add(node.id)
+        elif isinstance(node, ast.Global):
+            free |= set(node.names)
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        if not isinstance(node, _SCOPES):
+            pending += ast.iter_child_nodes(node)
+    return frozenset(bound - free)
 
 
 @dataclass
@@ -87,23 +124,16 @@ class FileNames:
         while isinstance(current, ast.Attribute):
             parts.append(current.attr)
             current = current.value
-        if not isinstance(current, ast.Name) or self._shadowed(current):
+        if not isinstance(current, ast.Name) or self.shadowed(current):
             return None
         value = self.environment.names.get(current.id)
         if not isinstance(value, External):
             return None
         return ".".join([value.name, *parts[::-1]])
 
-    def _shadowed(self, name: ast.Name) -> bool:
+    def shadowed(self, name: ast.Name) -> bool:
         """Whether a function around the name binds it to something else."""
-        parents = self.module.source.parents
-        node: ast.AST = name
-        while node in parents:
-            node = parents[node]
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-                if name.id in _bound_in(node):
-                    return True
-        return False
+        return is_shadowed(name, self.module.source.parents)
 
     def rewrite(self, node: ast.AST, text: Callable[[ast.expr], str] | None = None) -> str | None:
         """New text for a name that a rule renames, or a call that a rule rewrites; `text` writes its arguments."""

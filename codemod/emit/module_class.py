@@ -31,7 +31,7 @@ from ..shapes.values import (
     from_dim,
 )
 from . import constructors, inheritance, layout, unwritable
-from .added import argument_value
+from .added import argument_value, handed_on
 from .agreement import Measured, agreed
 from .choices import Choices
 from .class_model import Describer
@@ -586,7 +586,9 @@ class ClassEmitter:
             owner = use.target
             if use.method != added.method or not isinstance(owner, Object):
                 continue
-            value = argument_value(self.interp, owner.cls, added, use.args, use.kwargs, owner)
+            given = use.args, use.kwargs
+            value = argument_value(self.interp, owner.cls, added, *given, owner)
+            value = value or handed_on(self.interp, self.study.root, owner, added, *given)
             dim = as_dim(value)
             if dim is not None:
                 sizes.append((use, dim))

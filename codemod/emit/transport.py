@@ -7,7 +7,7 @@ input's shape is written as the size that the interpreter found. An expression t
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -321,6 +321,17 @@ class Transport:
                 if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store):
                     for change in self._changes(name.id, scope):
                         self.require(change, scope)
+        for test in self._tests_around(statement):
+            if self.is_static(test, scope):
+                self.expression(test, scope)
+
+    def _tests_around(self, statement: ast.stmt) -> Iterator[ast.expr]:
+        """What decides, in its function, whether a statement runs."""
+        above = self.source.parents.get(statement)
+        while above is not None and not isinstance(above, ast.FunctionDef | ast.ClassDef):
+            if isinstance(above, ast.If):
+                yield above.test
+            above = self.source.parents.get(above)
 
     def _computed(self, node: ast.expr, scope: Scope) -> str | None:
         """A shape read off the data; None where its parts must be looked at."""

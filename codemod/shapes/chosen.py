@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .. import signatures
 from . import classes, parts
-from .dims import ChosenAxis
+from .dims import ChosenAxis, Expression
 from .values import Class, Constant, Items, Object, Size, Value
 
 if TYPE_CHECKING:
@@ -37,6 +37,33 @@ def size(interp: Interpreter, node: ast.Subscript, shape: Items) -> Size | None:
     text = ast.unparse(index)
     origin = ChosenAxis(whole.method, whole.path, chosen % rank, rank, fields, text, chosen)
     key = ("chosen", interp.root, whole.method, whole.path, text)
+    return Size(interp.symbols.new(origin, key))
+
+
+def handed_on(
+    interp: Interpreter, root: Object, owner: Object, shape: Items, index: str
+) -> Size | None:
+    """The size of the axis that an `index` over a module means, where the module that makes it hands on its own choice.
+
+    `Norm(axis=self.axis)` in a module whose `axis` is -1 unless given: the size is then one that it is told itself.
+    """
+    whole = parts.whole_shape(interp, shape)
+    given = _over(interp, owner, ast.parse(index, mode="eval").body)
+    if whole is None or not isinstance(given, Size):
+        return None
+    origins = interp.symbols.origins_of(given.dim).values()
+    known = defaults(root.cls)
+    texts = {o.text for o in origins if isinstance(o, Expression)}
+    if len(texts) < len(origins) or not texts or not texts <= known.keys():
+        return None
+    text = interp.symbols.render(given.dim, lambda _, o: f"self.{getattr(o, 'text', '')}")
+    rank = len(shape.items)
+    chosen = _by_default(interp, root, ast.parse(text, mode="eval").body)
+    if chosen is None or not -rank <= chosen < rank:
+        return None
+    fields = tuple(sorted(texts))
+    origin = ChosenAxis(whole.method, whole.path, chosen % rank, rank, fields, text, chosen)
+    key = ("chosen", root.cls.node, whole.method, whole.path, text)
     return Size(interp.symbols.new(origin, key))
 
 
@@ -103,13 +130,18 @@ def _by_default(interp: Interpreter, root: Object, index: ast.expr) -> int | Non
 
 def _index_of(interp: Interpreter, owner: Object, index: ast.expr) -> int | None:
     """An index over `self` for a module."""
+    value = _over(interp, owner, index)
+    known = value.value if isinstance(value, Constant) else None
+    return known if isinstance(known, int) and not isinstance(known, bool) else None
+
+
+def _over(interp: Interpreter, owner: Object, index: ast.expr) -> Value | None:
+    """What an index over `self`, its attributes and its constructor's parameters, is for a module."""
     from .interpreter import Environment
 
     env = Environment(owner.cls.module, None)
-    env.names["self"] = owner
-    value = interp.peek(index, env)
-    known = value.value if isinstance(value, Constant) else None
-    return known if isinstance(known, int) and not isinstance(known, bool) else None
+    env.names["self"] = Object(owner.cls, {**owner.arguments, **owner.attributes})
+    return interp.peek(index, env)
 
 
 def _made(interp: Interpreter, root: Object) -> Object:

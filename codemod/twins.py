@@ -1,0 +1,178 @@
+"""Functions that choose initialisers for both frameworks at once.
+
+A class that is rewritten and code that Haiku still runs may share a function that returns initialisers. The function
+follows the class; Haiku's code goes on with the old text, which stands below it under a second name: `haiku_kernel_init`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+
+from .edits import Edits
+from .emit.file_names import FileNames
+from .emit.transport import splice
+from .modules import ModuleRewrite
+from .project import Module
+from .rule import Declined
+from .shapes.interpreter import Interpreter
+from .shapes.values import Class, Function
+from .surroundings import Surroundings, Unit, closure
+
+_INITIALIZERS = "haiku.initializers."
+
+
+@dataclass
+class Twins:
+    """The functions that get a second name, and what reads it."""
+
+    names: dict[Unit, str] = field(default_factory=dict)
+    mentions: list[tuple[Module, ast.expr, str]] = field(default_factory=list)
+    imports: list[tuple[Module, ast.alias, str]] = field(default_factory=list)
+
+    def write(self, edits_of: Callable[[Module], Edits]) -> None:
+        """Records the second texts, and the names of those in the code that stays. Raises EditConflict."""
+        for unit, name in self.names.items():
+            text = f"\n\n{self._text(unit, name)}"
+            edits_of(unit.module).insert_after(unit.node, text)
+        for module, node, name in self.mentions:
+            start, end = _name_span(module, node)
+            edits_of(module).replace((start, end), name)
+        for module, alias, name in dict.fromkeys(self.imports):
+            text = module.source.segment(alias)
+            edits_of(module).replace(alias, f"{text}, {name}")
+
+    def _text(self, unit: Unit, name: str) -> str:
+        """The function as it was, under its second name; the others that it calls have theirs."""
+        assert isinstance(unit.node, ast.FunctionDef)
+        start, end = unit.module.source.span(unit.node)
+        head = re.compile(rf"def\s+({unit.node.name})").match(unit.module.source.text, start)
+        assert head is not None
+        pieces = [(*head.span(1), name)]
+        inside = set(ast.walk(unit.node))
+        for module, node, other in list(self.mentions):
+            if node in inside:
+                pieces.append((*_name_span(module, node), other))
+                self.mentions.remove((module, node, other))
+        return splice(unit.module.source.text, start, end, sorted(pieces))
+
+
+def find(
+    interp: Interpreter,
+    around: Surroundings,
+    source_units: Collection[Unit],
+    found: ModuleRewrite,
+    apart: Collection[ast.AST] = (),
+) -> Twins:
+    """The functions that both rewritten classes and Haiku's code call, as far as each can have its own; not `apart`."""
+    shared = closure(set(_called(around, found)), around.next) & set(source_units)
+    bound = {unit for unit in shared if unit.bound}
+    torn = {unit for unit in shared if closure({unit}, around.next) & bound}
+    fit = {unit for unit in torn if unit.node not in apart and _is_fit(interp, unit, found)}
+    twins = Twins()
+    for unit in torn:
+        if closure({unit}, around.next) & torn <= fit:
+            assert isinstance(unit.node, ast.FunctionDef)
+            twins.names[unit] = _second_name(unit.node.name)
+    named = {unit.node: name for unit, name in twins.names.items()}
+    staying: dict[ast.AST, Module] = {unit.node: unit.module for unit in source_units}
+    staying |= {node: refusal.cls.module for node, refusal in found.refusals.items()}
+    for node, module in staying.items():
+        for mention, function in _mentions(interp, node, module, found):
+            if function not in named:
+                continue
+            twins.mentions.append((module, mention, named[function]))
+            if isinstance(mention, ast.Name):
+                twins.imports += _imports(module, mention.id, named[function])
+    return twins
+
+
+def _called(around: Surroundings, found: ModuleRewrite) -> Iterator[Unit]:
+    """The units that rewritten classes of Haiku speak of."""
+    for model in found.models.values():
+        if model.framework == "haiku" and isinstance(model.cls, Class):
+            yield from around.next(around.read(model.cls.module, model.cls.node))
+
+
+def _is_fit(interp: Interpreter, unit: Unit, found: ModuleRewrite) -> bool:
+    """Whether a unit is a plain function that names nothing of Haiku but initialisers, all of which NNX has."""
+    node, names = unit.node, found.names_of(unit.module, interp)
+    if not isinstance(node, ast.FunctionDef) or node.decorator_list or unit.certain:
+        return False
+    taken = interp.environment_of(unit.module).names
+    if _second_name(node.name) in taken or unit.mentions & found.refusals.keys():
+        return False
+    return all(
+        (names.qualified(name) or "").startswith(_INITIALIZERS)
+        and _is_written(name, unit.module, names)
+        for name in unit.bound
+    ) and all(
+        _is_in_reach(interp, module, unit)
+        for module in interp.project.modules.values()
+        if module.rewritable
+    )
+
+
+def _is_written(name: ast.expr, module: Module, names: FileNames) -> bool:
+    """Whether a rule writes an initialiser for NNX."""
+    above = module.source.parents.get(name)
+    whole = above if isinstance(above, ast.Call) and above.func is name else name
+    try:
+        return names.rewrite(whole) is not None
+    except Declined:
+        return False
+
+
+def _is_in_reach(interp: Interpreter, module: Module, unit: Unit) -> bool:
+    """Whether a file that has a function has it by its own name, from the file where it is defined."""
+    assert isinstance(unit.node, ast.FunctionDef)
+    env = interp.environment_of(module)
+    own = [
+        name
+        for name, value in env.names.items()
+        if isinstance(value, Function) and value.node is unit.node
+    ]
+    if not own or module is unit.module:
+        return True
+    imports = list(_imports(module, unit.node.name, ""))
+    free = _second_name(unit.node.name) not in env.names
+    return own == [unit.node.name] and len(imports) == 1 and free
+
+
+def _mentions(
+    interp: Interpreter, root: ast.AST, module: Module, found: ModuleRewrite
+) -> Iterator[tuple[ast.expr, ast.AST]]:
+    """The names of functions in a piece of code, with the functions."""
+    env = interp.environment_of(module)
+    names = found.names_of(module, interp)
+    for node in ast.walk(root):
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+            first: ast.expr = node
+            while isinstance(first, ast.Attribute):
+                first = first.value
+            if isinstance(first, ast.Name) and first.id in env.names and not names.shadowed(first):
+                value = interp.peek(node, env)
+                if isinstance(value, Function):
+                    yield node, value.node
+
+
+def _imports(module: Module, name: str, second: str) -> Iterator[tuple[Module, ast.alias, str]]:
+    """The import of a name at the top of a file."""
+    for node in module.tree.body:
+        for alias in node.names if isinstance(node, ast.ImportFrom) else ():
+            if alias.name == name and alias.asname is None:
+                yield module, alias, second
+
+
+def _second_name(name: str) -> str:
+    plain = name.lstrip("_")
+    return f"{name[: len(name) - len(plain)]}haiku_{plain}"
+
+
+def _name_span(module: Module, node: ast.expr) -> tuple[int, int]:
+    """Where the last word of a name is."""
+    end = module.source.span(node)[1]
+    word = node.attr if isinstance(node, ast.Attribute) else ast.unparse(node)
+    return end - len(word), end

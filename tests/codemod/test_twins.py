@@ -1,0 +1,55 @@
+"""Functions that choose initialisers for rewritten classes and for code that stays."""
+
+from __future__ import annotations
+
+from nnx_codemod.tests.programs import rewritten
+
+SHARED = """
+import haiku as hk
+import jax.numpy as jnp
+
+
+def init():
+    return RETURNED
+
+
+class Scores(hk.Module):
+    def __call__(self, x):
+        return x @ hk.get_parameter('w', (x.shape[-1], 3), init=init())
+
+
+def stays(x):
+    with hk.custom_creator(None):
+LOCAL
+        return hk.Linear(4, w_init=init())(x)
+
+
+net = hk.transform(stays)
+"""
+
+
+LOCAL = "        init = lambda: hk.initializers.Constant(1.0)\n"
+
+
+def shared(returned: str, local: str = "") -> str:
+    text = SHARED.replace("RETURNED", returned).replace("LOCAL\n", local)
+    return rewritten(text).after["program.py"]
+
+
+def test_code_that_stays_reads_the_old_function_by_another_name() -> None:
+    text = shared("hk.initializers.RandomNormal(0.1)")
+    assert "def init():\n    return nnx.initializers.normal(0.1)" in text
+    assert "def haiku_init():\n    return hk.initializers.RandomNormal(0.1)" in text
+    assert "w_init=haiku_init())" in text
+    assert "init()(rngs.params(), (in_features, 3))" in text
+
+
+def test_a_local_of_the_same_name_is_not_the_function() -> None:
+    text = shared("hk.initializers.RandomNormal(0.1)", LOCAL)
+    assert "haiku_init" not in text
+    assert "class Scores(nnx.Module)" in text
+
+
+def test_a_function_that_does_more_keeps_its_users() -> None:
+    text = shared("hk.initializers.RandomNormal(hk.running_init() + 0.1)")
+    assert "class Scores(hk.Module)" in text
