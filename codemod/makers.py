@@ -8,12 +8,13 @@ the calling of that class. What it hands to constructors becomes a field, what i
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import borrowed
-from .chains import is_own
+from .chains import is_own, last_name
 from .culprit import working_on
 from .edits import Edits, move
 from .emit import layout
@@ -133,12 +134,26 @@ class _Finder:
         self.apart = apart
         self.names = {m: FileNames(m, interp.environment_of(m), interp.rules) for m in modules}
 
+    @functools.cached_property
+    def _bases(self) -> set[str | None]:
+        """The last names of all that classes of the project inherit from."""
+        return {
+            last_name(base)
+            for module in self.modules
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.ClassDef)
+            for base in node.bases
+        }
+
     def find(self) -> dict[ast.AST | None, Maker]:
+        plain = [(module, node) for module in self.modules for node in self._plain(module)]
         found: dict[ast.AST | None, Maker] = {
-            maker.node: maker for module in self.modules for maker in self._in_module(module)
+            node: Maker(module, node, framework)
+            for module, node in plain
+            if (framework := self._framework(module, node)) is not None
         }
         while True:
-            fresh = list(self._indirect(found))
+            fresh = list(self._indirect(found, plain))
             if not fresh:
                 break
             found.update({m.node: m for m in fresh})
@@ -165,33 +180,34 @@ class _Finder:
                     called.left = True
                     pending.append(called)
 
-    def _in_module(self, module: Module) -> Iterator[Maker]:
+    def _plain(self, module: Module) -> Iterator[ast.FunctionDef]:
         for node in ast.walk(module.tree):
             if isinstance(node, ast.FunctionDef) and self._is_plain(node, module):
-                kinds = {k for call in _calls(node) if (k := self._kind(call, module))}
-                kinds |= {"haiku" for call in _calls(node) if self._draws(call, module)}
-                asked = borrowed.parameter_calls(node, self.names[module].qualified)
-                kinds |= {"haiku" for _ in asked}
-                kinds |= {"linen" for call in _calls(node) if _makes_on_self(call, node)}
+                yield node
+
+    def _framework(self, module: Module, node: ast.FunctionDef) -> str | None:
+        """The framework of the layers and variables that a function makes itself, where it is one."""
+        kinds = {k for call in _calls(node) if (k := self._kind(call, module))}
+        kinds |= {"haiku" for call in _calls(node) if self._draws(call, module)}
+        kinds |= {"haiku" for _ in borrowed.parameter_calls(node, self.names[module].qualified)}
+        kinds |= {"linen" for call in _calls(node) if _makes_on_self(call, node)}
+        return kinds.pop() if len(kinds) == 1 else None
+
+    def _indirect(
+        self,
+        found: Mapping[ast.AST | None, Maker],
+        plain: Iterable[tuple[Module, ast.FunctionDef]],
+    ) -> Iterator[Maker]:
+        """Functions that call a maker, from outside of any module."""
+        for module, node in plain:
+            if node not in found:
+                kinds = {
+                    found[target].framework
+                    for call in _calls(node)
+                    if (target := self._target(call.func, module)) in found
+                }
                 if len(kinds) == 1:
                     yield Maker(module, node, kinds.pop())
-
-    def _indirect(self, found: Mapping[ast.AST | None, Maker]) -> Iterator[Maker]:
-        """Functions that call a maker, from outside of any module."""
-        for module in self.modules:
-            for node in ast.walk(module.tree):
-                if (
-                    isinstance(node, ast.FunctionDef)
-                    and node not in found
-                    and self._is_plain(node, module)
-                ):
-                    kinds = {
-                        found[target].framework
-                        for call in _calls(node)
-                        if (target := self._target(call.func, module)) in found
-                    }
-                    if len(kinds) == 1:
-                        yield Maker(module, node, kinds.pop())
 
     def _is_plain(self, node: ast.FunctionDef, module: Module) -> bool:
         if (module.path, node.name) in self.leave or not self._is_bare(node, module):
@@ -226,12 +242,6 @@ class _Finder:
             return False
         if not node.args.args or node.args.args[0].arg != "self":
             return False
-        heirs = any(
-            owner.name in [ast.unparse(base).split(".")[-1] for base in other.bases]
-            for each in self.modules
-            for other in ast.walk(each.tree)
-            if isinstance(other, ast.ClassDef)
-        )
         reads = [n for n in ast.walk(node) if isinstance(n, ast.Attribute) and _is_self(n.value)]
         called = [
             n
@@ -249,7 +259,7 @@ class _Finder:
         ]
         if not node.decorator_list and not self._each_has_a_name(node, calls, module):
             return False
-        return not heirs and not called and not stored and len(calls) > 1
+        return owner.name not in self._bases and not called and not stored and len(calls) > 1
 
     def _each_has_a_name(
         self, node: ast.FunctionDef, calls: Sequence[ast.Call], module: Module

@@ -111,7 +111,6 @@ class Symbols:
 
         self._export = export
         self._scope = export.SymbolicScope()
-        self._extents = export.SymbolicScope()
         self.origins: dict[str, Origin] = {}
         self._by_origin: dict[Any, Dim] = {}
         self._bound: dict[str, Dim] = {}
@@ -245,12 +244,12 @@ def is_symbolic(value: object) -> bool:
     return type(value).__name__ == "_DimExpr"
 
 
-_SYMBOL = re.compile(r"s\d+_")
+SYMBOL = re.compile(r"s\d+_")
 
 
 def names(dim: Dim) -> set[str]:
     """The symbols in a size."""
-    return set() if isinstance(dim, int) else set(_SYMBOL.findall(str(dim)))
+    return set() if isinstance(dim, int) else set(SYMBOL.findall(str(dim)))
 
 
 def symbol_name(dim: Dim) -> str | None:
@@ -258,7 +257,7 @@ def symbol_name(dim: Dim) -> str | None:
     if isinstance(dim, int):
         return None
     text = str(dim)
-    return text if _SYMBOL.fullmatch(text) else None
+    return text if SYMBOL.fullmatch(text) else None
 
 
 def same(left: Dim, right: Dim) -> bool:
@@ -283,11 +282,12 @@ def substitute(dim: Dim, values: Mapping[str, Dim]) -> Dim:
     if isinstance(dim, int):
         return dim
     tree = ast.parse(str(dim).replace("^", "**"), mode="eval")
-    missing = {name: _symbol(dim, name) for name in names(dim) - values.keys()}
+    missing = {name: symbol_of(dim, name) for name in names(dim) - values.keys()}
     return _evaluate(tree.body, {**missing, **values})
 
 
-def _symbol(dim: Dim, name: str) -> Dim:
+def symbol_of(dim: Dim, name: str) -> Dim:
+    """A symbol of a size as a size of its own."""
     from jax import export
 
     (symbol,) = export.symbolic_shape(name, scope=dim.scope)

@@ -122,7 +122,6 @@ class Interpreter:
         self.rules = rules
         self.definitions_only = definitions_only
         self.symbols = Symbols()
-        self.answers: dict[Any, Any] = {}  # of jax.eval_shape, which costs more than all else
         self.facts = Facts()
         self.globals: dict[Module, Environment] = {}
         self.frames: list[Frame] = []

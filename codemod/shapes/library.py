@@ -11,12 +11,12 @@ import functools
 import importlib
 import inspect
 import operator
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import named_tuples, trees
-from .dims import Dim, InputAxis, is_dim, is_symbolic, names, same
+from .asking import Complaint, Method, Slot, ask
+from .dims import Dim, InputAxis, is_symbolic, names, same
 from .patterns import rearranged
 from .values import (
     NONE,
@@ -139,12 +139,11 @@ def method(
         return UNKNOWN
     if name in ("tolist",):
         return Repeated(UNKNOWN)
-    function = lambda x, *a, **k: getattr(x, name)(*a, **k)  # noqa: E731
     if f"jax.numpy.{name}" in _SPECIAL:
         found = _SPECIAL[f"jax.numpy.{name}"](interp, node, [array, *args], kwargs)
         if found is not None:
             return found
-    return run(interp, node, function, [array, *args], kwargs)
+    return run(interp, node, Method(name), [array, *args], kwargs)
 
 
 def run(
@@ -169,7 +168,11 @@ def run(
         real_kwargs = {key: _convert(interp, value, arrays) for key, value in kwargs.items()}
     except Unconvertible:
         return _without_knowing(args, kwargs, elementwise)
-    return _evaluate(interp, node, function, real_args, real_kwargs, arrays)
+    answer = ask(function, real_args, real_kwargs, arrays)
+    if isinstance(answer, Complaint):
+        interp.trouble(node, answer.text)
+        return UNKNOWN
+    return answer
 
 
 def _without_unknown_dtype(function: Callable[..., Any], args: Sequence[Value]) -> Sequence[Value]:
@@ -193,135 +196,6 @@ def _without_knowing(
     return Array(None) if arrays else UNKNOWN
 
 
-def _evaluate(
-    interp: Interpreter,
-    node: ast.AST,
-    function: Callable[..., Any],
-    args: Any,
-    kwargs: Any,
-    arrays: list[Any],
-) -> Value:
-    import jax
-
-    if not arrays and not _has_symbols((args, kwargs)):
-        try:
-            return _value(jax.eval_shape(lambda: _plain(function(*args, **kwargs))))
-        except Exception:  # not array code (a constructor, say)
-            return _ordinary(function, args, kwargs)
-
-    question = _question(function, args, kwargs, arrays)
-    if question is not None and question in interp.answers:
-        return _answered(interp, node, interp.answers[question])
-    boxes: list[Any] = []
-
-    def traced(leaves: list[Any]) -> Any:
-        fill = functools.partial(_fill, leaves=leaves)
-        result = function(
-            *[_map(fill, a) for a in args], **{k: _map(fill, v) for k, v in kwargs.items()}
-        )
-        boxes.append(result)
-        return _plain(result)
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they are meant for who runs the program
-            shapes = jax.eval_shape(traced, arrays or [_carrier(args, kwargs)])
-    except Exception as error:
-        said = str(error).splitlines()[0][:160] if str(error) else ""
-        shapes = f"{type(error).__name__}: {said}"
-    if question is not None:
-        interp.answers[question] = shapes
-    result = _answered(interp, node, shapes)
-    return result if result is not UNKNOWN or not boxes else _value(boxes[-1])
-
-
-def _answered(interp: Interpreter, node: ast.AST, answer: Any) -> Value:
-    """The shapes that jax.eval_shape gave; a text is what it complained of."""
-    if isinstance(answer, str):
-        interp.trouble(node, answer)
-        return UNKNOWN
-    return _value(answer)
-
-
-def _question(function: Callable[..., Any], args: Any, kwargs: Any, arrays: list[Any]) -> Any:
-    """What distinguishes one call from another, None for a function that no second call can be of."""
-    if "<" in getattr(function, "__qualname__", "<"):
-        return None
-    try:
-        shapes = tuple((str(array.shape), array.dtype) for array in arrays)
-        question = (function, _told(args), _told(kwargs), shapes)
-        hash(question)
-    except TypeError:
-        return None
-    return question
-
-
-def _told(tree: Any) -> Any:
-    if isinstance(tree, list | tuple):
-        return (type(tree), *[_told(item) for item in tree])
-    if isinstance(tree, dict):
-        return tuple((key, _told(item)) for key, item in tree.items())
-    if isinstance(tree, slice):
-        return (slice, _told(tree.start), _told(tree.stop), _told(tree.step))
-    if isinstance(tree, _Slot):
-        return (_Slot, tree.at)
-    return (type(tree), str(tree)) if is_symbolic(tree) else (type(tree), tree)
-
-
-def _ordinary(function: Callable[..., Any], args: Any, kwargs: Any) -> Value:
-    if getattr(function, "__module__", "") in ("math", "operator", "builtins", "_operator"):
-        try:
-            return _value(function(*args, **kwargs))
-        except Exception:  # the program would raise here
-            return UNKNOWN
-    return UNKNOWN
-
-
-class _Slot:
-    """Stands for an array argument until `jax.eval_shape` supplies the traced one."""
-
-    def __init__(self, at: int) -> None:
-        self.at = at
-
-
-def _fill(leaf: Any, leaves: list[Any]) -> Any:
-    return leaves[leaf.at] if isinstance(leaf, _Slot) else leaf
-
-
-def _map(fill: Callable[[Any], Any], tree: Any) -> Any:
-    if isinstance(tree, list):
-        return [_map(fill, item) for item in tree]
-    if isinstance(tree, tuple):
-        return tuple(_map(fill, item) for item in tree)
-    if isinstance(tree, dict):
-        return {key: _map(fill, item) for key, item in tree.items()}
-    return fill(tree)
-
-
-def _has_symbols(tree: Any) -> bool:
-    if isinstance(tree, list | tuple):
-        return any(_has_symbols(item) for item in tree)
-    if isinstance(tree, dict):
-        return any(_has_symbols(item) for item in tree.values())
-    return is_symbolic(tree)
-
-
-def _symbols(tree: Any) -> list[Any]:
-    if isinstance(tree, list | tuple):
-        return [dim for item in tree for dim in _symbols(item)]
-    if isinstance(tree, dict):
-        return [dim for item in tree.values() for dim in _symbols(item)]
-    return [tree] if is_symbolic(tree) else []
-
-
-def _carrier(*trees: Any) -> Any:
-    """An array whose shape carries the symbols, which JAX must meet in some input."""
-    import jax
-
-    make: Any = jax.ShapeDtypeStruct  # untyped in JAX
-    return make(tuple(_symbols(list(trees))), "float32")
-
-
 def _convert(interp: Interpreter, value: Value, arrays: list[Any]) -> Any:
     import jax
 
@@ -334,7 +208,7 @@ def _convert(interp: Interpreter, value: Value, arrays: list[Any]) -> Any:
             resolved = tuple(interp.symbols.resolve(dim) for dim in shape)
             make: Any = jax.ShapeDtypeStruct  # untyped in JAX
             arrays.append(make(resolved, value.dtype or "float32"))
-            return _Slot(len(arrays) - 1)
+            return Slot(len(arrays) - 1)
         case Items(items=items, kind=kind):
             inner = [_convert(interp, item, arrays) for item in items]
             return slice(*inner) if kind == "slice" else (inner if kind == "list" else tuple(inner))
@@ -347,34 +221,6 @@ def _convert(interp: Interpreter, value: Value, arrays: list[Any]) -> Any:
             if len(known_values) == 1:
                 return _convert(interp, known_values[0], arrays)
     raise Unconvertible
-
-
-def _plain(result: Any) -> Any:
-    """A result that jax.eval_shape can return: what is no array goes."""
-    import jax
-
-    leaves = jax.tree.leaves(result)
-    if all(hasattr(leaf, "shape") and hasattr(leaf, "dtype") for leaf in leaves):
-        return result
-    return None
-
-
-def _value(result: Any) -> Value:
-    """A shape, or a tree of them, as a value."""
-    if hasattr(result, "shape") and hasattr(result, "dtype"):
-        return Array(tuple(result.shape), str(result.dtype))
-    if isinstance(result, tuple):
-        names = getattr(result, "_fields", ())
-        return Items([_value(item) for item in result], "tuple", tuple(names))
-    if isinstance(result, list):
-        return Items([_value(item) for item in result], "list")
-    if isinstance(result, dict):
-        return Table({key: _value(item) for key, item in result.items()})
-    if is_dim(result):
-        return from_dim(result)
-    if isinstance(result, str | float | bool | bytes):
-        return Constant(result)
-    return UNKNOWN
 
 
 def _dtype_name(value: Value) -> str | None:
