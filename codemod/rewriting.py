@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from . import functions, heirs, makers, records
+from . import first_carries, functions, heirs, makers, records
 from .config import Options
 from .culprit import working_on
 from .edits import EditConflict
@@ -83,20 +83,22 @@ def _prepared(
     apart: frozenset[makers.Apart],
     limit: int,
 ) -> Prepared:
-    """The project with constructors in dataclass modules, modules that hold a layer in the place of its heirs, and
-    classes in the place of functions that make layers, and of those given to a transform."""
+    """The project with constructors in dataclass modules, modules that hold a layer in the place of its heirs, zeros in
+    the place of cells that only tell them, and classes in the place of functions that make layers, and of those given to
+    a transform."""
     first = records.prepare(project, rules, leave)
     second = heirs.prepare(first.project, rules, leave)
+    third = first_carries.prepare(second.project, rules, leave, limit)
     try:
-        third = makers.prepare(second.project, rules, leave, apart, limit)
+        fourth = makers.prepare(third.project, rules, leave, apart, limit)
     except EditConflict:  # functions that hang together in a way that is not sorted out stay
-        third = Prepared(second.project)
-    fourth = functions.prepare(third.project, rules, leave)
-    stages = (first, second, third, fourth)
+        fourth = Prepared(third.project)
+    last = functions.prepare(fourth.project, rules, leave)
+    stages = (first, second, third, fourth, last)
     made = [each for stage in stages for each in stage.made]
     originals = {p: s for stage in reversed(stages) for p, s in stage.originals.items()}
-    fourth.project.functions = {(m.path, m.name) for m in made if m.is_function}
-    return Prepared(fourth.project, originals, made)
+    last.project.functions = {(m.path, m.name) for m in made if m.is_function}
+    return Prepared(last.project, originals, made)
 
 
 def _facts(traced: Traced | None, prepared: Prepared) -> Traced | None:

@@ -18,10 +18,12 @@ from ..model.study import Study
 from ..shapes import classes
 from ..shapes.dims import Choice, Expression, Origin, Output, Running
 from ..shapes.interpreter import Interpreter
+from ..shapes.scanned_methods import scanned
 from ..shapes.values import (
     Array,
     Class,
     External,
+    Function,
     Items,
     LayerObject,
     Object,
@@ -44,6 +46,7 @@ from .known_tests import KnownTests
 from .method_edits import MethodEdits
 from .places import Places
 from .renaming import rename_within
+from .scans import scan_method
 from .signature import Signature
 from .site_names import SiteNames
 from .sizes import SizeNames, merged_inputs
@@ -177,7 +180,7 @@ class ClassEmitter:
         for function in self._functions():
             if function.name not in ("setup", "__init__"):
                 changes.run(function)
-        self._class_edits(body, sizes)
+        self._class_edits(body, sizes, model)
         describer.constructor(model, self.stored, self.takes_rngs, self.constructs)
         helpers = self.constructor.helpers | self.writer.helpers | changes.helpers
         return Emitted(model, self.writer.classes, helpers)
@@ -664,6 +667,21 @@ class ClassEmitter:
         modules = modules or (bool(own) and not self._runs_once(function))
         return kind in ("compact", "nowrap") or (kind == "transparent" and not modules)
 
+    def _scanned(self, function: ast.FunctionDef, model: ModuleModel) -> None:
+        """A method under `nn.scan` is one under `nnx.scan`, to which the module is an argument like any other."""
+        if self.study.framework != "linen":
+            return
+        found = scanned(self.interp, Function(function, self.cls.environment, self.cls))
+        if found is None:
+            return
+        if model.holds or model.sows:
+            raise CannotMove(
+                found.decorator,
+                "a scanned method of a module that holds more than parameters",
+                "write the scan by hand, with nnx.StateAxes for what each step changes or draws",
+            )
+        scan_method(self.edits, found)
+
     def _runs_once(self, function: ast.FunctionDef) -> bool:
         """Whether a method is only ever asked for by `__call__`, in one place and in no loop."""
         asked = [
@@ -680,13 +698,14 @@ class ClassEmitter:
             above = self.source.parents.get(above)
         return above is not None and above is self._own("__call__")
 
-    def _class_edits(self, body: list[str], sizes: SizeNames) -> None:
+    def _class_edits(self, body: list[str], sizes: SizeNames, model: ModuleModel) -> None:
         node = self.cls.node
         self._bases()
         for function in self._functions():
             for decorator in function.decorator_list:
                 if self._says_nothing(function, decorator):
                     self.edits.remove_item(function, decorator)
+            self._scanned(function, model)
         self.stored = self._stored()
         stored = [
             f"{self._indent(2)}self.{attribute} = {text}" for attribute, text in self.stored.items()

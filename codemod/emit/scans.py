@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..edits import Edits
 from ..shapes.lifts import Mapped, Scanned
+from ..shapes.scanned_methods import ScannedMethod
 from . import layout
 from .transport import CannotMove
 
@@ -133,6 +134,15 @@ class ScanWriter:
         """A function over which `layer_stack` stacked layers scans over them and gets each as an argument."""
         self.edits.replace(decorator, "nnx.scan(in_axes=(nnx.Carry, 0), out_axes=nnx.Carry)")
         self.edits.add_item(function, local)
+
+
+def scan_method(edits: Edits, method: ScannedMethod) -> None:
+    """The decorator of a method that runs once per step: the module is the same in all of them."""
+    lift = method.lift
+    axes = ", ".join(["None", "nnx.Carry", *[str(lift.in_axis)] * (len(method.parameters) - 1)])
+    edits.replace(
+        method.decorator, f"nnx.scan(in_axes=({axes}), out_axes=(nnx.Carry, {lift.out_axis}))"
+    )
 
 
 def stacked_lines(

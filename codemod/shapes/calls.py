@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING
 
 from .. import signatures
 from ..rule import Layer, Use
-from . import builtin, classes, held, joins, library, loops, operators, refined, traced
+from . import (
+    builtin,
+    classes,
+    held,
+    joins,
+    library,
+    loops,
+    operators,
+    refined,
+    scanned_methods,
+    traced,
+)
 from .dims import Dim, Expression, Output
 from .facts import Made, Used
 from .values import (
@@ -684,6 +695,22 @@ def elsewhere(interp: Interpreter, owner: Object) -> Iterator[None]:
         interp.recording = saved
 
 
+def _run_method(
+    interp: Interpreter,
+    owner: Object,
+    function: Function,
+    args: Args,
+    kwargs: Kwargs,
+    node: ast.Call | None,
+) -> Value:
+    """A module's method, which may be scanned."""
+    steps = scanned_methods.scanned(interp, function)
+    found = scanned_methods.run(interp, steps, owner, args, kwargs) if steps is not None else None
+    if found is not None:
+        return found
+    return call_function(interp, function, [owner, *args], kwargs, node, owner)
+
+
 def call_method(
     interp: Interpreter, owner: Object, name: str, args: Args, kwargs: Kwargs, node: ast.Call | None
 ) -> Value:
@@ -706,7 +733,7 @@ def call_method(
         for observer in interp.observers:
             observer(owner, name, args, dict(kwargs))
     with elsewhere(interp, owner):
-        result = call_function(interp, function, [owner, *args], kwargs, node, owner)
+        result = _run_method(interp, owner, function, args, kwargs, node)
     if owner is not interp.root_object:
         result = held.from_outside(interp, owner, [*args, *kwargs.values()], result)
         result = traced.returned(interp, node, result)
