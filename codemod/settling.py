@@ -15,6 +15,7 @@ from .config import Options
 from .edits import EditConflict
 from .findings import Finding
 from .layer_partials import layer_partials, read_by
+from .model.compared import given_by_tests
 from .model.partials import given_by_partials
 from .model.study import Contexts
 from .modules import (
@@ -59,6 +60,8 @@ def settle(
     nodes: set[ast.AST] = {cls.node for cls in own}
     partials = layer_partials(interp, modules)
     contexts.given = given_by_partials(interp, modules)
+    for node, given in given_by_tests(interp, modules).items():
+        contexts.given[node] += given
     rounds = _Rounds(
         interp,
         modules,

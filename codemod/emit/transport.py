@@ -241,8 +241,20 @@ class Transport:
             hides = node.id in scope.assignments and node.id not in scope.parameters
             return self.renamed.get(node.id) if written is None and hides else written
         if isinstance(node, ast.expr) and not self.is_static(node, scope):
-            return self._computed(node, scope)
+            return None if self._runs_later(node) else self._computed(node, scope)
         return None
+
+    def _runs_later(self, node: ast.expr) -> bool:
+        """Whether an expression reads what a lambda around it is given: what it is, no call of the module tells."""
+        names = {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+        above = self.source.parents.get(node)
+        while above is not None and not isinstance(above, ast.stmt):
+            if isinstance(above, ast.Lambda):
+                given = {arg.arg for arg in ast.walk(above.args) if isinstance(arg, ast.arg)}
+                if names & given:
+                    return True
+            above = self.source.parents.get(above)
+        return False
 
     def _field(self, node: ast.Attribute, scope: Scope) -> str | None:
         parameter = self.fields.get(node.attr)

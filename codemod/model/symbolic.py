@@ -178,6 +178,11 @@ def _classes_named(
             return []
     if not isinstance(base, Class) or classes.framework(base) is None:
         return []
+    return classes_below(interp, base)
+
+
+def classes_below(interp: Interpreter, base: Class) -> list[Class]:
+    """A class and its subclasses, in all files that were read."""
     known = {
         value.node: value
         for around in list(interp.globals.values())
