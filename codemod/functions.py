@@ -172,6 +172,18 @@ class _Writer:
         reads = self.reads(node)
         return list(dict.fromkeys(name for name in reads if name in outer and name not in own))
 
+    def _annotations(self, node: ast.FunctionDef) -> dict[str, str]:
+        """What the outermost function around a function says of its parameters."""
+        scope = self._top(node)
+        if not isinstance(scope, ast.FunctionDef):
+            return {}
+        given = [*scope.args.posonlyargs, *scope.args.args, *scope.args.kwonlyargs]
+        return {
+            a.arg: f": {self.source.segment(a.annotation)}"
+            for a in given
+            if a.annotation is not None
+        }
+
     @staticmethod
     def reads(node: ast.FunctionDef) -> list[str]:
         """The names that a function reads; one that reads `self` belongs to a class."""
@@ -196,9 +208,12 @@ class _Writer:
         lines = [f"class {name}({self.names.target('haiku.Module')}):"]
         if docstring:
             lines += [f"{unit}{self.source.segment(node.body[0])}", ""]
-        parameters = ", ".join(["self", *captured, "name=None"])
+        annotations = self._annotations(node)
+        parameters = ", ".join(
+            ["self", *(item + annotations.get(item, "") for item in captured), "name=None"]
+        )
         lines += [
-            f"{unit}def __init__(self{parameters[4:]}):",
+            f"{unit}def __init__({parameters}):",
             f"{unit * 2}super().__init__(name=name)",
         ]
         lines += [f"{unit * 2}self.{item} = {item}" for item in captured]

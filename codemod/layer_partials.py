@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
+from .edits import Edits
+from .emit.construct import Constructor
+from .emit.file_names import FileNames
+from .emit.transport import CannotMove, Scope, Transport
 from .project import Module
+from .rule import Declined
 from .rulebook import Rulebook
+from .shapes.facts import Facts
 from .shapes.interpreter import Interpreter
-from .shapes.values import Class, External, Partial
+from .shapes.values import Class, External, Partial, Value
 
 
 @dataclass(frozen=True)
@@ -53,3 +59,55 @@ def read_by(
         if isinstance(node, ast.Name) and isinstance(names.get(node.id), Partial)
     }
     return [p for p in partials if any(value is p.value for value in read)]
+
+
+def write(
+    partials: Iterable[LayerPartial],
+    free: Collection[ast.AST],
+    interp: Interpreter,
+    edits_of: Callable[[Module], Edits],
+    names_of: Callable[[Module], FileNames],
+) -> None:
+    """Writes the `free` ones of Haiku's layers with the arguments that NNX has for theirs; others are left."""
+    for each in partials:
+        module = interp.project.home(each.statement)
+        if each.statement not in free or module is None or not _is_haikus(each.value):
+            continue
+        text = _written(each, interp, names_of(module))
+        if text is not None:
+            edits_of(module).replace(each.statement.value, text)
+
+
+def _is_haikus(value: Value) -> bool:
+    while isinstance(value, Partial):
+        value = value.function
+    return isinstance(value, External) and value.name.startswith("haiku.")
+
+
+def _written(partial: LayerPartial, interp: Interpreter, names: FileNames) -> str | None:
+    call = partial.statement.value
+    if not isinstance(call, ast.Call):
+        return None
+    transport = Transport(
+        names.module.source,
+        Facts(),
+        interp.symbols,
+        {},
+        names.rewrite,
+        lambda name, origin: name,
+    )
+    transport.facts.values[call].append(partial.value)
+    constructor = Constructor(
+        interp,
+        transport,
+        names.target,
+        lambda site, added: None,
+        lambda node: True,
+        lambda node: False,
+    )
+    try:
+        text = constructor.partial(call, Scope(names.module.tree, set(), {}, {}))
+    except (CannotMove, Declined):
+        return None
+    names.helpers |= constructor.helpers
+    return text

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from . import first_carries, functions, heirs, makers, records
+from . import first_carries, functions, heirs, makers, records, stacks
 from .config import Options
 from .culprit import working_on
 from .edits import EditConflict
@@ -83,10 +83,11 @@ def _prepared(
     apart: frozenset[makers.Apart],
     limit: int,
 ) -> Prepared:
-    """The project with constructors in dataclass modules, modules that hold a layer in the place of its heirs, zeros in
-    the place of cells that only tell them, and classes in the place of functions that make layers, and of those given to
-    a transform."""
-    first = records.prepare(project, rules, leave)
+    """The project with constructors in dataclass modules, layer stacks as functions with a name, modules that hold a
+    layer in the place of its heirs, zeros in the place of cells that only tell them, and classes in the place of
+    functions that make layers, and of those given to a transform."""
+    zeroth = records.prepare(project, rules, leave)
+    first = stacks.prepare(zeroth.project, rules, leave)
     second = heirs.prepare(first.project, rules, leave)
     third = first_carries.prepare(second.project, rules, leave, limit)
     try:
@@ -94,7 +95,7 @@ def _prepared(
     except EditConflict:  # functions that hang together in a way that is not sorted out stay
         fourth = Prepared(third.project)
     last = functions.prepare(fourth.project, rules, leave)
-    stages = (first, second, third, fourth, last)
+    stages = (zeroth, first, second, third, fourth, last)
     made = [each for stage in stages for each in stage.made]
     originals = {p: s for stage in reversed(stages) for p, s in stage.originals.items()}
     last.project.functions = {(m.path, m.name) for m in made if m.is_function}

@@ -10,11 +10,11 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from . import twins
+from . import layer_partials, twins
 from .config import Options
 from .edits import EditConflict
 from .findings import Finding
-from .layer_partials import layer_partials, read_by
+from .layer_partials import LayerPartial
 from .model.compared import given_by_tests
 from .model.partials import given_by_partials
 from .model.study import Contexts
@@ -58,7 +58,7 @@ def settle(
     """Rewrites all that can follow; `needed` are classes that code from outside needs as they are."""
     own = module_classes(interp)
     nodes: set[ast.AST] = {cls.node for cls in own}
-    partials = layer_partials(interp, modules)
+    partials = layer_partials.layer_partials(interp, modules)
     contexts.given = given_by_partials(interp, modules)
     for node, given in given_by_tests(interp, modules).items():
         contexts.given[node] += given
@@ -68,7 +68,8 @@ def settle(
         programs,
         options,
         Surroundings(interp, [m for m in modules if "haiku" in m.source.text], nodes),
-        {cls.node: read_by(interp, cls, partials) for cls in own},
+        partials,
+        {cls.node: layer_partials.read_by(interp, cls, partials) for cls in own},
         study_modules(interp, contexts),
         needed,
         nodes,
@@ -86,6 +87,7 @@ class _Rounds:
     programs: Programs
     options: Options
     around: Surroundings
+    partials: Sequence[LayerPartial]
     layers_read: LayersRead
     studied: Studied
     needed: Mapping[ast.AST, Refusal]
@@ -103,6 +105,13 @@ class _Rounds:
         if made_for:
             self._bridge_or_keep(made_for, found)
             return None
+        layer_partials.write(
+            self.partials,
+            free_layers(found, self.layers_read),
+            self.interp,
+            found.edits_of,
+            lambda module: found.names_of(module, self.interp),
+        )
         outcome = self.programs.rewrite(
             {node: model for node, model in found.models.items() if node not in self.bridged},
             found.edits_of,

@@ -39,12 +39,13 @@ from ..codemod.shapes.values import (
     Size,
     Unknown,
     Value,
+    as_dim,
 )
 from ._channels import with_channels_first
 from .haiku_initializers import WEIGHTS
 from .haiku_linear import INITIALIZED, NO_PRECISION, W_AND_B, in_float32
 
-Pair = tuple[int, int]
+Pair = tuple[Dim, Dim]
 
 _FORMATS = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
 _LAST = ("channels_last", "N...C")
@@ -101,20 +102,25 @@ def _per_dimension(rank_of: RankOf, what: str, scalars: bool) -> Writer:
         ):
             return f"({', '.join([written.text] * rank)}{',' if rank == 1 else ''})"
         if isinstance(value, Constant | Size):
-            return f"({written.text},) * {rank}"
+            return repeated(written.text, rank)
         if not scalars:
             return written.text
         if isinstance(value, Repeated):
             return f"tuple({written.text})"
         if isinstance(value, Unknown) and re.fullmatch(r"[\w.]+", written.text):
             text = written.text
-            return f"({text},) * {rank} if isinstance({text}, int) else tuple({text})"
+            return f"{repeated(text, rank)} if isinstance({text}, int) else tuple({text})"
         raise Declined(
             f"whether the {what} is a number or a tuple could not be told",
             "annotate it, or write a tuple",
         )
 
     return write
+
+
+def repeated(text: str, rank: int) -> str:
+    """A tuple that has one value for each dimension."""
+    return f"({text},)" if rank == 1 else f"({text},) * {rank}"
 
 
 def _inside(text: str) -> str | None:
@@ -150,7 +156,13 @@ def _padding(rank_of: RankOf) -> Writer:
             raise Declined(
                 "the padding of a convolution could not be read", "write it as a string or as pairs"
             )
-        return str(tuple(pairs))
+        if all(isinstance(extent, int) for pair in pairs for extent in pair):
+            return str(tuple(pairs))
+        if isinstance(value, Items) and len(value.items) == 2 and not _are_pairs(value.items):
+            return repeated(written.text, rank)
+        raise Declined(
+            "the padding of a convolution depends on its kernel", "write it as pairs of numbers"
+        )
 
     return write
 
@@ -171,7 +183,7 @@ def _kernel_text(use: Use, rank: int) -> str | None:
     if "rate" in use.arguments:
         return None
     if isinstance(value, Unknown) and value.text is not None:
-        each = f"({value.text},) * {rank}"
+        each = repeated(value.text, rank)
         return f"{each} if isinstance({value.text}, int) else {value.text}"
     sizes = _spread(use, "kernel_shape", rank, 1)
     known = sizes is not None and all(isinstance(size, int) for size in sizes)
@@ -213,9 +225,9 @@ def _pair(value: Value | None, span: Dim | None) -> Pair | None:
         pad = _PADS.get(value.name.rpartition(".")[2])
         return None if pad is None or not isinstance(span, int) else pad(span)
     if isinstance(value, Items) and len(value.items) == 2:
-        low, high = value.items
-        if isinstance(low, Constant) and isinstance(high, Constant):
-            return (low.value, high.value)
+        low, high = (as_dim(item) for item in value.items)
+        if low is not None and high is not None:
+            return (low, high)
     return None
 
 
@@ -379,7 +391,7 @@ def _heritage(rank: int) -> Heritage:
     last = f'{{data_format}} in ("{_FORMATS[rank]}", "channels_last", "N...C")'
     ours = (_FORMATS[rank], _FORMATS[rank][1:-1] + "IO", _FORMATS[rank])
     first = tuple("NC" + s.replace("N", "").replace("C", "") if "N" in s else s for s in ours)
-    each = f"({{0}},) * {rank} if isinstance({{0}}, int) else tuple({{0}})"
+    each = f"{repeated('{0}', rank)} if isinstance({{0}}, int) else tuple({{0}})"
     return Heritage(
         'output_channels, kernel_shape, stride=1, rate=1, padding="SAME", with_bias=True, w_init=None, '
         f'b_init=None, data_format="{_FORMATS[rank]}", mask=None, feature_group_count=1',

@@ -64,7 +64,7 @@ class Choices:
         if site.built is not None:
             last = site.built.last(site)
             return f"{last}.out_features" if last is not None else None
-        local = singular(site.attribute) if site.loops else f"self.{site.attribute}"
+        local = singular(site.attribute).lstrip("_") if site.loops else site.text
         return f"{local}.out_features"
 
     def _chosen(

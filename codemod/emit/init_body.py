@@ -559,7 +559,6 @@ class InitBody:
         scope: Scope,
         depth: int,
     ) -> list[str]:
-        name = sites[0].attribute
         running = self._running_in(sites)
         if (
             running
@@ -573,7 +572,9 @@ class InitBody:
         kind = "Dict" if isinstance(container, ast.Dict | ast.DictComp) else "List"
         if isinstance(container, ast.Tuple | ast.GeneratorExp):
             text = f"[{text.strip()[1:-1]}]"
-        return self._assigned(f"self.{name} = ", f"nnx.{kind}({text})", "", depth)
+        if sites[0].local:
+            return self._assigned(f"{sites[0].text} = ", text, "", depth)
+        return self._assigned(f"self.{sites[0].attribute} = ", f"nnx.{kind}({text})", "", depth)
 
     def _rename_turns(self, container: Comprehension, scope: Scope) -> None:
         """A comprehension's variables are called as what it makes needs them."""
@@ -594,7 +595,9 @@ class InitBody:
         for site in sites:
             text = self.transport.substitutes.get(site.node, "")
             for symbol, fact in self.transport.facts.running.items():
-                if symbol in self.transport.needs.symbols and self.running_names(symbol) in text:
+                if symbol in self.transport.needs.symbols and _mentions(
+                    text, self.running_names(symbol)
+                ):
                     if isinstance(self.transport.symbols.origins.get(symbol), Running):
                         found.append((symbol, fact))
             found += self._carried_along(site)
@@ -620,7 +623,8 @@ class InitBody:
     ) -> list[str]:
         """A comprehension whose width runs becomes a loop."""
         generator = container.generators[0]
-        lines = [self._line(depth, f"self.{site.attribute} = nnx.List()")]
+        start = "[]" if site.local else "nnx.List()"
+        lines = [self._line(depth, f"{site.text} = {start}")]
         first: list[tuple[str, str]] = []
         updates: list[tuple[str, str]] = []
         for symbol, fact in running:
@@ -634,10 +638,16 @@ class InitBody:
         body = "\n".join([self.transport.substitutes[site.node], *after])
         target, iterable = self._turns(generator.target, generator.iter, scope, body)
         lines.append(self._line(depth, f"for {target} in {iterable}:"))
-        lines += self._assigned(
-            f"self.{site.attribute}.append(", self.transport.substitutes[site.node], ")", depth + 1
-        )
-        return lines + after
+        text = self.transport.substitutes[site.node]
+        return [*lines, *self._appended(site, text, depth + 1), *after]
+
+    def _appended(self, site: Site, text: str, depth: int) -> list[str]:
+        """The lines that put a layer into its list, under a name of its own where sizes ask it for its output."""
+        if site.node in self.telling:
+            local = singular(site.attribute).lstrip("_")
+            made = self._assigned(f"{local} = ", text, "", depth)
+            return [*made, self._line(depth, f"{site.text}.append({local})")]
+        return self._assigned(f"{site.text}.append(", text, ")", depth)
 
     def _site(self, site: Site, scope: Scope, depth: int) -> list[str]:
         """`self.attribute = ...`, or an append in a loop."""
@@ -657,13 +667,9 @@ class InitBody:
                 length,
                 lambda d, t: self._line(depth + d, t) if t else "",
             )
-        if site.loops and site.node in self.telling:
-            local = singular(site.attribute)
-            made = self._assigned(f"{local} = ", text, "", depth)
-            return [*made, self._line(depth, f"self.{site.attribute}.append({local})")]
         if site.loops:
-            return self._assigned(f"self.{site.attribute}.append(", text, ")", depth)
-        return self._assigned(f"self.{site.attribute} = ", text, "", depth)
+            return self._appended(site, text, depth)
+        return self._assigned(f"{site.text} = ", text, "", depth)
 
     def _assigned(self, prefix: str, text: str, suffix: str, depth: int) -> list[str]:
         indent = self.indent + self.unit * depth
@@ -738,6 +744,11 @@ _OPPOSITE: Mapping[type[ast.cmpop], str] = {
 def _joined(text: str) -> str:
     """A call that was broken over lines, on one line again."""
     return text.replace("( ", "(").replace(", )", ")").replace(" )", ")")
+
+
+def _mentions(text: str, name: str) -> bool:
+    """Whether a text reads a name."""
+    return re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text) is not None
 
 
 def _begins_function(lines: Sequence[str]) -> bool:

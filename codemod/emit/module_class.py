@@ -405,6 +405,9 @@ class ClassEmitter:
             self.flags.is_mode,
         )
         self.transport.partial = self.constructor.partial
+        self.transport.locals = {
+            (site.function, site.alias) for site in self.sites if site.local and site.alias
+        }
         unit = self.source.indent_unit
         indent = self.source.line_indent(self.source.span(self.cls.node)[0]) + unit * 2
         self.body = InitBody(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ..model import paths
 from ..model.module import ModuleModel, VariablePath
 from ..model.paths import ANY, Counted
-from ..model.sites import Comprehension, Loop, Site, literal_name, statement_of
+from ..model.sites import Comprehension, Loop, Site, literal_name, statement_of, taker
 from ..rule import Layer, To
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
@@ -67,7 +67,7 @@ class Places:
     totals: dict[str, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._by_node = {site.node: site for site in self.sites}
+        self._by_node: dict[ast.AST, Site] = {site.node: site for site in self.sites}
         self._numbers: dict[tuple[ast.AST, str], str | None] = {}
         self._count()
 
@@ -256,6 +256,8 @@ class Places:
         slots = [Slot(site.attribute, _lettered(steps), own=site.own_attribute is not None)]
         if site.own_attribute is not None:
             return [Slot(site.attribute, _lettered(steps), own=True)]
+        if site.local:
+            return self._taken(site) or slots
         if site.alias is not None:
             slots += self._handed_on(site.alias, site.function, steps)
             if getattr(site.function, "name", "") == "setup":
@@ -278,6 +280,16 @@ class Places:
             match statement:
                 case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=attribute)]):
                     found.append(Slot(attribute, _lettered([*more, *steps]), own=True))
+        return found
+
+    def _taken(self, site: Site) -> list[Slot]:
+        """The constructors that a local hands what it holds to."""
+        found = []
+        for read in ast.walk(site.function):
+            if isinstance(read, ast.Name) and read.id == site.alias:
+                given = taker(read, self._by_node, self.parents)
+                if given is not None:
+                    found.append(Slot(self._parameter(*given), (), given[0]))
         return found
 
     def _built(self, site: Site) -> list[Slot]:

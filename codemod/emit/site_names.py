@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from keyword import iskeyword
 
 from ..chains import is_own
 from ..model.built import BuiltList
@@ -121,6 +122,8 @@ class SiteNames:
             haiku = self.study.framework == "haiku"
             return "rngs" if haiku else f"{site.variable.name or 'params'}_rng", True
         if literal is not None and literal.isidentifier():
+            if iskeyword(literal):
+                literal = f"{literal}_"
             return (names.plural(literal) if many else literal), True
         if isinstance(site.explicit, ast.JoinedStr):
             parts = [

@@ -98,6 +98,7 @@ class Transport:
         default_factory=dict
     )  # tests that decide on attributes
     changed: Set[str] = frozenset()  # attributes that methods set to something else
+    locals: Set[tuple[ast.AST, str]] = frozenset()  # what holds layers in the constructor, too
     late: Set[str] = frozenset()  # attributes that nothing sets before the module is called
 
     # ---- sizes ---------------------------------------------------------------------------------
@@ -295,6 +296,8 @@ class Transport:
             if _is_setting(self.facts.value(node)):
                 raise _only_known(self.source.segment(node), node)  # another call may give another
             return self._from_value(node)
+        if (scope.function, node.id) in self.locals:
+            return None
         if node.id in scope.assignments and node.id not in scope.loop_names:
             if not self._static_name(node, scope, frozenset()):
                 return self._from_value(node) if not self._moves(node, scope) else None

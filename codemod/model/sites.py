@@ -40,6 +40,12 @@ class Site:
     explicit: ast.expr | None = None  # the expression given as name=
     attribute: str = ""
     built: BuiltList | None = None  # the list that it is appended to
+    local: bool = False  # `alias` only hands it to other constructors, and stays a local
+
+    @property
+    def text(self) -> str:
+        """What the constructor calls it."""
+        return str(self.alias) if self.local else f"self.{self.attribute}"
 
     @property
     def value(self) -> LayerObject | Object | None:
@@ -92,6 +98,8 @@ def find(study: Study, parents: Mapping[ast.AST, ast.AST]) -> list[Site]:
         site.uses = list(study.facts.uses_of.get(node, []))
         _describe(site, parents, study.facts.made)
         sites.append(site)
+    for site in sites:
+        site.local = _is_local(site, sites, parents)
     order = {function: place for place, function in enumerate(_ordered(study, owned))}
     return sorted(sites, key=lambda site: (order[site.function], *_place(site, parents)))
 
@@ -182,6 +190,52 @@ def _describe(site: Site, parents: Mapping[ast.AST, ast.AST], made: Collection[a
             isinstance(keyword.value, ast.Constant) and keyword.value.value is None
         ):
             site.explicit = keyword.value
+
+
+def _is_local(site: Site, sites: Collection[Site], parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether a constructor's local only hands what it holds to the constructors of other modules."""
+    constructs = getattr(site.function, "name", "") in ("__init__", "setup")
+    if site.alias is None or not constructs or site.variable is not None:
+        return False
+    if any(not isinstance(loop, ast.ListComp) for loop in site.loops):
+        return False
+    if site.loops and getattr(site.statement, "value", None) is not site.loops[0]:
+        return False
+    if not site.loops and getattr(site.statement, "value", None) is not site.node:
+        return False
+    named = [n for n in ast.walk(site.function) if isinstance(n, ast.Name) and n.id == site.alias]
+    reads = [n for n in named if isinstance(n.ctx, ast.Load)]
+    if len(named) != len(reads) + 1 or not reads:
+        return False
+    makers: dict[ast.AST, Site] = {other.node: other for other in sites}
+    return all(taker(read, makers, parents) is not None for read in reads)
+
+
+def taker(
+    read: ast.Name, makers: Mapping[ast.AST, Site], parents: Mapping[ast.AST, ast.AST]
+) -> tuple[Site, ast.AST] | None:
+    """The site whose constructor is given what a name holds, item by item if a comprehension goes through it.
+
+    With it comes the argument, which may be a keyword.
+    """
+    argument: ast.AST = read
+    match parents[read]:
+        case ast.comprehension(target=ast.Name(id=name), iter=source, ifs=[]) as turn if (
+            source is read
+        ):
+            listed = parents[turn]
+            if not isinstance(listed, ast.ListComp) or len(listed.generators) != 1:
+                return None
+            items = [n for n in ast.walk(listed.elt) if isinstance(n, ast.Name) and n.id == name]
+            if len(items) != 1 or listed.elt not in makers:
+                return None
+            argument = items[0]
+    if isinstance(parents[argument], ast.keyword):
+        argument = parents[argument]
+    above = parents[argument]
+    if above not in makers or argument is getattr(above, "func", None):
+        return None
+    return makers[above], argument
 
 
 def alternatives(value: ast.expr) -> list[ast.expr]:

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from ..shapes import classes
-from ..shapes.values import Constant, LayerObject, Object
+from ..shapes.values import Class, Constant, LayerObject, Object
 from . import sowing
+from .certainty import is_compiled_here
 from .ground import FunctionNode, Stay
 from .kinds import (
     FRAMEWORK_ARGUMENTS,
@@ -54,11 +55,16 @@ class Calls(Statements):
                 self.edits.insert(self.source.span(node)[1], "[0]")
         elif keeps:
             raise Stay(node, "nothing that is known is sown here", "ask for the output alone")
-        self.edits.replace(node.func, called)
+        compiled = self._compiled(node, applied) if "." not in called else None
+        self.edits.replace(node.func, compiled or called)
         self.gone.add(node.func)
         names = self._call_names(applied)
         for place, arg in enumerate(node.args):
             inner = place - applied.rest_args
+            if compiled is not None and place == 0:
+                self.edits.replace(arg, called)
+                self.gone.add(arg)
+                continue
             if inner < 0 or (inner < len(names) and names[inner] in modes):
                 self.edits.remove_item(node, arg)
                 self.gone.add(arg)
@@ -67,6 +73,27 @@ class Calls(Statements):
             if keyword.arg in modes or framework:
                 self.edits.remove_item(node, keyword)
                 self.gone.add(keyword)
+
+    def _compiled(self, node: ast.Call, applied: Applied) -> str | None:
+        """`nnx.jit(Net.__call__)`, which gets the model first, where `jax.jit(net.apply)` is called at once."""
+        if not (
+            isinstance(node.func, ast.Call)
+            and is_compiled_here(node.func.args[0], self.names, self.parents)
+        ):
+            return None
+        jit = self.names.target("flax.nnx.jit")
+        module = applied.net.module
+        name = module.cls.name if isinstance(module, Object) else ""
+        known = self.interp.environment_of(self.module).names.get(name)
+        if not isinstance(module, Object) or not isinstance(known, Class):
+            raise Stay(
+                node, "the model is compiled where it is called", "give it a name of its own"
+            )
+        if known.node is not module.cls.node or node.args[:1] == []:
+            raise Stay(
+                node, "the model is compiled where it is called", "give it a name of its own"
+            )
+        return f"{jit}({name}.{applied.method})"
 
     def _output_alone(self, node: ast.Call) -> None:
         """The pair of output and state that `apply` returned is the output alone: its use must say which it wants."""

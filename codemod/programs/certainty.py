@@ -45,7 +45,9 @@ def check(nodes: Sequence[ast.AST], facts: Facts, names: FileNames, parents: Par
                     raise Stay(node, "a dict holds an optimiser's state", _COLLECTIONS_ONLY)
             case ast.Call():
                 _check_call(node, facts, names)
-            case ast.Attribute(attr="apply" | "init") if _is_handed_on(node, facts, parents):
+            case ast.Attribute(attr="apply" | "init") if _is_handed_on(
+                node, facts, parents
+            ) and not is_compiled_here(node, names, parents):
                 raise Stay(node, f"`{node.attr}` is handed on as a value", "call it on the model")
     _check_nets(nodes, facts)
 
@@ -191,6 +193,16 @@ def _is_handed_on(node: ast.Attribute, facts: Facts, parents: Parents) -> bool:
     if isinstance(above, ast.Call) and above.func is node:
         return False
     return not (isinstance(above, ast.keyword) and above.arg == "apply_fn")
+
+
+def is_compiled_here(node: ast.expr, names: FileNames, parents: Parents) -> bool:
+    """Whether `model.apply` is compiled and called at once: `jax.jit(model.apply)(params, x)`."""
+    match parents[node]:
+        case ast.Call(func=func, args=[only], keywords=[]) as made if only is node:
+            above = parents[made]
+            called = isinstance(above, ast.Call) and above.func is made
+            return called and names.qualified(func) == "jax.jit"
+    return False
 
 
 def _check_nets(nodes: Iterable[ast.AST], facts: Facts) -> None:

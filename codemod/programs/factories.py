@@ -1,4 +1,4 @@
-"""Functions outside of modules that make a model and hand it back.
+"""Functions outside of modules that make a model, or Haiku's transform of one, and hand it back.
 
 Such a factory gets the sizes that the model's constructor needs, and `rngs`, as parameters of its own. A program that
 calls it hands them over where it hands them to a class otherwise.
@@ -17,6 +17,7 @@ from ..project import Module
 from ..rule import Declined
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, Function
+from . import transformed
 from .kinds import Net
 
 
@@ -28,6 +29,7 @@ class Factory:
     node: ast.FunctionDef
     makers: list[tuple[ast.Call, ast.AST]] = field(default_factory=list)  # call, class or factory
     model: ModuleModel | None = None
+    behind: transformed.Behind | None = None  # the transform that it returns
 
 
 def find(
@@ -37,6 +39,7 @@ def find(
     nets: Iterable[Net],
 ) -> dict[ast.AST, Factory]:
     """The factories of a project, those that call others after those."""
+    modules = list(modules)
     known: dict[ast.AST, ModuleModel] = dict(models)
     found: dict[ast.AST, Factory] = {}
     busy = {net.init for net in nets}
@@ -51,7 +54,9 @@ def find(
         changed = False
         for factory in list(pending):
             factory.makers = list(_makers(interp, factory, known))
-            if factory.makers and _returns_all(factory):
+            if factory.makers and (
+                _returns_all(factory) or _returns_transform(interp, factory, modules)
+            ):
                 model = _model(factory, known)
                 if model is not None:
                     factory.model = known[factory.node] = model
@@ -90,9 +95,23 @@ def _returns_all(factory: Factory) -> bool:
             case ast.Assign(targets=[ast.Name(id=name)]) if name in returned:
                 continue
         return False
-    spec = factory.node.args
-    plain = all(isinstance(d, ast.Name | ast.Attribute) for d in factory.node.decorator_list)
-    return spec.vararg is None and plain
+    return _can_take_sizes(factory.node)
+
+
+def _can_take_sizes(node: ast.FunctionDef) -> bool:
+    plain = all(isinstance(d, ast.Name | ast.Attribute) for d in node.decorator_list)
+    return node.args.vararg is None and plain
+
+
+def _returns_transform(interp: Interpreter, factory: Factory, modules: Iterable[Module]) -> bool:
+    """Whether a function returns the transform of the one model that it makes; notes what goes of it."""
+    found = transformed.behind(interp, factory.module, factory.node)
+    if found is None or [call for call, _ in factory.makers] != [found.maker]:
+        return False
+    if not _can_take_sizes(factory.node) or not transformed.only_called(factory.node.name, modules):
+        return False
+    factory.behind = found
+    return True
 
 
 def _model(factory: Factory, known: Mapping[ast.AST, ModuleModel]) -> ModuleModel | None:
@@ -121,6 +140,7 @@ def write(
     models: Mapping[ast.AST, ModuleModel],
     edits_of: Callable[[Module], Edits],
     names_of: Callable[[Module], FileNames],
+    limit: int,
 ) -> None:
     """Records the new signatures, and the arguments of the constructors inside."""
     known = dict(models)
@@ -130,6 +150,11 @@ def write(
         edits, names = edits_of(factory.module), names_of(factory.module)
         assert factory.model is not None
         _signature(factory, edits, names)
+        if factory.behind is not None:
+            ((call, target),) = factory.makers
+            given = _given(call, known[target], names)
+            transformed.write(factory.behind, factory.node, given, edits, names, limit)
+            continue
         for call, target in factory.makers:
             _arguments(call, known[target], edits)
 
@@ -184,6 +209,20 @@ def _arguments(call: ast.Call, model: ModuleModel, edits: Edits) -> None:
         edits.remove_item(call, named)
     for item in trailing:
         edits.add_item(call, item)
+
+
+def _given(call: ast.Call, model: ModuleModel, names: FileNames) -> list[str]:
+    """What a constructor is given in the place of a call that a transform ran."""
+    leading = [a.name for a in model.added if not a.keyword_only]
+    if len(leading) > 1 and call.keywords and not call.args:
+        leading = [f"{name}={name}" for name in leading]
+    found = [*leading, *map(names.text, call.args)]
+    for keyword in call.keywords:
+        if keyword.arg != "name":
+            stars = f"{keyword.arg}=" if keyword.arg else "**"
+            found.append(f"{stars}{names.text(keyword.value)}")
+    found += [f"{a.name}={a.name}" for a in model.added if a.keyword_only]
+    return [*found, "rngs=rngs"] if model.takes_rngs else found
 
 
 def unfollowed(

@@ -205,7 +205,7 @@ class Makings(Keys):
         if isinstance(net.model, Transformed) and isinstance(net.model.function, Function):
             made = maker_call(net.model.function, net.model)
             assert made is not None
-            return made[0]
+            return self._transform_call(net, net.model) or made[0]
         site = getattr(net.module, "site", None)
         if site is None:
             raise Stay(
@@ -236,6 +236,18 @@ class Makings(Keys):
                 "the model is made out of sight",
                 "make it where its parameters are initialised",
             )
+        return None
+
+    def _transform_call(self, net: Net, model: Transformed) -> ast.Call | None:
+        """The call of the function that returns a net's transform, where one does."""
+        for call in self.nodes:
+            if isinstance(call, ast.Call) and any(
+                isinstance(v, Transformed) and v.function is model.function
+                for v in self.facts.values.get(call, [])
+            ):
+                function = self.facts.value(call.func)
+                if isinstance(function, Function) and function.node in self.models:
+                    return call
         return None
 
     def _call_arguments(self, net: Net, surplus: Sequence[ast.expr]) -> dict[str, ast.expr]:

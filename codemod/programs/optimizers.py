@@ -113,8 +113,28 @@ class Optimizers(Makings):
                         continue
                     if isinstance(above, ast.keyword) and above.arg == "tx":
                         continue
+                    if self._is_dropped(node):
+                        continue
                     return False
         return True
+
+    def _is_dropped(self, name: ast.Name) -> bool:
+        """Whether a name is given to functions whose parameter for it goes."""
+        item: ast.AST = name
+        if isinstance(self.parents[item], ast.keyword):
+            item = self.parents[item]
+        call = self.parents[item]
+        if not isinstance(call, ast.Call):
+            return False
+        roles = [self.roles.functions.get(callee) for callee in self.roles.callees(call)]
+        return bool(roles) and all(
+            role is not None
+            and any(
+                given is item and role.replaced.get(parameter) == []
+                for given, parameter in self._bound_to(call, role)
+            )
+            for role in roles
+        )
 
     def _is_tree_update(self, value: ast.expr) -> bool:
         """`jax.tree.map(lambda p, g: ..., params, grads)`."""

@@ -70,7 +70,7 @@ class Programs:
         modules = list(modules)
         interp = self.explorer.interp
         made = factories.find(interp, modules, models, self.explorer.nets.values())
-        factories.write(made.values(), models, edits_of, names_of)
+        factories.write(made.values(), models, edits_of, names_of, limit)
         models = {**models, **{n: f.model for n, f in made.items() if f.model is not None}}
         for module in modules:
             refused = self._rewrite_module(

@@ -32,6 +32,7 @@ from .values import (
     Unknown,
     Value,
     as_dim,
+    count_of,
     from_dim,
 )
 
@@ -57,7 +58,7 @@ def _range(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value:
     values = [arg.value if isinstance(arg, Constant) else None for arg in args]
     if values and all(isinstance(value, int) for value in values):
         return Constant(range(*[int(value or 0) for value in values]))
-    return Repeated(Index())
+    return Repeated(Index(), count=as_dim(args[0]) if len(args) == 1 else None)
 
 
 def _len(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
@@ -84,7 +85,7 @@ def _enumerate(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
         )
     if isinstance(value, Items) and value.open:
         return Items([Items([Index(), item]) for item in value.items], "list", open=True)
-    return Repeated(Items([Index(), _any_item(interp, value)]))
+    return Repeated(Items([Index(), _any_item(interp, value)]), count=count_of(value))
 
 
 def _any_item(interp: Interpreter, value: Value) -> Value:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import named_tuples, trees
 from .asking import Complaint, Method, Slot, ask
-from .dims import Dim, InputAxis, is_symbolic, names, same
+from .dims import Dim, Expression, InputAxis, is_symbolic, names, same
 from .patterns import rearranged
 from .values import (
     NONE,
@@ -398,8 +398,10 @@ def _concatenate(
 
     arrays = items_of(interp, args[0]) if args else None
     where = kwargs.get("axis", args[1] if len(args) > 1 else Constant(0))
-    if arrays is None or not isinstance(where, Constant) or not isinstance(where.value, int):
+    if not isinstance(where, Constant) or not isinstance(where.value, int):
         return Array(None)
+    if arrays is None:
+        return _joined_alike(interp, args[0] if args else UNKNOWN, where.value)
     shapes = [a.shape if isinstance(a, Array) else None for a in arrays]
     if (
         any(shape is None for shape in shapes)
@@ -419,6 +421,24 @@ def _concatenate(
         result.append(dim)
     first = next((a.dtype for a in arrays if isinstance(a, Array) and a.dtype), None)
     return Array(tuple(result), first)
+
+
+def _joined_alike(interp: Interpreter, value: Value, at: int) -> Array:
+    """Arrays of one shape side by side, as many as a size says."""
+    if not isinstance(value, Repeated) or value.count is None:
+        return Array(None)
+    item = value.item
+    if not isinstance(item, Array) or not item.shape:
+        return Array(None)
+    axis = at % len(item.shape)
+    extent = item.shape[axis]
+    turning = (
+        not isinstance(origin, InputAxis | Expression) or getattr(origin, "loop", None) is not None
+        for origin in interp.symbols.origins_of(extent).values()
+    )
+    if any(turning):  # the items differ in it
+        return Array(None)
+    return Array((*item.shape[:axis], extent * value.count, *item.shape[axis + 1 :]), item.dtype)
 
 
 def _stack(
@@ -735,6 +755,27 @@ def _arange(
     return Array((interp.symbols.unknown("the length of a range"),))
 
 
+def _spaced(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """Numbers from one limit to another, as many as a size says."""
+    given = {**dict(zip(("start", "stop", "num"), args, strict=False)), **kwargs}
+    count = given.get("num")
+    limits = (given.get("start"), given.get("stop"))
+    if not isinstance(count, Size) or len(args) > 3 or kwargs.keys() & {"axis", "retstep"}:
+        return None
+    return Array((count.dim,), "float32") if all(map(_is_scalar, limits)) else None
+
+
+def _is_scalar(value: Value | None) -> bool:
+    match value:
+        case Constant(value=int() | float()) | Size() | Array(shape=()):
+            return True
+        case Unknown(why="not a size"):  # a field for a float
+            return True
+    return False
+
+
 def _choice(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
@@ -807,6 +848,7 @@ _SPECIAL: dict[str, Special] = {
     "jax.random.bernoulli": _bernoulli,
     "jax.random.randint": _randint,
     "jax.numpy.arange": _arange,
+    **{f"jax.numpy.{kind}space": _spaced for kind in ("lin", "log", "geom")},
     "jax.random.choice": _choice,
     "jax.numpy.full": _full,
     **{

@@ -29,6 +29,7 @@ from .values import (
     Unknown,
     Value,
     as_dim,
+    count_of,
 )
 
 if TYPE_CHECKING:
@@ -451,7 +452,8 @@ def _symbolic(
     if isinstance(node, ast.DictComp):
         key = interp.evaluate(node.key, env)
         return Repeated(interp.evaluate(node.value, env), key=key)
-    return Repeated(interp.evaluate(node.elt, env))
+    alone = len(node.generators) == 1 and not node.generators[0].ifs
+    return Repeated(interp.evaluate(node.elt, env), count=count_of(first) if alone else None)
 
 
 def _expanded(

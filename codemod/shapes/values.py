@@ -85,11 +85,15 @@ class Table(Value):
 
 @dataclass(frozen=True)
 class Repeated(Value):
-    """A sequence (with `key`, a mapping) of unknown length, all of whose items are like `item`."""
+    """A sequence (with `key`, a mapping) of unknown length, all of whose items are like `item`.
+
+    `count` is how many there are, where that is a size.
+    """
 
     item: Value
     text: str | None = None
     key: Value | None = None
+    count: Dim | None = None
 
 
 @dataclass(frozen=True)
@@ -299,6 +303,16 @@ def as_dim(value: Value | None) -> Dim | None:
         return value.dim
     if isinstance(value, Constant) and is_dim(value.value):
         return value.value
+    return None
+
+
+def count_of(value: Value) -> Dim | None:
+    """How many items a sequence of unknown length has, where that is a size."""
+    match value:
+        case Repeated(count=count):
+            return count
+        case Array(shape=(first, *_)):
+            return first
     return None
 
 

@@ -49,3 +49,37 @@ def test_a_class_of_another_file(tmp_path: object) -> None:
     other = "import flax.linen as nn\n\nfrom layers import Wide as W\n\n\nclass Stays" + rest
     done = rewritten({"layers.py": top, "other.py": other.replace("Wide(x", "W(x")})
     assert done.statuses == {"Follows": "kept", "Stays": "kept"}
+
+
+HAIKU = """
+import functools
+
+import haiku as hk
+
+Norm = functools.partial(hk.LayerNorm, axis=-1, create_scale=True, create_offset=True)
+
+
+class Follows(hk.Module):
+    def __call__(self, x):
+        return Norm()(x)
+"""
+
+USED_IN_HAIKU = """
+
+def forward(x):
+    with hk.custom_getter(lambda getter, value, context: getter(value)):
+        return Norm()(x)
+"""
+
+
+def test_a_layer_of_haiku_has_the_arguments_of_nnx() -> None:
+    done = rewritten(HAIKU)
+    text = done.after["program.py"]
+    assert done.statuses == {"Follows": "rewritten"}
+    assert "Norm = functools.partial(nnx.LayerNorm, epsilon=1e-5, use_fast_variance=False)" in text
+
+
+def test_a_layer_that_haiku_still_makes_keeps_its_class() -> None:
+    done = rewritten(HAIKU + USED_IN_HAIKU)
+    assert done.statuses["Follows"] == "kept"
+    assert "functools.partial(hk.LayerNorm" in done.after["program.py"]

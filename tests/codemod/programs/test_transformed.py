@@ -1,0 +1,72 @@
+"""Functions that return Haiku's transform of one module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnx_codemod.tests.programs import check, rewritten
+
+PROGRAM = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+class Net(hk.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.width = width
+
+    def __call__(self, x):
+        return hk.Linear(self.width)(x)
+
+
+def make_net(width):
+    def forward(x):
+        return Net(width)(x)
+
+RETURNED
+
+
+x = jnp.ones((2, 3))
+USE
+print("RESULT", float(net.apply(params, None, x).sum()))
+"""
+
+PLAIN = "    return hk.transform(forward)"
+CALLED = "net = make_net(4)\nparams = net.init(jax.random.PRNGKey(0), x)"
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        PLAIN,
+        "    net = hk.transform(forward)\n    return net",
+        "    width = 2 * width\n    return hk.transform(lambda x: Net(width)(x))",
+    ],
+)
+def test_the_function_returns_the_module(returned: str, tmp_path: Path) -> None:
+    source = PROGRAM.replace("RETURNED", returned).replace("USE", CALLED)
+    if "lambda" in returned:
+        source = source.replace("    def forward(x):\n        return Net(width)(x)\n\n", "")
+    done = rewritten(source)
+    assert done.statuses == {"Net": "rewritten"}
+    assert "def make_net(in_features: int, width, *, rngs: nnx.Rngs):" in done.after["program.py"]
+    assert "haiku" not in done.after["program.py"].replace("haiku_init", "")
+    check(done, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("returned", "use"),
+    [
+        ("    return hk.transform(forward), forward", CALLED.replace("net =", "net, _ =")),
+        (PLAIN, CALLED.replace("make_net(4)", "[f(4) for f in (make_net,)][0]")),
+        ("    assert callable(forward)\n" + PLAIN, CALLED),
+    ],
+)
+def test_a_transform_that_goes_elsewhere_stays(returned: str, use: str, tmp_path: Path) -> None:
+    done = rewritten(PROGRAM.replace("RETURNED", returned).replace("USE", use))
+    assert "def make_net(width):" in done.after["program.py"]
+    check(done, tmp_path)
