@@ -157,6 +157,8 @@ class _Finder:
             if not fresh:
                 break
             found.update({m.node: m for m in fresh})
+        for node in self._named_elsewhere():
+            found.pop(node, None)
         self._collect_uses(found)
         while True:
             bad = [m for m in found.values() if not self._is_fit(m, found)]
@@ -168,6 +170,16 @@ class _Finder:
             self._sort_parameters(maker, found)
         self._leave_together(found)
         return found
+
+    def _named_elsewhere(self) -> Iterator[ast.AST]:
+        """The functions that files which stay as they are give other names."""
+        for module in list(self.interp.project.modules.values()):
+            names = self.interp.environment_of(module).names if module not in self.modules else {}
+            for statement in module.tree.body if names else ():
+                for target in statement.targets if isinstance(statement, ast.Assign) else ():
+                    value = names.get(target.id) if isinstance(target, ast.Name) else None
+                    if isinstance(value, Function):
+                        yield value.node
 
     def _leave_together(self, found: Mapping[ast.AST | None, Maker]) -> None:
         """A function that stays goes on calling the functions that it calls."""
@@ -334,8 +346,9 @@ class _Finder:
         match node:
             case ast.Name(id=name) if not self.names[module].shadowed(node):
                 return self.interp.environment_of(module).names.get(name)
-            case ast.Attribute(value=ast.Name() as owner) if not self.names[module].shadowed(owner):
-                return self.interp.peek(node, self.interp.environment_of(module))
+            case ast.Attribute() if (owner := _root(node)) is not None:
+                if not self.names[module].shadowed(owner):
+                    return self.interp.peek(node, self.interp.environment_of(module))
         return None
 
     def _target(self, node: ast.expr, module: Module) -> ast.AST | None:
@@ -367,12 +380,13 @@ class _Finder:
 
     def _collect_uses(self, found: Mapping[ast.AST | None, Maker]) -> None:
         wanted = {m.node.name for m in found.values()}
+        wanted |= {
+            alias
+            for module in self.modules
+            for alias, value in self.interp.environment_of(module).names.items()
+            if isinstance(value, Function) and value.node in found
+        }
         for module in self.modules:
-            aliases = {
-                alias
-                for alias, value in self.interp.environment_of(module).names.items()
-                if isinstance(value, Function) and value.node in found
-            }
             for node in ast.walk(module.tree):
                 named = (
                     node.id
@@ -381,7 +395,7 @@ class _Finder:
                     if isinstance(node, ast.Attribute)
                     else None
                 )
-                if named is None or named not in wanted | aliases:
+                if named is None or named not in wanted:
                     continue
                 assert isinstance(node, ast.Name | ast.Attribute)
                 target = self._target(node, module)
@@ -770,6 +784,13 @@ def _written(node: ast.Assign) -> set[str]:
     return {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
 
 
+def _root(node: ast.expr) -> ast.Name | None:
+    """`a` of `a.b.c`."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node if isinstance(node, ast.Name) else None
+
+
 def _other_name(node: ast.AST, module: Module) -> str | None:
     """`conv` in `conv = layers.conv3x3` at the top of a file."""
     match module.source.parents.get(node):
@@ -907,16 +928,29 @@ class _Writer:
 
     def _head(self, module: Module, func: ast.expr, maker: Maker) -> str:
         name = self.class_names[maker.node]
-        if isinstance(func, ast.Name) and any(
-            _other_name(node, where) == func.id for where, node in maker.aliases if where is module
-        ):
-            return func.id
+        if self._is_other_name(module, func, maker):
+            return self.edits[module].source.segment(func)
         if module is maker.module or _is_method(maker):
             return name
         if isinstance(func, ast.Attribute):
             return f"{self.edits[module].source.segment(func.value)}.{name}"
         self._import(module, func, name, maker)
         return name
+
+    @staticmethod
+    def _is_other_name(module: Module, func: ast.expr, maker: Maker) -> bool:
+        """Whether a function is called by a name that a statement gave it, which then is one of its class."""
+        if isinstance(func, ast.Attribute):
+            return func.attr != maker.node.name
+        here = [_other_name(node, where) for where, node in maker.aliases if where is module]
+        imported = [
+            alias.name
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            if (alias.asname or alias.name) == getattr(func, "id", None)
+        ]
+        return getattr(func, "id", None) in here or any(n != maker.node.name for n in imported)
 
     def _import(self, module: Module, func: ast.expr, name: str, maker: Maker) -> None:
         """Imports the class where the function was imported."""

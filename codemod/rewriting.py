@@ -169,6 +169,7 @@ def _restored(
 ) -> ProjectRewrite:
     """The result in terms of the original files: their sources, their lines, their functions' names."""
     made = classes_of(prepared.made)
+    making = {each.path for each in prepared.made}
     for file in result.files:
         path = file.module.path
         file.source = prepared.originals.get(path, file.module.source)
@@ -181,6 +182,8 @@ def _restored(
             model.traced = [
                 (prepared.original_line(path, line), column) for line, column in model.traced
             ]
+        if path in prepared.originals and file.new_text is None and path not in making:
+            file.new_text = file.module.source.text  # it only calls what was prepared by new names
         if path in prepared.originals:
             for finding in file.findings:
                 finding_line = prepared.original_line(path, getattr(finding.node, "lineno", 1))

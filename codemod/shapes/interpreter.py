@@ -113,11 +113,18 @@ _DEFINITIONS = (
 )
 
 
+def _defines(statement: ast.stmt) -> bool:
+    """Whether a statement imports or defines something, or gives it one more name: `conv = layers.conv`."""
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        return isinstance(statement.value, ast.Name | ast.Attribute)
+    return isinstance(statement, _DEFINITIONS)
+
+
 class Interpreter:
     """Abstract execution of the modules of a project."""
 
     def __init__(self, project: Project, rules: Rulebook, definitions_only: bool = False) -> None:
-        """With `definitions_only`, nothing of a module runs but its imports, functions and classes."""
+        """With `definitions_only`, nothing of a module runs but its imports, functions, classes and their other names."""
         self.project = project
         self.rules = rules
         self.definitions_only = definitions_only
@@ -176,7 +183,7 @@ class Interpreter:
     def _top_level(self, module: Module) -> list[ast.stmt]:
         if not self.definitions_only:
             return module.tree.body
-        return [statement for statement in module.tree.body if isinstance(statement, _DEFINITIONS)]
+        return [statement for statement in module.tree.body if _defines(statement)]
 
     def peek(self, node: ast.expr, env: Environment) -> Value:
         """What an expression means, without recording that it was asked."""

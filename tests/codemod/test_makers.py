@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from nnx_codemod.codemod import engine
+from nnx_codemod.codemod.config import Options
+from nnx_codemod.codemod.source import Source
 from nnx_codemod.tests.programs import check, rewritten
 
 LINEN = """
@@ -180,3 +183,60 @@ class Net(hk.Module):
     assert "class Block(nnx.Module):" in done.after["blocks.py"]
     assert "haiku" not in done.after["blocks.py"]
     assert "self.block1 = blocks.Block(4, rngs=rngs)" in done.after["program.py"]
+
+
+LAYERS = """
+import flax.linen as nn
+
+
+def conv3(x, planes, stride=1):
+    return nn.Conv(planes, (3, 3), strides=(stride, stride))(x)
+"""
+
+MIDDLE = """
+import layers
+
+conv = layers.conv3
+"""
+
+OTHER_NAMES = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+import middle
+from layers import conv3 as third
+from middle import conv
+
+last = middle.conv
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        x = last(conv(x, 5), 4)
+        return middle.layers.conv3(middle.conv(third(x, 3), 2), 3, stride=2)
+
+
+x = jnp.linspace(0.0, 1.0, 2 * 4 * 4 * 3).reshape(2, 4, 4, 3)
+model = Net()
+params = model.init(jax.random.key(1), x)
+print('RESULT', float(jnp.abs(model.apply(params, x)).sum()))
+"""
+
+
+def test_a_function_is_called_by_other_names(tmp_path: Path) -> None:
+    done = rewritten({"layers.py": LAYERS, "middle.py": MIDDLE, "program.py": OTHER_NAMES})
+    assert done.statuses["Net"] == "rewritten"
+    assert "conv = layers.Conv3" in done.after["middle.py"]
+    check(done, tmp_path)
+
+
+def test_a_file_that_stays_gives_a_function_another_name() -> None:
+    texts = {"layers.py": LAYERS, "middle.py": MIDDLE, "program.py": OTHER_NAMES}
+    files = {
+        Path("/nowhere") / n: Source(Path("/nowhere") / n, t.encode()) for n, t in texts.items()
+    }
+    sources = [source for path, source in files.items() if path.name != "middle.py"]
+    outcomes = engine.rewrite(sources, Options(), load=files.get)
+    assert all(o.new_text is None or "Conv3" not in o.new_text for o in outcomes)
