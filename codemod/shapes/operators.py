@@ -36,6 +36,7 @@ from .values import (
     Unknown,
     Value,
     as_dim,
+    as_shape,
     from_dim,
 )
 
@@ -487,8 +488,26 @@ def _assume_compare(
         if isinstance(right, ast.Constant) and right.value is None:
             _assume_none(interp, left, env, is_none)
     elif isinstance(op, ast.Eq | ast.NotEq) and holds is isinstance(op, ast.Eq):
+        _assume_shape(interp, left, right, env)
+        _assume_shape(interp, right, left, env)
         one, two = interp.facts.value(left), interp.facts.value(right)
         _assume_equal(interp, one, two)
+
+
+def _assume_shape(interp: Interpreter, one: ast.expr, other: ast.expr, env: Environment) -> None:
+    """`x.shape == (n, width)`: tells the shape of an array of which reading knows no more."""
+    match one:
+        case ast.Attribute(value=ast.Name(id=name), attr="shape"):
+            known = env.lookup(name)
+        case _:
+            return
+    shape = interp.peek(other, env)
+    if not isinstance(shape, Items) or as_shape(shape) is None:
+        return
+    if known is UNKNOWN:
+        env.names[name] = Array(as_shape(shape))
+    elif isinstance(known, Array) and known.shape is None:
+        env.names[name] = Array(as_shape(shape), known.dtype)
 
 
 def _assume_none(interp: Interpreter, target: ast.expr, env: Environment, is_none: bool) -> None:
