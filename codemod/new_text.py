@@ -16,6 +16,7 @@ from .emit.module_class import Emitted
 from .model.study import Study
 from .rule import Declined
 from .shapes import classes
+from .shapes.dims import SYMBOL
 from .shapes.interpreter import Environment, Interpreter
 from .shapes.values import Class
 from .strangers import strangers, unknown_makers
@@ -46,6 +47,11 @@ def check_text(cls: Class, edits: Edits, known: Collection[str]) -> ast.Module:
     )
     missing = _from_around(text) - _from_around(original)
     missing -= _visible(cls) | set(known) | set(dir(builtins))
+    if any(SYMBOL.fullmatch(name) for name in missing):
+        raise Declined(
+            f"a size that `{cls.name}` needs could not be inferred",
+            "pass the size to the class by hand",
+        )
     if missing:
         raise Declined(
             f"the new text of `{cls.name}` would read `{min(missing)}`, which nothing defines",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
+from ..chains import last_name
 from ..model.filled import Filled
 from ..model.sites import Site
 from ..model.study import Study
@@ -145,6 +146,6 @@ def _is_choice(node: ast.AST) -> TypeGuard[ast.If | ast.IfExp | ast.BoolOp | ast
             return True
         case ast.BoolOp(op=ast.Or(), values=[_, _]):
             return True
-        case ast.Call(args=[_, _, _]):
-            return True
+        case ast.Call(func=func, args=[_, _, _]):
+            return last_name(func) == "merge_param"
     return False

@@ -7,6 +7,7 @@ layers fills an `nnx.List` in the same loop, with a running variable for each si
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from ..shapes.dims import Running, names
 from ..shapes.facts import RunningSize
 from ..shapes.lifts import Lifted
 from . import layout, turns
+from .arms import Arm, arms
 from .construct import Constructor
 from .names import singular
 from .scans import stacked_lines
@@ -463,7 +465,6 @@ class InitBody:
     def _sites(self, statement: ast.stmt, scope: Scope, depth: int) -> list[str]:
         """The lines that make what a statement makes."""
         sites = self.by_statement[statement]
-        lines: list[str] = []
         for site in _innermost_first(sites):
             if site.variable is not None and site.variable.kind == "rng" and self._constructs(site):
                 self.variables.uses_rngs = True
@@ -482,9 +483,42 @@ class InitBody:
             if site.node in self.transport.substitutes and site.variable is not None:
                 self.moved.add(statement)
                 return self._copied(statement, scope, depth)
-            if site.node not in self.inner:
-                lines += self._site(site, scope, depth)
+        return self._in_arms([s for s in sites if s.node not in self.inner], scope, depth)
+
+    def _in_arms(
+        self, sites: Sequence[Site], scope: Scope, depth: int, level: int = 0
+    ) -> list[str]:
+        """The lines of sites, each under the tests of the conditional expressions that it stands in."""
+        lines: list[str] = []
+        arm_of = {site.node: self._arm(site, level) for site in sites}
+        for node, group in itertools.groupby(
+            sites, lambda s: arm.node if (arm := arm_of[s.node]) else None
+        ):
+            if node is None:
+                for site in group:
+                    lines += self._site(site, scope, depth)
+                continue
+            sides: dict[bool, list[Site]] = {True: [], False: []}
+            for site in group:
+                arm = arm_of[site.node]
+                sides[arm is not None and arm.holds].append(site)
+            then, orelse = (
+                self._in_arms(sides[side], scope, depth + 1, level + 1) for side in (True, False)
+            )
+            if then:
+                lines += [
+                    *self._clause(depth, "if", self.transport.expression(node.test, scope)),
+                    *then,
+                ]
+                lines += [self._line(depth, "else:"), *orelse] if orelse else []
+            else:
+                lines += [*self._clause(depth, "if", self._negated(node.test, scope)), *orelse]
         return lines
+
+    def _arm(self, site: Site, level: int) -> Arm | None:
+        found = arms(site, self.child_of(site), self.transport.source.parents)
+        found = [arm for arm in found if self.dropped_test(arm.node.test) is None]
+        return found[level] if level < len(found) else None
 
     def _chosen(self, prefix: str, node: ast.IfExp, scope: Scope, depth: int) -> list[str]:
         """`prefix (one if test else other)`, a line for each where they do not fit on one."""

@@ -19,6 +19,7 @@ from ..shapes.facts import Facts, Used
 from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Lifted, Mapped, Scanned
 from ..shapes.values import Either, External, LayerObject, Object, Partial
+from .arms import arms
 from .construct import CallMode
 from .flags import Flags
 from .guards import simplify
@@ -372,10 +373,7 @@ class MethodEdits:
 
     def _loop(self, function: ast.FunctionDef, loop: ast.For, sites: list[Site]) -> None:
         """A loop that made layers runs over the lists that hold them."""
-        if any(
-            len(site.loops) > 1 or isinstance(self.parents[site.statement], ast.If)
-            for site in sites
-        ):
+        if any(len(site.loops) > 1 or self._is_conditional(site) for site in sites):
             self._iterators(function, loop, sites)
             return
         names = {site.attribute for site in sites}
@@ -390,6 +388,14 @@ class MethodEdits:
                 self._element(function, loop, site, f"self.{site.attribute}[{index}]")
         else:
             self._zipped(function, loop, sites, read)
+
+    def _is_conditional(self, site: Site) -> bool:
+        """Whether some turns of a loop may go without what a site makes."""
+        if isinstance(self.parents[site.statement], ast.If):
+            return True
+        child = self.models.get(site.value.cls.node) if isinstance(site.value, Object) else None
+        tests = [arm.node.test for arm in arms(site, child, self.parents)]
+        return any(self.known(test) is None for test in tests)
 
     def _index_name(self, loop: ast.For) -> tuple[str | None, int]:
         """The name that counts the turns, where the loop has one, and what it counts from."""

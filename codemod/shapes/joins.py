@@ -16,6 +16,7 @@ from .values import (
     Either,
     Items,
     LayerObject,
+    Object,
     Repeated,
     Shape,
     Size,
@@ -77,9 +78,12 @@ def join(
             return either(left, right)  # a layer, or what a field holds in its place
         case _ if is_told(left) or is_told(right):
             return either(left, right)
-        case (LayerObject() | Behaviour() as one, LayerObject() | Behaviour() | Either() as two) | (
+        case (
+            LayerObject() | Object() | Behaviour() as one,
+            LayerObject() | Object() | Behaviour() | Either() as two,
+        ) | (
             Either() as one,
-            LayerObject() | Behaviour() as two,
+            LayerObject() | Object() | Behaviour() as two,
         ) if isinstance(node, ast.If | ast.IfExp):
             return _decided(node, either(one, two))
         case (Unknown(), _) | (_, Unknown()):

@@ -409,6 +409,9 @@ def _ordered(interp: Interpreter, op: ast.cmpop, left: Value, right: Value) -> V
         difference = interp.symbols.resolve(one) - interp.symbols.resolve(two)
         if isinstance(difference, int):
             return Constant(function(difference, 0))
+        origins = interp.symbols.origins_of(difference).values()
+        if any(isinstance(origin, Expression) for origin in origins):
+            return UNKNOWN  # a field or the count of a loop, which may be 0
         try:
             return Constant(bool(function(one, two)))  # decided by the least extent of 1
         except Exception:  # inconclusive
