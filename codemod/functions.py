@@ -19,7 +19,7 @@ from .emit.names import camel, says_nothing, without_verb
 from .emit.transport import splice
 from .prepared import MadeClass, Prepared, is_python
 from .programs.explore import Explorer
-from .programs.haiku import maker_call
+from .programs.haiku import called_method, maker_call
 from .programs.kinds import Transformed
 from .project import Module, Project
 from .rulebook import Rulebook
@@ -77,7 +77,7 @@ def _prepare_module(
             or _is_inside(node, explorer.transformed, module)
         ):
             continue
-        if maker_call(function, transformed) is not None:
+        if maker_call(function, transformed) is not None or _shares(transformed, explorer):
             continue
         writer = _Writer(module.source, edits, names, explorer)
         name = writer.write(node, transformed, taken)
@@ -87,6 +87,24 @@ def _prepare_module(
     if made and is_python(text):
         prepared.made += made
         prepared.put(module, text)
+
+
+def _shares(transformed: Transformed, explorer: Explorer) -> bool:
+    """Whether all that a function does is to run a method of a module that another transform makes, too."""
+    method = _method_of(transformed)
+    return method is not None and any(
+        other.function is not transformed.function
+        and (made := _method_of(other)) is not None
+        and ast.unparse(made) == ast.unparse(method)
+        for other in explorer.transformed.values()
+    )
+
+
+def _method_of(transformed: Transformed) -> ast.Call | None:
+    if not isinstance(transformed.function, Function) or transformed.entries:
+        return None
+    called = called_method(transformed.function, transformed)
+    return called[0] if called is not None else None
 
 
 def _is_inside(node: ast.AST, others: Collection[ast.AST], module: Module) -> bool:

@@ -60,6 +60,7 @@ class Explorer:
         self.discarded: set[ast.stmt] = set()
         self.unknown: list[tuple[ast.AST, Value]] = []
         self.transformed: dict[ast.AST, Transformed] = {}
+        self.without_parameters: dict[ast.Call, haiku.Call] = {}
         self._install()
 
     # ---- records ------------------------------------------------------------------------------------
@@ -190,6 +191,7 @@ class Explorer:
         for module in modules:
             with working_on(module.path):
                 self._run_module(module)
+        haiku.find_nets(self)
 
     def _run_module(self, module: Module) -> None:
         for value in list(self.interp.environment_of(module).names.values()):

@@ -37,6 +37,13 @@ class FunctionalRewriter(MergedCalls):
                     "the parameters given here do not come from an `init` in sight",
                     "merge them with `nnx.merge` by hand",
                 )
+        for net in self.nets:
+            if net.sharing:
+                raise Stay(
+                    net.init,
+                    "several transforms share these parameters",
+                    "make one module, and call its methods",
+                )
         for node in self.explorer.bound:
             if node in self.inside:
                 raise Stay(node, "a bound model", "merge the module with `nnx.merge` and use that")

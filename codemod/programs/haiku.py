@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..project import Module
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
-from ..shapes.values import UNKNOWN, Bound, Constant, Function, Items, Object, Value
-from .kinds import Applied, Transformed, TransformedApply, Tree
+from ..shapes.values import NONE, UNKNOWN, Bound, Constant, Function, Items, Object, Value
+from .kinds import Applied, Net, Transformed, TransformedApply, Tree
 
 if TYPE_CHECKING:
     from .explore import Explorer
@@ -120,6 +121,13 @@ def applied(
     output = _quietly(interp, function, inputs, named)
     net = explorer.net_of(args[0]) if args else explorer.net_of(kwargs.get("params"))
     result: Value = output
+    if net is not None and not _fits(net, transformed):
+        shared = _shared_method(net, transformed)
+        if shared is None:  # the parameters of another model
+            net = None
+        else:
+            method = shared
+    without = bool(args) and args[0] == NONE and not transformed.with_state
     if net is not None and node is not None:
         explorer.read(args[0] if args else None, node)
         made = Applied(
@@ -133,12 +141,106 @@ def applied(
             transformed.with_state,
         )
         explorer.applied.setdefault(node, []).append(made)
+    elif node is not None and without and not transformed.entries:
+        explorer.without_parameters[node] = Call(
+            node, transformed, min(leading, len(args)), tuple(inputs), named
+        )
     elif node is not None:
         explorer.unknown_apply(node, transformed)
     if transformed.with_state:
         state = Tree(net, STATE, (), net.current) if net is not None else UNKNOWN
         result = Items([output, state])
     return result
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a transform that is given no parameters, as what it runs has none."""
+
+    node: ast.Call
+    transformed: Transformed
+    rest_args: int
+    args: tuple[Value, ...]
+    kwargs: Mapping[str, Value]
+
+
+def find_nets(explorer: Explorer) -> None:
+    """The calls without parameters are of the one net in their function whose module they make, too."""
+    for node, call in explorer.without_parameters.items():
+        nets = [n for n in explorer.nets.values() if _in_one_function(n, call)]
+        shared = [
+            (net, method)
+            for net in nets
+            if not _fits(net, call.transformed)
+            and (method := _shared_method(net, call.transformed)) is not None
+        ]
+        if len(shared) != 1 or node in explorer.applied:
+            explorer.unknown_apply(node, call.transformed)
+            continue
+        ((net, method),) = shared
+        made = Applied(net, method, node, call.rest_args, call.args, call.kwargs, False, False)
+        explorer.applied[node] = [made]
+        net.early.append(node)
+    explorer.without_parameters.clear()
+
+
+def _in_one_function(net: Net, call: Call) -> bool:
+    function = call.transformed.function
+    if net.framework != "haiku" or not isinstance(function, Function):
+        return False
+    parents = function.environment.module.source.parents
+    inside = net.init in parents and call.node in parents
+    return inside and _scope(net.init, parents) is _scope(call.node, parents)
+
+
+def _scope(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> ast.AST:
+    while not isinstance(node, ast.FunctionDef | ast.Lambda | ast.Module):
+        node = parents[node]
+    return node
+
+
+def _fits(net: Net, transformed: Transformed) -> bool:
+    """Whether a net is one of the function that a transform was made of."""
+    one, other = getattr(net.model, "function", None), transformed.function
+    if not isinstance(one, Function) or not isinstance(other, Function):
+        return one is other or transformed.entries > 0
+    return one.node is other.node
+
+
+def _shared_method(net: Net, transformed: Transformed) -> str | None:
+    """The method that a transform runs of the very module that a net's own transform makes; the net takes note."""
+    if not isinstance(net.model, Transformed) or transformed.entries or net.model.entries:
+        return None
+    one, other = net.model.function, transformed.function
+    if not isinstance(one, Function) or not isinstance(other, Function):
+        return None
+    made, also = maker_call(one, net.model), called_method(other, transformed)
+    if made is None or also is None or ast.unparse(made[0]) != ast.unparse(also[0]):
+        return None
+    module = one.environment.module
+    alike = one.environment is other.environment or _is_global(made[0], one, module)
+    if other.environment.module is not module or not alike:
+        return None
+    if not any(known is other for known in net.sharing):
+        net.sharing.append(other)
+    return also[1]
+
+
+def _is_global(expression: ast.expr, function: Function, module: Module) -> bool:
+    """Whether all that an expression reads are names at the top of a file."""
+    names = {n.id for n in ast.walk(expression) if isinstance(n, ast.Name)}
+    bound: set[str] = set()
+    above: ast.AST | None = function.node
+    while above is not None and not isinstance(above, ast.Module):
+        if isinstance(above, ast.FunctionDef | ast.Lambda):
+            bound |= {a.arg for a in ast.walk(above.args) if isinstance(a, ast.arg)}
+            bound |= {
+                n.id
+                for n in ast.walk(above)
+                if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)
+            }
+        above = module.source.parents.get(above)
+    return not names & bound
 
 
 def _entry(interp: Interpreter, transformed: Transformed, entry: int | None) -> tuple[Value, str]:
@@ -162,6 +264,25 @@ def maker_call(
 
     None where the function does anything else. A function for `multi_transform` only makes the module.
     """
+    found = _run_alone(function, transformed)
+    if found is not None and found[1] is not None and isinstance(found[1].func, ast.Attribute):
+        return None
+    return found
+
+
+def called_method(function: Function, transformed: Transformed) -> tuple[ast.Call, str] | None:
+    """For `lambda x: M(...).encode(x)`: the call that makes M, and the method."""
+    found = _run_alone(function, transformed)
+    if found is None or found[1] is None:
+        return None
+    method = found[1].func
+    return found[0], method.attr if isinstance(method, ast.Attribute) else "__call__"
+
+
+def _run_alone(
+    function: Function, transformed: Transformed
+) -> tuple[ast.Call, ast.Call | None] | None:
+    """The call that makes a module, and the call of it or of its method that is all that a function does else."""
     node = function.node
     if isinstance(node, ast.Lambda):
         return _made_and_called(node.body, {}, node)
@@ -194,8 +315,13 @@ def _made_and_called(
     expression: ast.expr, made: Mapping[str, ast.Call], function: ast.AST
 ) -> tuple[ast.Call, ast.Call | None] | None:
     match expression:
-        case ast.Call(func=ast.Call() as maker):
+        case (
+            ast.Call(func=ast.Call() as maker)
+            | ast.Call(func=ast.Attribute(value=ast.Call() as maker))
+        ):
             call = expression
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name))) if name in made:
+            maker, call = made[name], expression
         case ast.Call(func=ast.Name(id=name)) if name in made:
             maker, call = made[name], expression
         case _:

@@ -55,6 +55,12 @@ class Net:
     current: int = 0
     stale: list[ast.AST] = field(default_factory=list)
     escaped: list[tuple[ast.AST, str]] = field(default_factory=list)
+    sharing: list[Value] = field(
+        default_factory=list
+    )  # functions of other transforms of the same module
+    early: list[ast.Call] = field(
+        default_factory=list
+    )  # calls without parameters, before `init` may be
     writes: int = 0
 
     def advance(self) -> int:

@@ -36,8 +36,39 @@ class Makings(Keys):
         self.makings.append(Making(node, name))
         lines.append(self.construction.statement(name, text, indent))
         lines += self._first_run(net, name)
+        first = self._first_call(net, node, lines)
+        if first is not None:
+            self.edits.insert_before(first, "\n".join(lines) + "\n")
+            self._delete(node)
+            return
         self.edits.replace(node, f"\n{indent}".join(lines))
         self._forget(node)
+
+    def _first_call(self, net: Net, node: ast.stmt, lines: Sequence[str]) -> ast.stmt | None:
+        """The statement before `init` that calls the model already, as it did without parameters."""
+        if not net.early:
+            return None
+        block = next(
+            body
+            for _, body in ast.iter_fields(self.parents[node])
+            if isinstance(body, list) and node in body
+        )
+        callers = [self._statement_of(call) for call in net.early]
+        if not all(caller in block for caller in callers):
+            raise Stay(
+                node, "the model is called where it is not made", "make it before its first call"
+            )
+        first = min(callers, key=block.index)
+        if block.index(first) > block.index(node):
+            return None
+        between = block[block.index(first) : block.index(node)]
+        bound = {name for statement in between for name in _bound_in(statement)}
+        read = ast.walk(ast.parse("\n".join(lines)))
+        if any(isinstance(n, ast.Name) and n.id in bound for n in read):
+            raise Stay(
+                node, "the model is called before its sample is made", "make the sample first"
+            )
+        return first
 
     def _first_run(self, net: Net, name: str) -> list[str]:
         """Linen's `init` runs the model once: state that the run changes must be changed here too."""
@@ -281,3 +312,12 @@ class Makings(Keys):
         found = dict(zip(names, args, strict=False))
         found.update({k.arg: k.value for k in net.init.keywords if k.arg is not None})
         return found
+
+
+def _bound_in(statement: ast.stmt) -> set[str]:
+    """The names that a statement gives values."""
+    return {
+        n.id
+        for n in ast.walk(statement)
+        if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)
+    }

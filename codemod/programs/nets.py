@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from ..emit.constructors import default_name
+from ..emit.names import haiku_name
 from ..model.module import ModuleModel
 from ..shapes.values import Function, LayerObject, Object
 from .ground import FunctionNode, ProgramGround, Stay
@@ -77,7 +79,11 @@ class NetNames(ProgramGround):
                 )
 
     def _name_of(self, net: Net) -> str:
-        """The variable that holds the original's model."""
+        """The variable that holds the original's model; where several transforms make it, it is called as its class."""
+        if net.sharing and isinstance(net.module, Object):
+            name = default_name(net.module.cls) or haiku_name(net.module.cls.name)
+            if not any(isinstance(n, ast.Name) and n.id == name for n in self.nodes):
+                return name
         return self._given_name(net) or "model"
 
     def _given_name(self, net: Net) -> str | None:

@@ -58,10 +58,10 @@ class Statements(Optimizers):
 
     @staticmethod
     def _is_net_function(net: Net, node: ast.AST) -> bool:
-        return (
-            isinstance(net.model, Transformed)
-            and isinstance(net.model.function, Function)
-            and net.model.function.node is node
+        functions = [net.model.function] if isinstance(net.model, Transformed) else []
+        return any(
+            isinstance(function, Function) and function.node is node
+            for function in [*functions, *net.sharing]
         )
 
     def _assign(self, node: ast.Assign, target: ast.expr, value: ast.expr) -> None:
@@ -158,7 +158,8 @@ class Statements(Optimizers):
         found = self.facts.value(value)
         if isinstance(found, Transformed):
             return any(
-                isinstance(n.model, Transformed) and n.model.function is found.function
+                isinstance(n.model, Transformed)
+                and any(f is found.function for f in (n.model.function, *n.sharing))
                 for n in self.net_names
             )
         return any(found is net.model for net in self.net_names) and is_model(found)

@@ -80,7 +80,14 @@ def _unroll(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwar
         return Items([Array(None), Array(None)])
     step = reshaped(sequence, _without(axis))
     state = bound.get("initial_state", UNKNOWN)
-    found = interp.known_items(interp.call(bound.get("core", UNKNOWN), [step, state], {}, None), 2)
+    saved = interp.stack
+    if node is not None:  # where the core is run from
+        interp.stack = (*saved, node)
+    try:
+        made = interp.call(bound.get("core", UNKNOWN), [step, state], {}, None)
+    finally:
+        interp.stack = saved
+    found = interp.known_items(made, 2)
     output, last = found if found is not None and len(found) == 2 else (Array(None), state)
     grow = _with(axis, known[0][axis])
     every = bound.get("return_all_states") == TRUE

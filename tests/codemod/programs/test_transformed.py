@@ -70,3 +70,33 @@ def test_a_transform_that_goes_elsewhere_stays(returned: str, use: str, tmp_path
     done = rewritten(PROGRAM.replace("RETURNED", returned).replace("USE", use))
     assert "def make_net(width):" in done.after["program.py"]
     check(done, tmp_path)
+
+
+OTHER = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+class Net(hk.Module):
+    def __init__(self, width, name=None):
+        super().__init__(name=name)
+        self.layer = hk.Linear(width, name="layer")
+
+    def __call__(self, x):
+        return self.layer(x)
+
+
+x = jnp.ones((2, 3))
+one = hk.without_apply_rng(hk.transform(lambda x: Net(4)(x)))
+other = hk.without_apply_rng(hk.transform(FUNCTION))
+params = one.init(jax.random.PRNGKey(0), x)
+print("RESULT", float(one.apply(params, x).sum()), float(other.apply(params, x).sum()))
+"""
+
+
+@pytest.mark.parametrize("function", ["lambda x: 2 * Net(4)(x)", "lambda x: Net(width=4)(x) + 1"])
+def test_parameters_for_another_function_are_not_its_model(function: str, tmp_path: Path) -> None:
+    done = rewritten(OTHER.replace("FUNCTION", function))
+    assert "other.apply(params, x)" in done.after["program.py"]
+    check(done, tmp_path)
