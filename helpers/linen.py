@@ -6,6 +6,7 @@ jax alone, and reads as if written for the program.
 
 import functools
 import math
+import types
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -564,3 +565,117 @@ def linen_module(
 ) -> LinenModule:
     """`nnx.bridge.to_linen` for a module that draws random numbers, or whose sizes only a call tells."""
     return LinenModule(module, args, FrozenDict(kwargs), call_sizes, name=name)
+
+
+class LinenModel(nn.Module):
+    """A LinenModule that has the other methods of its module too, decodes, and sows.
+
+    As in Linen, `init` makes caches for all steps of its inputs, and boxes parameters whose axes have names.
+    """
+
+    module: Callable[..., nnx.Module]
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = FrozenDict()
+    sizes: Callable[..., Sequence[int]] | None = None
+
+    @nn.compact
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        def make(*own: Any, **options: Any) -> nnx.Module:
+            module = self.module(*own, **options)
+            box_named(module)
+            if self.is_initializing():
+                cache_steps(module, *args, **kwargs)
+            elif "cache" in self.variables:
+                cache_one_step(module)
+            elif has_cache(module) and self.is_mutable_collection("cache"):
+                raise ValueError("give the cache that `init` makes")
+            return module
+
+        inner = LinenModule(make, self.args, self.kwargs, self.sizes)
+        nn.share_scope(self, inner)
+        with warnings.catch_warnings():
+            # What is sown goes to the collections of Linen, not to nnx.capture.
+            warnings.filterwarnings("ignore", "Using 'Module.sow", DeprecationWarning)
+            return inner(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not callable(getattr(self.module, name, None)):
+            return super().__getattr__(name)
+
+        def method(model: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            return model(*args, nnx_method=name, **kwargs)
+
+        return types.MethodType(method, self)
+
+
+def linen_model(
+    module: Callable[..., nnx.Module],
+    /,
+    *args: Any,
+    call_sizes: Callable[..., Sequence[int]] | None = None,
+    name: str | None = None,
+    **kwargs: Any,
+) -> LinenModel:
+    """`linen_module` for a module that decodes or sows, or whose other methods are called."""
+    return LinenModel(module, args, FrozenDict(kwargs), call_sizes, name=name)
+
+
+def decoding_layers(module: nnx.Module) -> dict[Any, Any]:
+    """The attention of a module that runs step by step, by its path."""
+    return {
+        path: layer
+        for path, layer in nnx.iter_modules(module)
+        if isinstance(layer, nnx.MultiHeadAttention) and layer.decode
+    }
+
+
+def has_cache(module: nnx.Module) -> bool:
+    """Whether a module keeps anything from one step to the next."""
+    return bool(jax.tree.leaves(nnx.state(module, nnx.Cache)) or decoding_layers(module))
+
+
+def cache_one_step(module: nnx.Module) -> None:
+    """Makes room for the caches that are given to a module."""
+    for layer in decoding_layers(module).values():
+        layer.init_cache((1, 1, layer.in_features))
+
+
+def cache_steps(
+    module: nnx.Module, *args: Any, nnx_method: str = "__call__", **kwargs: Any
+) -> None:
+    """Makes caches for the steps that a call has, and has attention look at all of them at once."""
+    decoding = decoding_layers(module)
+    for layer in decoding.values():
+        layer.decode = False
+    probe = nnx.clone(module)
+    layers: dict[Any, Any] = dict(nnx.iter_modules(probe))
+    keys: dict[Any, jax.Array] = {}
+    for path in decoding:
+        layers[path].attention_fn = functools.partial(
+            note_key, keys, path, layers[path].attention_fn
+        )
+    if decoding:
+        nnx.eval_shape(lambda probe: getattr(probe, nnx_method)(*args, **kwargs), probe)
+    for path, key in keys.items():
+        decoding[path].init_cache((*key.shape[:-2], 1), key.dtype)
+
+
+def note_key(
+    keys: dict[Any, jax.Array],
+    path: Any,
+    attend: Callable[..., Any],
+    query: jax.Array,
+    key: jax.Array,
+    *args: Any,
+    **options: Any,
+) -> Any:
+    """Attends, and notes the keys of the attention at `path`."""
+    keys[path] = key
+    return attend(query, key, *args, **options)
+
+
+def box_named(module: nnx.Module) -> None:
+    """Has parameters whose axes have names become boxes of Linen."""
+    for _, variable in nnx.iter_graph(module):
+        if isinstance(variable, nnx.Variable) and variable.get_metadata().get("out_sharding"):
+            variable.set_metadata(linen_meta_type=nn.LogicallyPartitioned, sharding_rules=None)

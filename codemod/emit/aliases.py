@@ -35,6 +35,7 @@ class Alias:
     mentions: list[tuple[Module, ast.expr]]
     own: dict[Module, Link] = field(default_factory=dict)
     handed: list[Link] = field(default_factory=list)
+    methods: list[tuple[Module, ast.Attribute]] = field(default_factory=list)  # `method=Net.encode`
 
 
 def find_alias(
@@ -43,20 +44,29 @@ def find_alias(
     cls: Class,
     model: ModuleModel,
     limit: int,
+    methods: Collection[str] = (),
 ) -> Alias | None:
-    """The name for a class and what would read it, None where some use needs the class itself."""
+    """The name for a class and what would read it, None where some use needs the class itself.
+
+    `methods` are those that programs ask for besides the one that a call runs.
+    """
     name = f"{model.framework.capitalize()}{cls.name}"
-    bound = bound_class(cls, model)
+    bound = bound_class(cls, model, bool(methods))
     if bound is None or name in cls.environment.names:
         return None
     mentions: list[tuple[Module, ast.expr]] = []
     own: dict[Module, Link] = {}
     handed: list[Link] = []
+    asked: list[tuple[Module, ast.Attribute]] = []
     for module, here in found.items():
         for node in here.mentions(cls):
             if isinstance(
                 module.source.parents.get(node), ast.arg | ast.AnnAssign | ast.FunctionDef
             ):
+                continue
+            method = _method_asked(module, node, methods)
+            if method is not None:
+                asked.append((module, method))
                 continue
             if not here.may_stand_in(node):
                 return None
@@ -77,7 +87,17 @@ def find_alias(
     text = layout.call(
         "functools.partial", args, prefix=f"{name} = ", indent="", unit=unit, limit=limit
     )
-    return Alias(cls.module, cls, name, text, helper, mentions, own, handed)
+    return Alias(cls.module, cls, name, text, helper, mentions, own, handed, asked)
+
+
+def _method_asked(module: Module, node: ast.expr, methods: Collection[str]) -> ast.Attribute | None:
+    """`Net.encode` in `apply(..., method=Net.encode)`."""
+    above = module.source.parents.get(node)
+    if not isinstance(above, ast.Attribute) or above.attr not in methods:
+        return None
+    argument = module.source.parents.get(above)
+    is_asked = isinstance(argument, ast.keyword) and argument.arg == "method"
+    return above if is_asked else None
 
 
 def _way(interp: Interpreter, module: Module, node: ast.expr, cls: Class) -> list[Link] | None:
@@ -136,11 +156,14 @@ def write_alias(
     for link in alias.handed:
         if link not in alias.own.values():
             edits_of(link.module).replace(link.place, link.with_name(alias.name))
+    for module, method in alias.methods:
+        edits_of(module).replace(method, _quoted(module, method.attr))
     for module in {module for module, _ in alias.mentions}:
         nodes = [node for where, node in alias.mentions if where is module]
         edits = edits_of(module)
         imported = alias.own.get(module)
-        dropped = imported not in alias.handed and not _read_elsewhere(module, nodes)
+        gone = [*nodes, *(m.value for where, m in alias.methods if where is module)]
+        dropped = imported not in alias.handed and not _read_elsewhere(module, gone)
         if imported is not None and dropped and imported.renames:
             edits.replace(imported.place, f"{alias.name} as {imported.renames}")
             continue
@@ -150,6 +173,12 @@ def write_alias(
             edits.replace((end - len(last), end), alias.name)
         if imported is not None:
             edits.replace(imported.place, alias.name if dropped else imported.with_name(alias.name))
+
+
+def _quoted(module: Module, text: str) -> str:
+    """A string in the quotes that a file has more of."""
+    source = module.source.text
+    return f"'{text}'" if source.count("'") > source.count('"') else f'"{text}"'
 
 
 def _read_elsewhere(module: Module, nodes: Collection[ast.expr]) -> bool:

@@ -34,15 +34,31 @@ from . import layout
 from .bound_sizes import for_call
 
 TO_LINEN = "nnx.bridge.to_linen"
-# For modules that draw from random streams that `init` may not be given, and where only the call tells sizes.
-HELPERS = {"linen": "linen_module", "haiku": "haiku_module"}
-_KNOWN_STATE = frozenset(("BatchStat", "RngState"))
+HELPERS = frozenset(("linen_module", "linen_model", "haiku_module"))
+_KNOWN_STATE = frozenset(("BatchStat", "RngState", "Cache"))
+
+
+def helper_for(model: ModuleModel, methods: bool = False) -> str:
+    """What runs a module that a plain bridge does not do for: one that draws from random streams that `init` may not
+    be given, whose sizes only the call tells, that decodes, or that is asked for other methods."""
+    if model.framework == "haiku":
+        return "haiku_module"
+    return "linen_model" if methods or _is_more(model) else "linen_module"
+
+
+def _is_more(model: ModuleModel) -> bool:
+    """Whether a module decodes, sows, or has parameters that are boxes in Linen."""
+    return "Cache" in model.holds or model.sows or model.names_axes
+
+
+def _needs_helper(model: ModuleModel) -> bool:
+    return "RngState" in model.holds or _is_more(model)
 
 
 def is_bridge(node: ast.AST) -> bool:
     """Whether a node is the head of a bridge, as an earlier run may have written it."""
     if isinstance(node, ast.Name):
-        return node.id in HELPERS.values()
+        return node.id in HELPERS
     return isinstance(node, ast.Attribute) and ast.unparse(node).endswith(TO_LINEN)
 
 
@@ -55,12 +71,18 @@ class Bridge:
     helper: str | None = None
 
 
-def bound_class(cls: Class, model: ModuleModel) -> tuple[list[str], str | None] | None:
-    """The arguments of the partial that makes a rewritten module in code that stays, and the helper that it needs."""
+def bound_class(
+    cls: Class, model: ModuleModel, methods: bool = False
+) -> tuple[list[str], str | None] | None:
+    """The arguments of the partial that makes a rewritten module in code that stays, and the helper that it needs.
+
+    `methods` says that the code asks it for other methods than the one that a call runs.
+    """
     if not _may_cross(model):
         return None
-    helper = HELPERS[model.framework]
-    if model.framework == "linen" and not model.added and "RngState" not in model.holds:
+    helper = helper_for(model, methods)
+    plain = model.framework == "linen" and not model.added and not _needs_helper(model)
+    if plain and not methods:
         rest = [] if model.takes_rngs else ["skip_rng=True"]
         return [TO_LINEN, model.new_name, *rest], None
     if any(a.optional or a.method != "__call__" for a in model.added) or not model.takes_rngs:
@@ -81,7 +103,9 @@ def _may_cross(model: ModuleModel) -> bool:
     if model.framework == "haiku":
         bases = classes.external_bases(model.cls) if isinstance(model.cls, Class) else []
         return not any(base in _CORES for base in bases)
-    return model.holds <= _KNOWN_STATE and not model.sows and not model.refines
+    return (
+        model.holds <= _KNOWN_STATE and (not model.sows or model.sown_unread) and not model.refines
+    )
 
 
 @dataclass
@@ -202,12 +226,12 @@ class Bridges:
         bound = [for_call(added, cls, call, at_once) for added in model.added]
         sizes = [(added, self._size(added, cls, call, uses.calls)) for added in bound]
         told = all(text is not None or added.optional for added, text in sizes)
-        helper = HELPERS[model.framework]
+        helper = helper_for(model, bool(uses.methods))
         if model.framework == "linen":
-            if told and "RngState" not in model.holds:
+            if told and not _needs_helper(model):
                 return Bridge(call, self._direct(call, model, sizes))
-            if uses.methods:
-                return None  # the helper has the one method
+            if uses.methods and not crosses_with(cls, model, uses.methods):
+                return None  # the sizes are those of a call
         elif _gives_name(call, cls) or (uses.methods and model.added and not told):
             return None
         if any(a.optional or a.method != "__call__" for a in model.added):
@@ -389,15 +413,32 @@ def _called(attribute: ast.Attribute, call: ast.AST | None) -> Uses:
     return Uses([call] if isinstance(call, ast.Call) else [], {attribute.attr})
 
 
-def other_methods(cls: Class) -> set[str]:
+def methods_of(cls: Class) -> list[ast.FunctionDef]:
     """The methods of a class besides the one that a call runs."""
-    return {
-        node.name
+    return [
+        node
         for each in classes.mro(cls)
         for node in each.node.body
         if isinstance(node, ast.FunctionDef)
         and node.name not in ("__init__", "__call__", "setup", "__post_init__")
-    }
+    ]
+
+
+def other_methods(cls: Class) -> set[str]:
+    """The names of the methods of a class besides the one that a call runs."""
+    return {method.name for method in methods_of(cls)}
+
+
+def _is_decorated(method: ast.FunctionDef) -> bool:
+    """Whether a method is more than a method: a property, or one of the class."""
+    return any(ast.unparse(d).split(".")[-1] != "compact" for d in method.decorator_list)
+
+
+def crosses_with(cls: Class, model: ModuleModel, names: Collection[str]) -> bool:
+    """Whether a bridge has other methods of a class too."""
+    if model.framework != "linen" or model.added:
+        return False  # the sizes are those of a call
+    return not any(m.name in names and _is_decorated(m) for m in methods_of(cls))
 
 
 def _gives_name(call: ast.Call, cls: Class) -> bool:

@@ -32,7 +32,7 @@ from ..shapes.values import (
     as_dim,
     from_dim,
 )
-from . import constructors, inheritance, layout, unwritable
+from . import asked, constructors, inheritance, layout, unwritable
 from .added import argument_value, handed_on
 from .agreement import Measured, agreed
 from .choices import Choices
@@ -175,6 +175,8 @@ class ClassEmitter:
         unwritable.refuse_stale_sizes(self.body)
         describer = self._describer()
         model = describer.model(sizes.parameters())
+        model.sown_unread = model.sows and asked.sown_unread(self.interp.project)
+        model.names_axes = asked.names_axes(self.interp.project)
         moved = self.body.moved
         changes = self._method_edits(moved)
         for function in self._functions():

@@ -72,6 +72,8 @@ class ModuleModel:
         default_factory=list
     )  # what a person has to know of the rewrite: where, what, and what to do
     sows: bool = False
+    sown_unread: bool = False  # nothing in the project asks for what is sown
+    names_axes: bool = False  # its parameters are boxes in Linen
     writes_at_init: bool = False  # a run by Linen's `init` changes its own state
     parameters: list[str] = field(
         default_factory=list

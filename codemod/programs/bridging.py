@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ..edits import EditConflict, Edits
 from ..emit.aliases import Alias, find_alias, write_alias
-from ..emit.bridges import Bridge, Bridges
+from ..emit.bridges import Bridge, Bridges, crosses_with, methods_of
 from ..model.module import ModuleModel
 from ..project import Module
 from ..shapes import classes
@@ -37,7 +37,7 @@ class ProgramBridges:
             for bridge in here:
                 yield module, bridge.call, bridge.helper
         if self.alias is not None:
-            for module, node in self.alias.mentions:
+            for module, node in [*self.alias.mentions, *self.alias.methods]:
                 yield module, node, None
             yield self.alias.home, self.alias.cls.node, self.alias.helper
 
@@ -73,18 +73,19 @@ def bridges(
         )
         if any(True for _ in here.mentions(cls)):
             found[module] = here
-    if (
-        not found
-        or any(_asks_for_more(m, cls, model, module_nodes, m in found) for m in modules)
-        or any(_reads_paths(m, model) for m in found)
-    ):
+    if not found or any(_reads_paths(m, model) for m in found):
+        return None
+    methods = {
+        name for m in modules for name in _asked_for(m, cls, model, module_nodes, m in found)
+    }
+    if "bind" in methods or (methods and not crosses_with(cls, model, methods)):
         return None
     if any(_holds_modules(interp, m, cls) or _reads_fields(interp, m, cls) for m in found):
         return None
     calls = {module: here.find(cls, model) for module, here in found.items()}
-    if all(calls.values()):
+    if all(calls.values()) and not methods:
         return ProgramBridges({m: b for m, b in calls.items() if b})
-    alias = find_alias(interp, found, cls, model, limit)
+    alias = find_alias(interp, found, cls, model, limit, methods)
     return None if alias is None else ProgramBridges(alias=alias)
 
 
@@ -171,32 +172,25 @@ def _imported_in_functions(tree: ast.Module) -> frozenset[str]:
     )
 
 
-def _asks_for_more(
+def _asked_for(
     module: Module,
     cls: Class,
     model: ModuleModel,
     module_nodes: Collection[ast.AST],
     mentioned: bool,
-) -> bool:
-    """Whether a program runs other methods of the class than the one that a call runs."""
+) -> Iterator[str]:
+    """The methods of the class besides the one that a call runs that a program runs, `bind` among them."""
     if model.framework == "haiku" and not model.added:
-        return False  # its bridge has all methods
-    own = {
-        node.name
-        for each in classes.mro(cls)
-        for node in each.node.body
-        if isinstance(node, ast.FunctionDef) and node.name not in ("__init__", "__call__", "setup")
-    }
+        return  # its bridge has all methods
+    own = {method.name for method in methods_of(cls)}
     if not own and not mentioned:
-        return False
+        return
     for node in _outside(module, module_nodes):
-        if isinstance(node, ast.Attribute):
-            if node.attr in own or (mentioned and node.attr == "bind"):
-                return True
-        elif isinstance(node, ast.keyword) and node.arg == "method":
-            if isinstance(node.value, ast.Constant) and node.value.value in own:
-                return True
-    return False
+        match node:
+            case ast.Attribute(attr=attr) if attr in own or (mentioned and attr == "bind"):
+                yield attr
+            case ast.keyword(arg="method", value=ast.Constant(value=str(name))) if name in own:
+                yield name
 
 
 def _reads_paths(module: Module, model: ModuleModel) -> bool:

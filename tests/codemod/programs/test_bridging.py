@@ -205,3 +205,73 @@ def test_a_class_that_a_function_makes_for_one_that_stays(tmp_path: Path) -> Non
     assert done.statuses == {"Net": "rewritten", "Model": "kept"}
     assert "return LinenNet(**{**SIZES[size], **options})" in done.after["program.py"]
     check(done, tmp_path)
+
+
+SEVERAL = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Net(nn.Module):
+    def setup(self):
+        self.embed = nn.Embed(7, 4)
+        self.head = nn.Dense(2)
+
+    DECORATOR
+    def encode(self, x):
+        return self.embed(x).sum(axis=-2)
+
+    def __call__(self, x):
+        codes = self.embed(x).sum(axis=-2)
+        self.sow('intermediates', 'codes', codes)
+        return self.head(codes)
+
+
+def run(variables, x, **options):
+    return Net().apply(variables, x, **options)
+
+
+x = jnp.array([[1, 2], [3, 4]])
+variables = Net().init(jax.random.key(1), x)
+variables = jax.tree.map(lambda leaf: 0.5 * leaf, variables)
+print('RESULT', float(jnp.abs(run(variables, x)).sum()))
+LAST
+"""
+
+
+def several(last: str, decorator: str = "") -> str:
+    return SEVERAL.replace("    DECORATOR\n", decorator).replace("LAST", last)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "print('RESULT', float(jnp.abs(run(variables, x, method=Net.encode)).sum()))",
+        "print('RESULT', float(jnp.abs(run(variables, x, method='encode')).sum()))",
+        "print('RESULT', float(jnp.abs(run(variables, x, method=Net().encode)).sum()))",
+        "print('RESULT', float(jnp.abs(run(variables, x, method=lambda m, x: m.encode(x))).sum()))",
+        "print('RESULT', float(nn.apply(lambda m: m.encode(x) + m(x).sum(), Net())(variables).sum()))",
+    ],
+)
+def test_methods_of_a_class_whose_sizes_are_all_known(last: str, tmp_path: Path) -> None:
+    done = rewritten(several(last))
+    assert done.statuses == {"Net": "rewritten"}
+    assert "linen_model" in done.after["program.py"]
+    check(done, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("last", "decorator"),
+    [
+        ("print(run(variables, x, mutable=['intermediates'])[1])", ""),
+        ("print(run(variables, x, capture_intermediates=True)[1])", ""),
+        ("print(run(variables, x, method=Net.encode))", "    @nn.nowrap\n"),
+        ("print(Net().bind(variables).encode(x))", ""),
+        ("print(Net.encode(Net().bind(variables), x))", ""),
+    ],
+)
+def test_what_only_the_original_tells_keeps_the_class(last: str, decorator: str) -> None:
+    done = rewritten(several(last, decorator))
+    assert done.statuses == {"Net": "kept"}
+    assert done.after == done.before
