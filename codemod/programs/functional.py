@@ -435,20 +435,24 @@ class FunctionalRewriter(MergedCalls):
                 continue
             text = self.edits.render(call)
             line = next((x for x in new.split("\n") if text in x and len(x) > self.limit), None)
-            if line is None or not (call.args or call.keywords):
+            if line is None or _call_of(text) is None:
                 continue
             self.broken.add(call)
-            self.edits.replace(call, self._broken_call(call, line, text))
+            self.edits.replace(call, self._broken_call(line, text))
             return True
         return False
 
-    def _broken_call(self, call: ast.Call, line: str, text: str) -> str:
+    def _broken_call(self, line: str, text: str) -> str:
         indent = line[: len(line) - len(line.lstrip())]
         before, _, after = line.strip().partition(text)
-        items = [self.edits.render(item) for item in [*call.args, *call.keywords]]
+        # What the call has now: arguments that it lost or got are not those of the old one.
+        now = _call_of(text)
+        assert now is not None
+        parts = [now.func, *now.args, *now.keywords]
+        head, *items = [ast.get_source_segment(text, part) or "" for part in parts]
         new = layout.call(
-            self.edits.render(call.func),
-            [item for item in items if item.strip()],
+            head,
+            items,
             indent=indent,
             unit=self.source.indent_unit,
             limit=self.limit,
@@ -465,6 +469,15 @@ class FunctionalRewriter(MergedCalls):
                     self.edits.replace(node, self.names.target("flax.nnx.State"))
                 elif qualified == "haiku.Transformed":
                     self.edits.replace(node, self.names.target("flax.nnx.GraphDef"))
+
+
+def _call_of(text: str) -> ast.Call | None:
+    """The call that a text is, where it gives anything."""
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None
+    return node if isinstance(node, ast.Call) and (node.args or node.keywords) else None
 
 
 def _bound_by(scope: ast.AST) -> set[str]:
