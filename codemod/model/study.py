@@ -352,6 +352,7 @@ def _interpret(interp: Interpreter, cls: Class, contexts: Contexts, choice: Choi
     root = Object(cls)
     facts = Facts()
     saved = (interp.root, interp.root_object, interp.troubles, interp.recording)
+    guesses, interp.guesses_ranks = interp.guesses_ranks, bool(choice)
     interp.root, interp.root_object, interp.troubles, interp.recording = cls.node, root, [], True
     bound = interp.symbols.snapshot()
     result = Study(cls, kind, root, facts, {}, {}, interp.troubles)
@@ -367,6 +368,7 @@ def _interpret(interp: Interpreter, cls: Class, contexts: Contexts, choice: Choi
     finally:
         interp.symbols.restore(bound)
         interp.root, interp.root_object, interp.troubles, interp.recording = saved
+        interp.guesses_ranks = guesses
     return result
 
 

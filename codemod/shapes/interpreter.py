@@ -140,6 +140,7 @@ class Interpreter:
         self.handlers: dict[str, Handler] = {}
         self.observers: list[Callable[[Object, str, Sequence[Value], dict[str, Value]], None]] = []
         self.root: object = None  # the class or function being interpreted for its own sake
+        self.guesses_ranks = False  # whether nothing tells the ranks of some of its inputs
         self.root_object: Object | None = None
         # Called before an expression statement; returns what is to be done with its value.
         self.before_discard: Callable[[], Callable[[ast.stmt, Value], None]] | None = None

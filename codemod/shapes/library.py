@@ -413,6 +413,10 @@ def _concatenate(
     rank = len(shapes[0] or ())
     axis = where.value % rank if rank else 0
     result: list[Dim] = []
+    if where.value == 0 and _is_doubtful(interp, shapes):
+        if rank == 1:
+            return Array((interp.symbols.unknown("the rank of what is joined here is not told"),))
+        interp.trouble(node, "the last axes of what is joined in front are not known to be equal")
     for at in range(rank):
         dims = [shape[at] for shape in shapes if shape is not None]
         dim = sum(dims[1:], dims[0]) if at == axis else agree(interp, node, dims)
@@ -421,6 +425,18 @@ def _concatenate(
         result.append(dim)
     first = next((a.dtype for a in arrays if isinstance(a, Array) and a.dtype), None)
     return Array(tuple(result), first)
+
+
+def _is_doubtful(interp: Interpreter, shapes: Sequence[Shape | None]) -> bool:
+    """Whether arrays that are joined in front may be vectors, their sizes added, or batches of one last axis.
+
+    Either may be meant by a class whose inputs have ranks that nothing tells.
+    """
+    last = [interp.symbols.resolve(shape[-1]) for shape in shapes if shape]
+    if not interp.guesses_ranks or all(same(last[0], dim) for dim in last[1:]):
+        return False
+    origins = [o for dim in last for o in interp.symbols.origins_of(dim).values()]
+    return any(isinstance(origin, InputAxis) for origin in origins)
 
 
 def _joined_alike(interp: Interpreter, value: Value, at: int) -> Array:

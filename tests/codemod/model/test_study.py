@@ -1,0 +1,45 @@
+"""Ranks that no program tells: a size that depends on one is not guessed."""
+
+from __future__ import annotations
+
+import pytest
+
+from nnx_codemod.tests.programs import check, rewritten
+
+JOINED = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Net(nn.Module):
+    width: int
+
+    @nn.compact
+    def __call__(self, x, latent):
+        h = nn.Dense(self.width)(latent)
+        h = jnp.concatenate([h, latent])
+        return nn.Dense(self.width)(h).sum() + nn.Dense(self.width)(x)
+"""
+PROGRAM = """
+
+x, latent = jnp.ones(SHAPE), jnp.ones(SHAPE)
+model = Net(3)
+params = model.init(jax.random.key(1), x, latent)
+print('RESULT', float(jnp.abs(model.apply(params, x, latent)).sum()))
+"""
+
+
+def test_vectors_or_batches_that_are_joined_in_front_are_not_told_apart():
+    done = rewritten(JOINED)
+    assert done.statuses == {"Net": "kept"}
+    said = [d.message for o in done.outcomes.values() for d in o.report.diagnostics]
+    assert any("rank" in message for message in said)
+
+
+@pytest.mark.parametrize(("shape", "size"), [("(3,)", "width + latent_features"), ("(3, 3)", "")])
+def test_a_program_tells_which_is_meant(shape, size, tmp_path):
+    done = rewritten(JOINED + PROGRAM.replace("SHAPE", shape))
+    assert done.statuses == {"Net": "rewritten"}
+    assert size in done.after["program.py"]
+    check(done, tmp_path)
