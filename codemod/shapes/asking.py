@@ -49,6 +49,11 @@ class Complaint:
 
     text: str
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it would depend on the numbers behind the symbols."""
+        return self.text.startswith("InconclusiveDimensionOperation")
+
 
 def ask(function: Function, args: Any, kwargs: Any, arrays: Sequence[Any]) -> Value | Complaint:
     """The value that a call returns; `arrays` are the shapes that the slots among its arguments stand for."""

@@ -167,12 +167,40 @@ def run(
         real_args = [_convert(interp, value, arrays) for value in args]
         real_kwargs = {key: _convert(interp, value, arrays) for key, value in kwargs.items()}
     except Unconvertible:
-        return _without_knowing(args, kwargs, elementwise)
+        return _pooled(interp, function, args) or _without_knowing(args, kwargs, elementwise)
     answer = ask(function, real_args, real_kwargs, arrays)
     if isinstance(answer, Complaint):
+        found = _pooled(interp, function, args) or _padded(function, args)
+        if found is not None and answer.is_undecided:
+            return found
         interp.trouble(node, answer.text)
         return UNKNOWN
     return answer
+
+
+def _pooled(
+    interp: Interpreter, function: Callable[..., Any], args: Sequence[Value]
+) -> Array | None:
+    """What a pooling over a window of unknown size returns: batch and channels stay."""
+    match args:
+        case [Array(shape=shape, dtype=dtype), *_] if shape is not None and len(shape) > 2:
+            if getattr(function, "__module__", "") != "flax.linen.pooling":
+                return None
+            between = [interp.symbols.unknown("the size of a window") for _ in shape[1:-1]]
+            return Array((shape[0], *between, shape[-1]), dtype)
+    return None
+
+
+def _padded(function: Callable[..., Any], args: Sequence[Value]) -> Array | None:
+    """What `jnp.pad` returns for widths of which the signs are not known."""
+    match args:
+        case [Array(shape=shape, dtype=dtype), Items(items=widths), *_] if shape is not None:
+            sides = [as_shape(each) or () for each in widths]
+            if getattr(function, "__name__", "") == "pad" and len(sides) == len(shape):
+                if all(len(side) == 2 for side in sides):
+                    grown = (dim + one + two for dim, (one, two) in zip(shape, sides, strict=True))
+                    return Array(tuple(grown), dtype)
+    return None
 
 
 def _without_unknown_dtype(function: Callable[..., Any], args: Sequence[Value]) -> Sequence[Value]:
