@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from ..rule import Declined, Drop, Layer, Mode, Refuse, To, Use, Written
 from ..shapes import classes
 from ..shapes.calls import use_of
 from ..shapes.dims import Dim
+from ..shapes.facts import Made
 from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Lifted, Rematerialized
 from ..shapes.values import NONE, Class, Constant, External, LayerObject, Object, Partial, Value
@@ -63,9 +65,25 @@ class Constructor:
     helpers: set[str] = field(default_factory=set)
     at_call: dict[ast.Call, list[CallMode]] = field(default_factory=dict)
 
-    def write(self, site: Site, scope: Scope, child: ModuleModel | None) -> Constructed:
-        """The call for a site; raises Declined where it cannot be written."""
+    def write(
+        self, site: Site, scope: Scope, child_of: Callable[[Site], ModuleModel | None]
+    ) -> Constructed:
+        """The call for a site; raises Declined where it cannot be written, or not for all that it may make."""
         _refuse_mixture(site)
+        first, *others = alternatives(site)
+        made = self._written(first, scope, child_of(first))
+        at_call = {call: list(modes) for call, modes in self.at_call.items()}
+        for other in others:
+            if self._written(other, scope, child_of(other)) != made:
+                raise CannotMove(
+                    site.node,
+                    f"`{ast.unparse(site.node.func)}` makes modules whose constructors differ",
+                    "make the one or the other in an `if`",
+                )
+        self.at_call = at_call
+        return made
+
+    def _written(self, site: Site, scope: Scope, child: ModuleModel | None) -> Constructed:
         if isinstance(site.value, LayerObject):
             return self._layer(site, site.value.rule, scope)
         assert child is not None
@@ -598,6 +616,25 @@ def target_signature(target: str) -> list[str]:
     except (Unconvertible, TypeError, ValueError, AttributeError):
         return []
     return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
+
+
+def alternatives(site: Site) -> list[Site]:
+    """A site for each class of modules that one makes, and for the layers that it may make instead, the last first."""
+    kinds: dict[ast.AST | None, list[Made]] = {}
+    for made in reversed(site.made):
+        node = made.value.cls.node if isinstance(made.value, Object) else None
+        kinds.setdefault(node, []).insert(0, made)
+    if len(kinds) < 2:
+        return [site]
+    found = []
+    for kind, all_made in kinds.items():
+        uses = [
+            use
+            for use in site.uses
+            if kind is (use.target.cls.node if isinstance(use.target, Object) else None)
+        ]
+        found.append(dataclasses.replace(site, made=all_made, uses=uses))
+    return found
 
 
 def _refuse_mixture(site: Site) -> None:

@@ -713,7 +713,7 @@ class InitBody:
         return (indent + written).split("\n")
 
     def _call_text(self, site: Site, scope: Scope, depth: int) -> str:
-        made = self.constructor.write(site, scope, self.child_of(site))
+        made = self.constructor.write(site, scope, self.child_of)
         return made.text(*(["rngs=rngs"] if made.rngs and not self._rngs_bound(site) else []))
 
     def _rngs_bound(self, site: Site) -> bool:

@@ -59,8 +59,9 @@ def refuse_sites(
 
 
 def _refuse_site(site: Site, sites: Sequence[Site], models: Mapping[ast.AST, ModuleModel]) -> None:
-    cls = site.value.cls if site.value is not None else None
-    if cls is not None and cls.node not in models:
+    made = [each.value.cls for each in site.made]
+    cls = next((c for c in reversed(made) if c is not None and c.node not in models), None)
+    if cls is not None:
         raise CannotMove(
             site.node,
             f"`{cls.name}` is not rewritten",

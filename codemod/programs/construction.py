@@ -249,7 +249,7 @@ class Construction:
             lambda e: True,
             lambda e: False,
         )
-        written = constructor.write(site, Scope(maker, set(), {}, {}), None)
+        written = constructor.write(site, Scope(maker, set(), {}, {}), lambda site: None)
         self.names.helpers |= constructor.helpers
         return written.text(*([f"rngs={key}"] if written.rngs else []))
 
