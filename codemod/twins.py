@@ -98,11 +98,11 @@ def _called(around: Surroundings, found: ModuleRewrite) -> Iterator[Unit]:
 
 def _is_fit(interp: Interpreter, unit: Unit, found: ModuleRewrite) -> bool:
     """Whether a unit is a plain function that names nothing of Haiku but initialisers, all of which NNX has."""
-    node, names = unit.node, found.names_of(unit.module, interp)
+    node, env = unit.node, interp.environment_of(unit.module)
+    names = FileNames(unit.module, env, interp.rules, interp.facts.value)
     if not isinstance(node, ast.FunctionDef) or node.decorator_list or unit.certain:
         return False
-    taken = interp.environment_of(unit.module).names
-    if _second_name(node.name) in taken or unit.mentions & found.refusals.keys():
+    if _second_name(node.name) in env.names or unit.mentions & found.refusals.keys():
         return False
     return all(
         (names.qualified(name) or "").startswith(_INITIALIZERS)

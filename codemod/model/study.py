@@ -27,12 +27,15 @@ from ..shapes.values import (
     Class,
     Constant,
     Function,
+    Items,
     LayerObject,
     Object,
+    Table,
     Unknown,
     Value,
 )
 from ..signatures import parameters
+from . import composites
 from .module import ModuleModel
 from .partials import Given
 from .symbolic import argument_value, array_of_rank, field_value, is_flag, looks_like_array
@@ -232,7 +235,7 @@ def _is_flattened(study: Study, parameter: str) -> bool:
 
     Where no layer sees any of them, but a module is given the input as it is, that module's layers decide.
     """
-    value = study.arguments.get("__call__", {}).get(parameter)
+    value = _argument(study, parameter)
     if not isinstance(value, Array) or value.shape is None:
         return False
     axes = set().union(*map(names, value.shape))
@@ -248,6 +251,22 @@ def _is_flattened(study: Study, parameter: str) -> bool:
         return any(isinstance(u.target, Object) and value in _arrays(u) for u in uses)
     ends = [set().union(*map(names, value.shape[at:])) for at in range(len(value.shape) - 1)]
     return len(seen) == 1 and set(seen.pop()) in ends
+
+
+def _argument(study: Study, path: str) -> Value | None:
+    """What `__call__` is given at a path: an argument, or a part of one."""
+    known = study.arguments.get("__call__", {})
+    if path in known:
+        return known[path]
+    root, _, rest = path.partition("." if "." in path else "[")
+    match known.get(root):
+        case Items(names=names, items=items) if rest in names:
+            return items[names.index(rest)]
+        case Object(attributes=attributes):
+            return attributes.get(rest)
+        case Table(items=table) if rest.endswith("]"):
+            return table.get(ast.literal_eval(rest[:-1]))
+    return None
 
 
 def _is_container(layer: LayerObject) -> bool:
@@ -269,6 +288,14 @@ def _choices(
     arrays = [p for p, default in _parameters(entry) if _is_array_parameter(p, default)]
     unknown = [p.arg for p in arrays if not _is_told(p, entry, seen)]
     shaped = [p.arg for p in arrays if p.arg in unknown or _is_shaped(p, entry, seen)]
+    read = [
+        path
+        for p, default in _parameters(entry)
+        for path in composites.untold(interp, p, default, entry, _examples(p, entry, seen))
+    ]
+    whole = {path.partition(".")[0].partition("[")[0] for path in read}
+    unknown = [*(name for name in unknown if name not in whole), *read]
+    shaped = [*(name for name in shaped if name not in whole), *read]
     told: list[Choice] = [dict.fromkeys(unknown, rank) for rank in RANKS] if unknown else [{}]
     if shaped == unknown:
         return told, []
@@ -445,7 +472,7 @@ def _run_method(
     seen = contexts.of(study.cls, name)
     values: dict[str, Value] = {}
     for parameter, default in _parameters(function):
-        example = _example(parameter, default, function, seen, choice)
+        example = _example(interp, parameter, default, function, seen, choice)
         values[parameter.arg] = argument_value(interp, name, parameter.arg, example)
         if is_flag(parameter.arg, parameter.annotation, default):
             values[parameter.arg] = Unknown(parameter.arg, "flag")
@@ -462,6 +489,7 @@ def _entered(study: Study) -> list[ast.AST]:
 
 
 def _example(
+    interp: Interpreter,
     parameter: ast.arg,
     default: ast.expr | None,
     function: Function,
@@ -481,6 +509,9 @@ def _example(
         if parameter.arg in choice:
             return array_of_rank(choice[parameter.arg], array.dtype or "float32", optional)
         return Array(array.shape, array.dtype, optional)
+    composite = composites.example(interp, parameter, function, choice, examples)
+    if composite is not None:
+        return composite
     if examples and examples != [NONE]:
         return examples[0]
     if parameter.arg in choice:

@@ -144,13 +144,13 @@ def _config_class(
     """The user's dataclass that an annotation names."""
     if annotation is None:
         return None
-    found = _named(interp, annotation, env)
+    found = named_by(interp, annotation, env)
     if isinstance(found, Class) and classes.framework(found) is None and classes.is_record(found):
         return found
     return None
 
 
-def _named(interp: Interpreter, annotation: ast.expr, env: Environment) -> Value | None:
+def named_by(interp: Interpreter, annotation: ast.expr, env: Environment) -> Value | None:
     """What an annotation that is a name stands for, in quotes or without."""
     expression: ast.expr = annotation
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
@@ -173,7 +173,7 @@ def _classes_named(
     """The module classes that `type[Block]` allows: Block and its subclasses, in all files that were read."""
     match annotation:
         case ast.Subscript(value=ast.Name(id="type" | "Type") | ast.Attribute(attr="Type")):
-            base = _named(interp, annotation.slice, env)
+            base = named_by(interp, annotation.slice, env)
         case _:
             return []
     if not isinstance(base, Class) or classes.framework(base) is None:

@@ -20,6 +20,7 @@ from .values import (
     External,
     Items,
     Object,
+    OpenShape,
     Repeated,
     Unknown,
     Value,
@@ -214,13 +215,16 @@ def _get_parameter(interp: Interpreter, node: ast.Call | None, args: Args, kwarg
 
 def _shaped(interp: Interpreter, bound: Mapping[str, Value]) -> Array:
     shape = bound.get("shape", Items([]))
-    items = shape.items if isinstance(shape, Items) else None
-    if items is None:
-        return Array(None)
-    dims = [operators.dim_of(interp, item) for item in items]
     dtype = bound.get("dtype")
     kind = dtype.name.rsplit(".", 1)[-1] if isinstance(dtype, External) else "float32"
-    return Array(None if any(dim is None for dim in dims) else tuple(dims), kind)
+    if isinstance(shape, OpenShape):
+        return Array(None, kind, last=shape.last)
+    if not isinstance(shape, Items):
+        return Array(None)
+    dims = [operators.dim_of(interp, item) for item in shape.items]
+    if any(dim is None for dim in dims):
+        return Array(None, kind, last=None if shape.open else dims[-1])
+    return Array(tuple(dims), kind)
 
 
 def _get_state(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:

@@ -29,6 +29,7 @@ from .values import (
     Index,
     Items,
     Object,
+    OpenShape,
     Repeated,
     Shape,
     Size,
@@ -74,7 +75,7 @@ def binary(
     if isinstance(left, Array) or isinstance(right, Array):
         return _array_binary(interp, node, op, left, right)
     if isinstance(left, Items) or isinstance(right, Items):
-        return _items_binary(op, left, right)
+        return _items_binary(interp, op, left, right)
     if isinstance(left, Constant) and isinstance(right, Constant):
         return _constants(op, left.value, right.value)
     if isinstance(op, _EXACT) and (isinstance(left, Size) or isinstance(right, Size)):
@@ -165,12 +166,15 @@ def _numbers(*values: Any) -> bool:
     return all(isinstance(value, int | float) for value in values)
 
 
-def _items_binary(op: ast.operator, left: Value, right: Value) -> Value:
+def _items_binary(interp: Interpreter, op: ast.operator, left: Value, right: Value) -> Value:
     match op, left, right:
         case ast.Add(), Items(items=a, kind=kind), Items(items=b):
             return Items([*a, *b], kind, open=left.open or right.open)
         case ast.Add(), Items(items=a, kind="tuple"), _ if a and not left.open:
             return Begun(a)
+        case ast.Add(), Unknown() | Either() | Repeated(), Items(items=[*_, item], kind="tuple"):
+            last = dim_of(interp, item)
+            return UNKNOWN if last is None or right.open else OpenShape(last)
         case ast.Mult(), Items(items=a, kind=kind), Constant(value=int(n)) if n <= 1024:
             return Items(a * n, kind)
         case ast.Mult(), Constant(value=int(n)), Items(items=a, kind=kind) if n <= 1024:
@@ -189,6 +193,9 @@ def _array_binary(
         return library.matmul(interp, node, left, right)
     one, two = _operand(left), _operand(right)
     if one is None or two is None:
+        added = _with_vector(left, right) or _with_vector(right, left)
+        if added is not None:
+            return replace(added, dtype=promoted(left, right, op))
         known = left if isinstance(left, Array) else right
         # An operand of unknown kind (a rate, a scale, a field) leaves the shape of the other.
         other = right if known is left else left
@@ -197,6 +204,14 @@ def _array_binary(
         return known if isinstance(known, Array) else UNKNOWN
     shape = broadcast(interp, node, one, two)
     return Array(shape, promoted(left, right, op))
+
+
+def _with_vector(one: Value, two: Value) -> Array | None:
+    """An array of unknown rank and a vector, a bias say, over its last axis."""
+    match one, two:
+        case Array(shape=None, last=None), Array(shape=(size,)) if size != 1:
+            return Array(None, last=size)
+    return None
 
 
 def _operand(value: Value) -> Shape | None:

@@ -1,0 +1,140 @@
+"""Arguments that a method reads part by part: `step.observation`, `batch["image"]`.
+
+Where no call shows what such an argument is, each part that is read is an input of its own, whose rank is tried like that
+of any other. A named tuple of the user's says itself which of its fields are arrays.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from ..shapes import classes
+from ..shapes.interpreter import Interpreter
+from ..shapes.values import UNKNOWN, Array, Class, Function, Items, Object, Table, Value
+from .symbolic import array_of_rank, looks_like_array, named_by
+
+_OF_ARRAYS = frozenset((*dir(np.ndarray), "at", "sharding", "aval", "weak_type"))
+_OF_MAPPINGS = frozenset(dir(dict))
+_HANDS_ON = (ast.Call, ast.keyword, ast.Return, ast.Tuple, ast.Attribute, ast.Subscript)
+
+
+def parts(
+    interp: Interpreter, parameter: ast.arg, default: ast.expr | None, function: Function
+) -> dict[str, str]:
+    """The paths of the parts of an argument that a method reads, by attribute or key; none of what may be an array."""
+    annotated = parameter.annotation is not None
+    if default is not None or (annotated and looks_like_array(parameter.annotation)):
+        return {}
+    cls = _record(interp, parameter, function)
+    attributes: dict[str, str] = {}
+    keys: dict[str, str] = {}
+    for above in _around_reads(function, parameter.arg):
+        match above:
+            case ast.Attribute(attr=attr):
+                attributes[attr] = f"{parameter.arg}.{attr}"
+            case ast.Subscript(slice=ast.Constant(value=str(key))):
+                keys[key] = f"{parameter.arg}[{key!r}]"
+            case ast.Subscript():
+                return {}
+            case ast.Call(func=ast.Name(id="isinstance" | "len" | "hasattr" | "list" | "tuple")):
+                return {}
+            case _ if not isinstance(above, _HANDS_ON):
+                return {}
+    if cls is not None:
+        arrays = {field.name for field in classes.fields(cls) if _is_array(field)}
+        return {name: path for name, path in attributes.items() if name in arrays}
+    if any(name in _OF_ARRAYS | _OF_MAPPINGS or name[0] == "_" for name in attributes):
+        return {}
+    return {} if attributes and keys else attributes or keys
+
+
+def untold(
+    interp: Interpreter,
+    parameter: ast.arg,
+    default: ast.expr | None,
+    function: Function,
+    shown: Sequence[Value],
+) -> list[str]:
+    """The paths of the parts whose ranks are not known from what calls show of an argument."""
+    paths = parts(interp, parameter, default, function)
+    if not shown:
+        return list(paths.values())
+    inside = _inside(shown[0])
+    return [path for name, path in paths.items() if name in inside and _is_vague(inside[name])]
+
+
+def example(
+    interp: Interpreter,
+    parameter: ast.arg,
+    function: Function,
+    ranks: Mapping[str, int],
+    shown: Sequence[Value] = (),
+) -> Value | None:
+    """An argument with an array for each part whose rank is given by path, else like what is shown; None without any."""
+    paths = parts(interp, parameter, None, function)
+    arrays: dict[str, Value] = {
+        name: array_of_rank(ranks[path]) for name, path in paths.items() if path in ranks
+    }
+    if not arrays:
+        return None
+    known = _inside(shown[0]) if shown else _fields(interp, parameter, function)
+    match shown[0] if shown else None:
+        case Items(kind=kind, names=names, cls=cls):
+            return Items(list({**known, **arrays}.values()), kind, names, cls)
+        case Object(cls=made):
+            return Object(made, {**known, **arrays})
+        case Table(items=items):
+            return Table({**items, **arrays})
+    if next(iter(paths.values())).endswith("]"):
+        return Table(arrays)
+    record = _record(interp, parameter, function)
+    values = {**known, **arrays}
+    if record is None or classes.is_named_tuple(record):
+        return Items(list(values.values()), "tuple", tuple(values), record)
+    return Object(record, values)
+
+
+def _inside(shown: Value) -> dict[str, Value]:
+    """The parts of a value, by name or key."""
+    match shown:
+        case Items(items=items, names=names) if names:
+            return dict(zip(names, items, strict=True))
+        case Object(attributes=attributes):
+            return dict(attributes)
+        case Table(items=items):
+            return {key: value for key, value in items.items() if isinstance(key, str)}
+    return {}
+
+
+def _is_vague(value: Value) -> bool:
+    return value is UNKNOWN or (isinstance(value, Array) and value.shape is None)
+
+
+def _fields(interp: Interpreter, parameter: ast.arg, function: Function) -> dict[str, Value]:
+    """The fields of the named tuple or dataclass that an argument is annotated with."""
+    cls = _record(interp, parameter, function)
+    declared = classes.fields(cls) if cls is not None else []
+    return {f.name: Array(None) if _is_array(f) else UNKNOWN for f in declared}
+
+
+def _around_reads(function: Function, name: str) -> Iterator[ast.AST]:
+    """What is around each read of an argument."""
+    for above in ast.walk(function.node):
+        for node in ast.iter_child_nodes(above):
+            if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
+                yield above
+
+
+def _is_array(field: classes.Field) -> bool:
+    return field.annotation is not None and looks_like_array(field.annotation)
+
+
+def _record(interp: Interpreter, parameter: ast.arg, function: Function) -> Class | None:
+    """The user's named tuple or dataclass that an argument is annotated with."""
+    if parameter.annotation is None:
+        return None
+    found = named_by(interp, parameter.annotation, function.environment)
+    return found if isinstance(found, Class) and classes.is_record(found) else None
