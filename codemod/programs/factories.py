@@ -7,7 +7,7 @@ calls it hands them over where it hands them to a class otherwise.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..edits import Edits
@@ -42,7 +42,9 @@ def find(
     modules = list(modules)
     known: dict[ast.AST, ModuleModel] = dict(models)
     found: dict[ast.AST, Factory] = {}
+    nets = list(nets)
     busy = {net.init for net in nets}
+    run = {f.node for n in nets if isinstance(f := getattr(n.model, "function", None), Function)}
     pending = [
         Factory(module, node)
         for module in modules
@@ -55,7 +57,7 @@ def find(
         for factory in list(pending):
             factory.makers = list(_makers(interp, factory, known))
             if factory.makers and (
-                _returns_all(factory) or _returns_transform(interp, factory, modules)
+                _returns_all(factory) or _returns_transform(interp, factory, modules, run)
             ):
                 model = _model(factory, known)
                 if model is not None:
@@ -103,9 +105,11 @@ def _can_take_sizes(node: ast.FunctionDef) -> bool:
     return node.args.vararg is None and plain
 
 
-def _returns_transform(interp: Interpreter, factory: Factory, modules: Iterable[Module]) -> bool:
+def _returns_transform(
+    interp: Interpreter, factory: Factory, modules: Iterable[Module], run: Collection[ast.AST]
+) -> bool:
     """Whether a function returns the transform of the one model that it makes; notes what goes of it."""
-    found = transformed.behind(interp, factory.module, factory.node)
+    found = transformed.behind(interp, factory.module, factory.node, run)
     if found is None or [call for call, _ in factory.makers] != [found.maker]:
         return False
     if not _can_take_sizes(factory.node) or not transformed.only_called(factory.node.name, modules):

@@ -270,10 +270,10 @@ class Makings(Keys):
         return None
 
     def _transform_call(self, net: Net, model: Transformed) -> ast.Call | None:
-        """The call of the function that returns a net's transform, where one does."""
+        """The call of the function that returns a net's transform, or the function for it, where one does."""
         for call in self.nodes:
             if isinstance(call, ast.Call) and any(
-                isinstance(v, Transformed) and v.function is model.function
+                (v.function if isinstance(v, Transformed) else v) is model.function
                 for v in self.facts.values.get(call, [])
             ):
                 function = self.facts.value(call.func)

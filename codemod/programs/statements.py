@@ -156,6 +156,8 @@ class Statements(Optimizers):
         if isinstance(value, ast.Name | ast.Attribute):
             return False
         found = self.facts.value(value)
+        if isinstance(found, Function) and isinstance(value, ast.Call):
+            return self._makes_function(value, found)
         if isinstance(found, Transformed):
             return any(
                 isinstance(n.model, Transformed)
@@ -163,6 +165,22 @@ class Statements(Optimizers):
                 for n in self.net_names
             )
         return any(found is net.model for net in self.net_names) and is_model(found)
+
+    def _makes_function(self, call: ast.Call, function: Function) -> bool:
+        """Whether a call makes the function of a transform, which is all that its name is for."""
+        above = self.parents[call]
+        if not isinstance(above, ast.Assign) or not isinstance(above.targets[0], ast.Name):
+            return False
+        maker = self.facts.value(call.func)
+        made = isinstance(maker, Function) and maker.node in self.models
+        name = above.targets[0].id
+        reads = [
+            n
+            for n in self.nodes
+            if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
+        ]
+        nets = any(getattr(n.model, "function", None) is function for n in self.net_names)
+        return made and nets and bool(reads) and all(map(self._feeds_transform, reads))
 
     def _init_within(self, value: ast.expr) -> ast.Call | None:
         """The init call that a value comes from."""

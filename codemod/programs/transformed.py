@@ -1,17 +1,17 @@
-"""Functions that make a Haiku transform of one module and hand it back: what is left of them is the module's maker.
+"""Functions that return Haiku's transform of one module, or the function for it: they return the module instead.
 
     def make_network(config):
         def forward(x):
             return Network(config)(x)
         return hk.transform(forward)
 
-In NNX such a function returns the module itself.
+In NNX such a function returns the module itself, and so does one that returns `forward`, if that is transformed.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..edits import Edits
@@ -33,13 +33,20 @@ class Behind:
     gone: tuple[ast.stmt, ...]
 
 
-def behind(interp: Interpreter, module: Module, node: ast.FunctionDef) -> Behind | None:
-    """The module behind the transform that a function returns; None where it does anything else with it."""
+def behind(
+    interp: Interpreter, module: Module, node: ast.FunctionDef, run: Collection[ast.AST]
+) -> Behind | None:
+    """The module behind the transform, or the function, that a function returns; None where it does anything else.
+
+    `run` are the functions whose transforms programs initialise.
+    """
     returned = [n for n in _own(node) if isinstance(n, ast.Return)]
     if len(returned) != 1 or returned[0] is not node.body[-1] or returned[0].value is None:
         return None
     result = returned[0].value
     found = interp.facts.value(result)
+    if isinstance(found, Function) and found.node in run:
+        found = Transformed(found, None)
     if not isinstance(found, Transformed) or found.entries:
         return None
     function = found.function
@@ -125,5 +132,5 @@ def write(
     edits.replace(found.result, text.removeprefix("return "))
     for statement in found.gone:
         edits.delete_statement(statement, with_comments=True)
-    if node.returns is not None and "haiku.Transformed" in (names.qualified(node.returns) or ""):
+    if node.returns is not None:
         edits.replace(node.returns, names.text(found.maker.func))

@@ -793,10 +793,30 @@ def _arange(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
     """A range has one axis, whatever its limits are."""
+    counted = _length_of_range(args) if not kwargs.keys() - {"dtype"} else None
+    if counted is not None:
+        return Array((counted,), None if "dtype" in kwargs else "float32")
     limits = [*args, *(kwargs[name] for name in ("start", "stop", "step") if name in kwargs)]
     if not any(isinstance(limit, Unknown | Array) for limit in limits):
         return None
     return Array((interp.symbols.unknown("the length of a range"),))
+
+
+def _length_of_range(limits: Sequence[Value]) -> Dim | None:
+    """How many numbers a range with a limit that is a size and a step of whole numbers has.
+
+    Where the step is written as an integer, the library is asked.
+    """
+    if len(limits) != 3 or not isinstance(limits[2], Constant):
+        return None
+    step = limits[2].value
+    start, stop = as_dim(limits[0]), as_dim(limits[1])
+    if not isinstance(step, float) or not step.is_integer() or not step:
+        return None
+    if start is None or stop is None or not (is_symbolic(start) or is_symbolic(stop)):
+        return None
+    span, size = (stop - start, int(step)) if step > 0 else (start - stop, -int(step))
+    return span if size == 1 else (span + size - 1) // size
 
 
 def _spaced(

@@ -100,3 +100,47 @@ def test_parameters_for_another_function_are_not_its_model(function: str, tmp_pa
     done = rewritten(OTHER.replace("FUNCTION", function))
     assert "other.apply(params, x)" in done.after["program.py"]
     check(done, tmp_path)
+
+
+FORWARD = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+def make_forward(width):
+    def forward(x):
+        return jnp.tanh(hk.Linear(width)(x))
+
+    return forward
+
+
+def twice(x):
+    return make_forward(3)(make_forward(4)(x))
+
+
+x = jnp.ones((2, 3))
+net = hk.transform(make_forward(5))
+params = net.init(jax.random.PRNGKey(0), x)
+print("RESULT", float(net.apply(params, None, x).sum()))
+"""
+
+NESTED = """
+nested = hk.transform(twice)
+params = nested.init(jax.random.PRNGKey(0), x)
+print("RESULT", float(nested.apply(params, None, x).sum()))
+"""
+
+
+def test_the_function_for_a_transform_becomes_its_module(tmp_path: Path) -> None:
+    done = rewritten(
+        FORWARD.replace("def twice(x):\n    return make_forward(3)(make_forward(4)(x))\n", "")
+    )
+    assert "net = make_forward(x.shape[-1], 5, rngs=nnx.Rngs(0))" in done.after["program.py"]
+    check(done, tmp_path)
+
+
+def test_a_function_that_others_call_too_stays_one(tmp_path: Path) -> None:
+    done = rewritten(FORWARD + NESTED)
+    assert "def make_forward(width):" in done.after["program.py"]
+    check(done, tmp_path)
