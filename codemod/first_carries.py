@@ -201,7 +201,7 @@ def _write(found: _FirstCarry, edits: Edits, names: FileNames, limit: int) -> No
 
 def _shape(source: Source, given: ast.expr, features: str) -> str:
     """The shape of a carry: that of an input, with the width of the carry."""
-    if isinstance(given, ast.Tuple) and not any(isinstance(e, ast.Starred) for e in given.elts):
+    if isinstance(given, ast.Tuple) and given.elts and not isinstance(given.elts[-1], ast.Starred):
         batch = [source.segment(each) for each in given.elts[:-1]]
         return f"({', '.join([*batch, features])}{'' if batch else ','})"
     text = source.segment(given)

@@ -54,7 +54,7 @@ def body(*lines: str) -> str:
                 "cell = nn.SimpleCell(features=self.width, param_dtype=jnp.float64)",
                 "return cell.initialize_carry(jax.random.key(1), (*shape[:-1], 7))",
             ],
-            "return jnp.zeros((*(*shape[:-1], 7)[:-1], self.width), jnp.float64)",
+            "return jnp.zeros((*shape[:-1], self.width), jnp.float64)",
         ),
         (
             ["return nn.MGUCell(self.width).initialize_carry(key, (shape[0], 9))"],
