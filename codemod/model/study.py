@@ -119,12 +119,14 @@ class Study:
     @property
     def doubts(self) -> int:
         """How much speaks against the inputs that were tried: calls that raise, layers that are given no shape."""
+        uses = [use for uses in self.facts.uses_of.values() for use in uses]
         blind = sum(
             _is_blind(use) or self._flattens_nothing(use)
-            for uses in self.facts.uses_of.values()
             for use in uses
             if isinstance(use.target, LayerObject)
         )
+        if self.guessed and _scans(self.cls):
+            blind += sum(map(_is_one_vector, uses))
         return len(self.troubles) + blind
 
     def _flattens_nothing(self, use: Used) -> bool:
@@ -149,6 +151,24 @@ def _is_blind(use: Used) -> bool:
     if isinstance(first, Array) and first.shape is not None:
         return len(first.shape) < spatial_axes(use.target) + 2
     return isinstance(first, Unknown | Array)
+
+
+def _scans(cls: Class) -> bool:
+    """Whether a class scans over something: it sees one step of its inputs, which were taken for more."""
+    return any(isinstance(n, ast.Attribute) and n.attr == "scan" for n in ast.walk(cls.node))
+
+
+def _is_one_vector(use: Used) -> bool:
+    """Whether a layer that has an input size, or a module, is given one vector, with no axis for a batch."""
+    given = [*use.args, *use.kwargs.values()]
+    if isinstance(use.target, LayerObject):
+        if not use.target.rule.sizes:
+            return False
+        carry = use.target.rule.inputs[:1] == ("carry",)
+    else:
+        carry = len(given) > 1
+    first = next(iter(given[carry:]), None)
+    return isinstance(first, Array) and first.shape is not None and len(first.shape) == 1
 
 
 def study(interp: Interpreter, cls: Class, contexts: Contexts) -> Study:

@@ -72,3 +72,46 @@ def test_the_method_is_scanned(source: str, decorator: str) -> None:
 )
 def test_what_has_no_equal_stays(source: str) -> None:
     assert rewritten(source).after["program.py"] == source
+
+
+READER = """
+import functools
+
+from flax import linen as nn
+
+
+class Step(nn.Module):
+    width: int
+
+    @nn.compact
+    def __call__(self, carry, x):
+        y = nn.tanh(nn.Dense(self.width)(x) + carry)
+        return y, y
+
+
+class Reader(nn.Module):
+    width: int
+
+    BODY
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        """@functools.partial(nn.scan, variable_broadcast='params', in_axes=1, out_axes=1)
+    @nn.compact
+    def __call__(self, carry, x):
+        return nn.LSTMCell(self.width)(carry, x)""",
+        """@nn.compact
+    def __call__(self, x):
+        step = nn.scan(Step, variable_broadcast='params', in_axes=1, out_axes=1)(self.width)
+        carry, y = step(0.0, x)
+        return y""",
+    ],
+)
+def test_a_step_of_an_input_that_nothing_calls_has_a_batch(body: str) -> None:
+    done = rewritten(READER.replace("BODY", body))
+    assert done.statuses == {"Step": "rewritten", "Reader": "rewritten"}
+    reader = done.after["program.py"].split("class Reader")[1]
+    assert "def __init__(self, in_features: int, width: int" in reader
