@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from .chains import root_name
 from .edits import Edits
 from .emit.bridges import is_bridge
-from .emit.file_names import is_shadowed
+from .emit.file_names import FileNames, is_shadowed
 from .programs.kinds import Transformed
 from .project import Module
+from .rule import Declined
 from .shapes.interpreter import Environment, Interpreter
 from .shapes.values import Class, External, Function, Value
 from .strangers import strangers
@@ -161,12 +162,27 @@ class Surroundings:
         for unit in closure(set(self.next(start)), self.next):
             if unit in source_units and (unit.bound or unit.mentions & set(stay)):
                 return unit
+            edits = edits_of(unit.module)
+            if any(edits.keeps(node) and not self.is_written(unit, node) for node in unit.bound):
+                return unit
             env = self.interp.environment_of(unit.module)
             if any(strangers(unit.node, functools.partial(self._meaning, env=env))):
                 return unit
-            if self._runs_bridges(unit, edits_of(unit.module)):
+            if self._runs_bridges(unit, edits):
                 return unit
         return None
+
+    def is_written(self, unit: Unit, name: ast.expr) -> bool:
+        """Whether a rule writes what a unit does with a name of Haiku's: a call may be one that it declines."""
+        module = unit.module
+        env = self.interp.environment_of(module)
+        names = FileNames(module, env, self.interp.rules, self.interp.facts.value)
+        above = module.source.parents.get(name)
+        whole = above if isinstance(above, ast.Call) and above.func is name else name
+        try:
+            return names.rewrite(whole) is not None
+        except Declined:
+            return False
 
     @staticmethod
     def name(unit: Unit) -> str:

@@ -12,11 +12,9 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from .edits import Edits
-from .emit.file_names import FileNames
 from .emit.transport import splice
 from .modules import ModuleRewrite
 from .project import Module
-from .rule import Declined
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class, Function
 from .surroundings import Surroundings, Unit, closure
@@ -70,7 +68,7 @@ def find(
     shared = closure(set(_called(around, found)), around.next) & set(source_units)
     bound = {unit for unit in shared if unit.bound}
     torn = {unit for unit in shared if closure({unit}, around.next) & bound}
-    fit = {unit for unit in torn if unit.node not in apart and _is_fit(interp, unit, found)}
+    fit = {unit for unit in torn if unit.node not in apart and _is_fit(interp, around, unit, found)}
     twins = Twins()
     for unit in torn:
         if closure({unit}, around.next) & torn <= fit:
@@ -96,33 +94,22 @@ def _called(around: Surroundings, found: ModuleRewrite) -> Iterator[Unit]:
             yield from around.next(around.read(model.cls.module, model.cls.node))
 
 
-def _is_fit(interp: Interpreter, unit: Unit, found: ModuleRewrite) -> bool:
+def _is_fit(interp: Interpreter, around: Surroundings, unit: Unit, found: ModuleRewrite) -> bool:
     """Whether a unit is a plain function that names nothing of Haiku but initialisers, all of which NNX has."""
     node, env = unit.node, interp.environment_of(unit.module)
-    names = FileNames(unit.module, env, interp.rules, interp.facts.value)
+    names = found.names_of(unit.module, interp)
     if not isinstance(node, ast.FunctionDef) or node.decorator_list or unit.certain:
         return False
     if _second_name(node.name) in env.names or unit.mentions & found.refusals.keys():
         return False
     return all(
-        (names.qualified(name) or "").startswith(_INITIALIZERS)
-        and _is_written(name, unit.module, names)
+        (names.qualified(name) or "").startswith(_INITIALIZERS) and around.is_written(unit, name)
         for name in unit.bound
     ) and all(
         _is_in_reach(interp, module, unit)
         for module in interp.project.modules.values()
         if module.rewritable
     )
-
-
-def _is_written(name: ast.expr, module: Module, names: FileNames) -> bool:
-    """Whether a rule writes an initialiser for NNX."""
-    above = module.source.parents.get(name)
-    whole = above if isinstance(above, ast.Call) and above.func is name else name
-    try:
-        return names.rewrite(whole) is not None
-    except Declined:
-        return False
 
 
 def _is_in_reach(interp: Interpreter, module: Module, unit: Unit) -> bool:

@@ -53,3 +53,31 @@ def test_a_local_of_the_same_name_is_not_the_function() -> None:
 def test_a_function_that_does_more_keeps_its_users() -> None:
     text = shared("hk.initializers.RandomNormal(hk.running_init() + 0.1)")
     assert "class Scores(hk.Module)" in text
+
+
+def test_a_function_with_a_call_that_no_rule_writes_keeps_its_users() -> None:
+    done = rewritten(
+        """
+import functools
+
+import haiku as hk
+import jax.numpy as jnp
+
+
+@functools.wraps(hk.vmap)
+def mapped(*args, **kwargs):
+    return hk.vmap(*args, **kwargs)
+
+
+class Net(hk.Module):
+    def __call__(self, x):
+        return mapped(hk.Linear(3), split_rng=False)(x)
+
+
+class Scaled(hk.Module):
+    def __call__(self, x):
+        scale = hk.get_parameter('scale', (x.shape[-1],), init=jnp.ones)
+        return mapped(lambda row: row * scale, split_rng=False)(x)
+"""
+    )
+    assert "nnx" not in done.after["program.py"]
