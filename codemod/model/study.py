@@ -19,7 +19,7 @@ from ..shapes import classes
 from ..shapes.calls import bind_signature, call_function, call_method, spatial_axes
 from ..shapes.dims import names
 from ..shapes.facts import Facts, Used
-from ..shapes.interpreter import Interpreter, OutOfBudget, Trouble
+from ..shapes.interpreter import Interpreter, OutOfBudget, OutOfPatience, Trouble
 from ..shapes.values import (
     NONE,
     UNKNOWN,
@@ -205,7 +205,8 @@ class _Search:
         if len(self.tried) >= MAX_TRIES:
             return
         self.tried.append(choice)
-        attempt = _interpret(self.interp, self.cls, self.contexts, choice)
+        most = self.best.doubts if self.best is not None else None
+        attempt = _interpret(self.interp, self.cls, self.contexts, choice, most)
         met = self.contexts.taken(self.start)
         if self.best is None or attempt.doubts < self.best.doubts:
             self.best, self.choice, self.met = attempt, choice, met
@@ -394,7 +395,14 @@ def _is_array_parameter(parameter: ast.arg, default: ast.expr | None) -> bool:
     return looks_like_array(parameter.annotation)
 
 
-def _interpret(interp: Interpreter, cls: Class, contexts: Contexts, choice: Choice) -> Study:
+def _interpret(
+    interp: Interpreter,
+    cls: Class,
+    contexts: Contexts,
+    choice: Choice,
+    most_troubles: int | None = None,
+) -> Study:
+    """Runs all methods of a class; gives up on inputs of which `most_troubles` were met before the end of `__call__`."""
     kind = classes.framework(cls) or "linen"
     root = Object(cls)
     facts = Facts()
@@ -406,10 +414,14 @@ def _interpret(interp: Interpreter, cls: Class, contexts: Contexts, choice: Choi
     result.guessed = frozenset(choice)
     try:
         with interp.fresh(facts):
-            _build(interp, root, kind, contexts)
+            with interp.patient(most_troubles):
+                _build(interp, root, kind, contexts)
             for name in _methods(cls):
-                _run_method(interp, result, name, contexts, choice)
+                with interp.patient(most_troubles if name == "__call__" else None):
+                    _run_method(interp, result, name, contexts, choice)
             _resolve(interp, result)
+    except OutOfPatience:
+        pass  # other inputs do better
     except OutOfBudget:
         interp.trouble(cls.node, f"class {cls.name} takes too many steps to follow")
     finally:

@@ -56,6 +56,10 @@ class OutOfBudget(Exception):
     """The interpretation of one root took too many steps."""
 
 
+class OutOfPatience(OutOfBudget):
+    """More troubles than with other inputs: these are not the right ones."""
+
+
 @dataclass(eq=False)
 class Environment:
     """The names of one scope."""
@@ -140,6 +144,7 @@ class Interpreter:
         self.handlers: dict[str, Handler] = {}
         self.observers: list[Callable[[Object, str, Sequence[Value], dict[str, Value]], None]] = []
         self.root: object = None  # the class or function being interpreted for its own sake
+        self.most_troubles: int | None = None  # how many end an interpretation
         self.guesses_ranks = False  # whether nothing tells the ranks of some of its inputs
         self.root_object: Object | None = None
         # Called before an expression statement; returns what is to be done with its value.
@@ -171,7 +176,10 @@ class Interpreter:
             environment = Environment(module, node=module.tree)
             environment.names["__name__"] = Constant("__main__")
             self.globals[module] = environment
-            with self.fresh(self.facts if module.rewritable else Facts()):
+            with (
+                self.fresh(self.facts if module.rewritable else Facts()),
+                self.patient(None),  # a file is read once, for all who import it
+            ):
                 self.frames.append(Frame(module.tree, environment))
                 try:
                     self.execute(self._top_level(module), environment)
@@ -221,7 +229,19 @@ class Interpreter:
         self.creations_of[owner] = self.creations_of.get(owner, 0) + 1
 
     def trouble(self, node: ast.AST, why: str) -> None:
+        """Notes what speaks against what is assumed of the inputs; raises OutOfPatience where that is enough."""
         self.troubles.append(Trouble(node, why))
+        if self.most_troubles is not None and len(self.troubles) >= self.most_troubles:
+            raise OutOfPatience
+
+    @contextmanager
+    def patient(self, most: int | None) -> Iterator[None]:
+        """Gives up on code that meets as many troubles as `most`, None for never."""
+        saved, self.most_troubles = self.most_troubles, most
+        try:
+            yield
+        finally:
+            self.most_troubles = saved
 
     # ---- statements ---------------------------------------------------------------------------------
 

@@ -43,3 +43,37 @@ def test_a_program_tells_which_is_meant(shape, size, tmp_path):
     assert done.statuses == {"Net": "rewritten"}
     assert size in done.after["program.py"]
     check(done, tmp_path)
+
+
+IMAGES = """
+import flax.linen as nn
+import jax.numpy as jnp
+from helper import scale
+
+
+class Net(nn.Module):
+    width: int
+
+    @nn.compact
+    def __call__(self, x, y):
+        for _ in range(2):
+            x = nn.Conv(self.width, (3, 3))(x)
+        b, h, w, c = x.shape
+        x = scale(x.reshape(b, h * w, c))
+        return nn.Dense(self.width)(x) + nn.Dense(self.width)(y)[:, None]
+"""
+HELPER = """
+def first(x):
+    return x
+
+
+def scale(x):
+    return first(x) * 2
+"""
+
+
+def test_inputs_given_up_on_leave_the_files_that_they_reached_whole():
+    done = rewritten({"program.py": IMAGES, "helper.py": HELPER})
+    assert done.statuses == {"Net": "rewritten"}
+    text = done.after["program.py"]
+    assert "nnx.Linear(width, width" in text and "nnx.Linear(y_features, width" in text
