@@ -76,4 +76,4 @@ def test_inputs_given_up_on_leave_the_files_that_they_reached_whole():
     done = rewritten({"program.py": IMAGES, "helper.py": HELPER})
     assert done.statuses == {"Net": "rewritten"}
     text = done.after["program.py"]
-    assert "nnx.Linear(width, width" in text and "nnx.Linear(y_features, width" in text
+    assert "nnx.Linear(x_features, width" in text and "nnx.Linear(y_features, width" in text
