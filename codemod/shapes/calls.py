@@ -14,6 +14,7 @@ from ..rule import Layer, Use
 from . import (
     builtin,
     classes,
+    defaults,
     held,
     joins,
     library,
@@ -555,7 +556,7 @@ def call_function(
     result = returns[0] if returns else UNKNOWN
     for other in returns[1:]:
         result = joins.join(interp, function.node, "result", result, other)
-    return result
+    return defaults.asked_again(interp, function, node, result)
 
 
 def _is_generator(node: ast.AST) -> bool:
