@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +55,7 @@ class Project:
     left: dict[tuple[Path, str], Finding] = field(
         default_factory=dict
     )  # the functions and classes that an earlier attempt could not rewrite, and why
+    _imports: dict[Module, list[Module]] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, sources: Iterable[Source], load: Loader = lambda path: None) -> Project:
@@ -87,6 +88,25 @@ class Project:
                 top = top.parent
             found |= {top.stem} if top.parent not in seen else set()
         return found - set(FRAMEWORKS)
+
+    def imports(self) -> Mapping[Module, Sequence[Module]]:
+        """The files that each file imports, as it was when this was first asked."""
+        if self._imports is None:
+            self._imports = {m: list(self._imported(m)) for m in list(self.modules.values())}
+        return self._imports
+
+    def _imported(self, module: Module) -> Iterator[Module]:
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Import(names=names):
+                    dotted = [(alias.name, 0) for alias in names]
+                case ast.ImportFrom(module=name, names=names, level=level):
+                    start = f"{name}." if name else ""
+                    dotted = [(name or "", level), *((start + a.name, level) for a in names)]
+                case _:
+                    continue
+            found = [self.find(path, module.path, level) for path, level in dotted]
+            yield from (each for each in found if each is not None)
 
     def find(self, dotted: str, importer: Path, level: int = 0) -> Module | None:
         """The module that `import dotted` means in a file, or None if it is not in the tree.

@@ -4,21 +4,47 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Mapping, Sequence
 
-from ..project import Project
+from ..project import Module, Project
+from ..shapes.values import Class
 
 _SOWN = "intermediates"
 _BOXES = ("with_logical_partitioning", "with_partitioning")
 
 
-def sown_unread(project: Project) -> bool:
-    """Whether nothing is sown but intermediates, and no code may ask for these."""
-    return not any(_may_ask(module.tree) for module in project.modules.values())
+def sown_unread(project: Project, cls: Class) -> bool:
+    """Whether no code that may know a class asks for intermediates."""
+    return not any(_may_ask(module.tree) for module in _around(project, cls.module))
 
 
-def names_axes(project: Project) -> bool:
-    """Whether initialisers of the project name the axes of parameters."""
-    return any(any(name in m.source.text for name in _BOXES) for m in project.modules.values())
+def names_axes(project: Project, cls: Class) -> bool:
+    """Whether initialisers of the code around a class name the axes of parameters."""
+    if not any(map(_names_axes, project.modules.values())):
+        return False
+    return any(map(_names_axes, _around(project, cls.module)))
+
+
+def _around(project: Project, home: Module) -> list[Module]:
+    """A file, those that import it, directly or through others, and all that these import."""
+    imports = project.imports()
+    importers: dict[Module, list[Module]] = {}
+    for module, imported in imports.items():
+        for each in imported:
+            importers.setdefault(each, []).append(module)
+    return _closure(_closure([home], importers), imports)
+
+
+def _closure(start: list[Module], links: Mapping[Module, Sequence[Module]]) -> list[Module]:
+    found = list(start)
+    for module in found:
+        found += [m for m in links.get(module, ()) if m not in found]
+    return found
+
+
+@functools.lru_cache(maxsize=4096)
+def _names_axes(module: Module) -> bool:
+    return any(name in module.source.text for name in _BOXES)
 
 
 @functools.lru_cache(maxsize=4096)

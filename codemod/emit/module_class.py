@@ -175,8 +175,8 @@ class ClassEmitter:
         unwritable.refuse_stale_sizes(self.body)
         describer = self._describer()
         model = describer.model(sizes.parameters())
-        model.sown_unread = model.sows and asked.sown_unread(self.interp.project)
-        model.names_axes = asked.names_axes(self.interp.project)
+        model.sown_unread = model.sows and asked.sown_unread(self.interp.project, self.cls)
+        model.names_axes = asked.names_axes(self.interp.project, self.cls)
         moved = self.body.moved
         changes = self._method_edits(moved)
         for function in self._functions():

@@ -275,3 +275,13 @@ def test_what_only_the_original_tells_keeps_the_class(last: str, decorator: str)
     done = rewritten(several(last, decorator))
     assert done.statuses == {"Net": "kept"}
     assert done.after == done.before
+
+
+def test_code_that_does_not_know_the_class_may_ask_for_what_is_sown(tmp_path: Path) -> None:
+    text = several("")
+    other = "def sown(model, variables, x):\n    return model.apply(variables, x, mutable=True)\n"
+    assert rewritten({"program.py": text, "other.py": other}).statuses == {"Net": "rewritten"}
+    asks = text.replace("import jax\n", "import jax\n\nimport other\n", 1)
+    assert rewritten({"program.py": asks, "other.py": other}).statuses == {"Net": "kept"}
+    knows = "import program\n\n\n" + other
+    assert rewritten({"program.py": text, "other.py": knows}).statuses == {"Net": "kept"}
