@@ -19,7 +19,7 @@ from .emit.names import camel, says_nothing, without_verb
 from .emit.transport import splice
 from .prepared import MadeClass, Prepared, is_python
 from .programs.explore import Explorer
-from .programs.haiku import called_method, maker_call
+from .programs.haiku import called_method, only_makes
 from .programs.kinds import Transformed
 from .project import Module, Project
 from .rulebook import Rulebook
@@ -77,7 +77,7 @@ def _prepare_module(
             or _is_inside(node, explorer.transformed, module)
         ):
             continue
-        if maker_call(function, transformed) is not None or _shares(transformed, explorer):
+        if only_makes(interp, function, transformed) or _shares(transformed, explorer):
             continue
         writer = _Writer(module.source, edits, names, explorer)
         name = writer.write(node, transformed, taken)

@@ -21,6 +21,7 @@ class Definitions(ProgramRewriter):
     fresh: set[tuple[ast.AST, str]]
     anchors: set[ast.stmt]
     broken: set[ast.Call]
+    lined: set[tuple[ast.stmt, str]]
     unbound: dict[ast.stmt, set[int]]
     definitions: dict[ast.AST, Definition]
     site_of_value: dict[ast.AST, Definition]

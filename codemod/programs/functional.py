@@ -50,6 +50,7 @@ class FunctionalRewriter(MergedCalls):
         self.fresh: set[tuple[ast.AST, str]] = set()
         self.anchors: set[ast.stmt] = set()
         self.broken: set[ast.Call] = set()
+        self.lined: set[tuple[ast.stmt, str]] = set()
         self.unbound: dict[ast.stmt, set[int]] = {}
         self._check_reached()
         self.definitions = self._define()

@@ -11,6 +11,7 @@ from ..project import Module
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import NONE, UNKNOWN, Bound, Constant, Function, Items, Object, Value
+from ..signatures import defaults
 from .kinds import Applied, Net, Transformed, TransformedApply, Tree
 
 if TYPE_CHECKING:
@@ -215,7 +216,12 @@ def _shared_method(net: Net, transformed: Transformed) -> str | None:
     if not isinstance(one, Function) or not isinstance(other, Function):
         return None
     made, also = maker_call(one, net.model), called_method(other, transformed)
-    if made is None or also is None or ast.unparse(made[0]) != ast.unparse(also[0]):
+    if (
+        made is None
+        or also is None
+        or defaults(other.node.args)
+        or ast.unparse(made[0]) != ast.unparse(also[0])
+    ):
         return None
     module = one.environment.module
     alike = one.environment is other.environment or _is_global(made[0], one, module)
@@ -339,6 +345,37 @@ def _made_and_called(
     if any(name != value for name, value in named.items()) or set(rest) != set(named):
         return None
     return maker, call
+
+
+def only_makes(interp: Interpreter, function: Function, transformed: Transformed) -> bool:
+    """Whether calling a function is calling the module that it makes: what it lets out means the same for both."""
+    made = maker_call(function, transformed)
+    return made is not None and (
+        made[1] is None or _same_defaults(interp, function, made[0], made[1])
+    )
+
+
+def _same_defaults(
+    interp: Interpreter, function: Function, maker: ast.Call, call: ast.Call
+) -> bool:
+    wanted = defaults(function.node.args)
+    if not wanted:
+        return True
+    module = module_of(interp, function, maker)
+    method = classes.method(module.cls, "__call__") if module is not None else None
+    if method is None:
+        return False
+    spec = method.node.args
+    known = defaults(spec)
+    handed = dict(
+        zip([a.arg for a in [*spec.posonlyargs, *spec.args]][1:], call.args, strict=False)
+    )
+    handed.update({k.arg: k.value for k in call.keywords if k.arg is not None})
+    theirs = {v.id: known.get(name) for name, v in handed.items() if isinstance(v, ast.Name)}
+    return all(
+        (other := theirs.get(name)) is not None and ast.dump(other) == ast.dump(default)
+        for name, default in wanted.items()
+    )
 
 
 def module_of(interp: Interpreter, function: Function, maker: ast.Call) -> Object | None:

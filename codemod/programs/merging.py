@@ -53,6 +53,13 @@ class MergedCalls(SplitInits):
         lines += [] if plain else self._switch(name, mode)
         lines += [] if key is None else [f"{self.names.target('flax.nnx.reseed')}({name}, {key})"]
         statement = self._statement_of(node)
+        if (statement, name) in self.lined:
+            raise Stay(
+                node,
+                "two calls that need lines of their own stand in one statement",
+                "make two statements of it",
+            )
+        self.lined.add((statement, name))
         self.edits.insert_before(statement, "\n".join(lines), below_comments=True)
         self.edits.replace(node.func, f"{name}{suffix}")
         self._drop_arguments(node, applied)

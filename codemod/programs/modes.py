@@ -52,6 +52,21 @@ def placed(
     return result
 
 
+def torn(demands: Iterable[Demand], parents: Mapping[ast.AST, ast.AST]) -> ast.stmt | None:
+    """A statement that needs a model in both modes, so that no switch before it would do."""
+    unique = list(dict.fromkeys(demands))
+    for one in unique:
+        for other in unique:
+            if one.model != other.model or one.mode == other.mode:
+                continue
+            again = isinstance(one.statement, ast.While) and _within(
+                other.statement, one.statement, parents
+            )
+            if one.statement is other.statement or again:
+                return one.statement
+    return None
+
+
 def _place(statement: ast.stmt) -> tuple[int, int]:
     return statement.lineno, statement.col_offset
 

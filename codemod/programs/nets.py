@@ -9,7 +9,7 @@ from ..emit.names import haiku_name
 from ..model.module import ModuleModel
 from ..shapes.values import Function, LayerObject, Object
 from .ground import FunctionNode, ProgramGround, Stay
-from .haiku import maker_call, module_of
+from .haiku import maker_call, module_of, only_makes
 from .kinds import (
     Net,
     Transformed,
@@ -40,7 +40,7 @@ class NetNames(ProgramGround):
             found = None
             if isinstance(net.model, Transformed) and isinstance(net.model.function, Function):
                 made = maker_call(net.model.function, net.model)
-                if made is not None:
+                if made is not None and only_makes(self.interp, net.model.function, net.model):
                     found = module_of(self.interp, net.model.function, made[0])
         if isinstance(found, Object) and found.cls.node not in self.models:
             raise Stay(

@@ -23,7 +23,7 @@ from .kinds import (
     Tree,
 )
 from .linen import BoundModel, BoundPart
-from .modes import placed
+from .modes import placed, torn
 from .roles import MODEL, OPTIMIZER, absorbed
 from .trees import STATE_TYPES, locate
 
@@ -279,6 +279,13 @@ class ProgramRewriter(Calls):
         )
 
     def _modes(self) -> None:
+        both = torn(self.demands, self.parents)
+        if both is not None:
+            raise Stay(
+                both,
+                "one statement calls the model in both modes",
+                "make two statements of it",
+            )
         for demand in placed(self.demands, self.makings, self.parents):
             self.edits.insert_before(
                 demand.statement, f"{demand.model}.{demand.mode}()\n", below_comments=True

@@ -20,7 +20,7 @@ from ..emit.file_names import FileNames
 from ..project import Module
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Function
-from .haiku import maker_call
+from .haiku import maker_call, only_makes
 from .kinds import Transformed
 
 
@@ -54,7 +54,9 @@ def behind(
         return None
     made = maker_call(function, found)
     gone = _gone(interp, node, function.node)
-    if made is None or gone is None or not _alone(module, node, [*gone, returned[0]]):
+    if made is None or gone is None or not only_makes(interp, function, found):
+        return None
+    if not _alone(module, node, [*gone, returned[0]]):
         return None
     return Behind(made[0], result, gone)
 

@@ -49,3 +49,22 @@ def test_each_model_is_told(body: str, switches: int, tmp_path: Path) -> None:
     assert done.statuses == {"Net": "rewritten"}
     assert done.after["program.py"].count("model.eval()") == switches
     check(done, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "print('RESULT', float(model.apply(params, x).sum()), float(RUN))",
+        "print('RESULT', float(RUN), float(model.apply(params, x).sum()))",
+        (
+            "left = 3\nwhile model.apply(params, x).sum() < 1e9 and left:\n    left -= 1\n"
+            "    print('RESULT', float(RUN))"
+        ),
+    ],
+    ids=["evaluates, then trains", "trains, then evaluates", "a test beside its loop"],
+)
+def test_one_statement_in_two_modes_is_not_told(body: str, tmp_path: Path) -> None:
+    train = "model.apply(params, x, train=True, rngs={'dropout': jax.random.key(2)}).sum()"
+    made = MADE.replace("WIDTH", "3")
+    done = rewritten(PROGRAM.replace("BODY", made + body.replace("RUN", train)))
+    check(done, tmp_path)

@@ -144,3 +144,23 @@ def test_a_function_that_others_call_too_stays_one(tmp_path: Path) -> None:
     done = rewritten(FORWARD + NESTED)
     assert "def make_forward(width):" in done.after["program.py"]
     check(done, tmp_path)
+
+
+def test_defaults_of_the_function_are_not_those_of_the_module(tmp_path: Path) -> None:
+    source = FORWARD.replace(
+        "    def forward(x):\n        return jnp.tanh(hk.Linear(width)(x))\n",
+        "    def forward(x, scale=2.0):\n        return Scaled(width)(x, scale)\n",
+    )
+    scaled = """
+class Scaled(hk.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.layer = hk.Linear(width)
+
+    def __call__(self, x, scale=1.0):
+        return scale * self.layer(x)
+
+
+def make_forward"""
+    source = source.replace("\ndef make_forward", scaled, 1)
+    check(rewritten(source), tmp_path)
