@@ -50,6 +50,7 @@ from .scans import scan_method
 from .signature import Signature
 from .site_names import SiteNames
 from .sizes import SizeNames, merged_inputs
+from .told_inside import told_inside, with_layers
 from .transport import CannotMove, Scope, Transport, scope_of
 from .variables import VariableWriter
 
@@ -174,7 +175,10 @@ class ClassEmitter:
         unwritable.refuse_early_reads(self.cls.node, self.sites, body)
         unwritable.refuse_stale_sizes(self.body)
         describer = self._describer()
-        model = describer.model(sizes.parameters())
+        added = with_layers(
+            self.interp, self.study.facts, self.sites, sizes.needed, sizes.parameters()
+        )
+        model = describer.model(added)
         model.sown_unread = model.sows and asked.sown_unread(self.interp.project, self.cls)
         model.names_axes = asked.names_axes(self.interp.project, self.cls)
         moved = self.body.moved
@@ -597,7 +601,7 @@ class ClassEmitter:
             given = use.args, use.kwargs
             value = argument_value(self.interp, owner.cls, added, *given, owner)
             value = value or handed_on(self.interp, self.study.root, owner, added, *given)
-            dim = as_dim(value)
+            dim = as_dim(value) if value else told_inside(self.interp, added, use)
             if dim is not None:
                 sizes.append((use, dim))
             elif value is not None:

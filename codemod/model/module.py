@@ -26,6 +26,7 @@ class AddedParameter:
     annotation: str = "int"
     fields: tuple[str, ...] = ()
     index: tuple[int, str] | None = None
+    layer: ast.Call | None = field(default=None, compare=False)  # has it for its input's last axis
 
 
 @dataclass(frozen=True)
