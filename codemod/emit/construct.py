@@ -17,7 +17,7 @@ from ..shapes.calls import use_of
 from ..shapes.dims import Dim
 from ..shapes.facts import Made
 from ..shapes.interpreter import Interpreter
-from ..shapes.lifts import Lifted, Rematerialized
+from ..shapes.lifts import Lifted, Rematerialized, Scanned
 from ..shapes.values import NONE, Class, Constant, External, LayerObject, Object, Partial, Value
 from .agreement import Measured, agreed
 from .told import is_text, told
@@ -242,7 +242,13 @@ class Constructor:
         return found[0] if found else None
 
     def _is_direct(self, node: ast.Call) -> bool:
-        """Whether a call names the layer itself, and not a partial, a field or a local that holds it."""
+        """Whether a call names the layer itself, and not a partial, a field or a local that holds it.
+
+        `nn.scan(nn.LSTMCell, ...)` with parameters that all steps share names it too: the scan moves to the call.
+        """
+        lift = self.interp.lifted.get(node)
+        if isinstance(lift, Scanned) and not lift.stacked and lift.node is not None:
+            return isinstance(lift.target, External) and self.names_layer(lift.node.args[0])
         return isinstance(self.transport.facts.value(node.func), External) and self.names_layer(
             node.func
         )
