@@ -108,7 +108,7 @@ def _rewritten(model: ModuleModel) -> ClassReport:
         source,
         "rewritten",
         model.new_name,
-        [AddedParameter(a.name, a.source, a.method) for a in model.added],
+        [AddedParameter(a.name, a.told, a.method) for a in model.added],
         modes,
         [
             {

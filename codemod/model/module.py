@@ -28,6 +28,14 @@ class AddedParameter:
     index: tuple[int, str] | None = None
     layer: ast.Call | None = field(default=None, compare=False)  # has it for its input's last axis
 
+    @property
+    def told(self) -> str:
+        """`source` for any call of the original: one that leaves an optional argument out does not name it."""
+        root = self.source.split(".")[0].split("[")[0]
+        if not self.optional or not root.isidentifier():
+            return self.source
+        return f"None if vars().get({root!r}) is None else {self.source}"
+
 
 @dataclass(frozen=True)
 class VariablePath:
