@@ -66,6 +66,8 @@ class Statements(Optimizers):
 
     def _assign(self, node: ast.Assign, target: ast.expr, value: ast.expr) -> None:
         found = self.facts.value(value)
+        if isinstance(value, ast.Tuple):
+            self._refuse_updates_within(value)
         if node in self.explorer.discarded and isinstance(value, ast.Call):
             self._on_clones(value)
         if self._makes_model(value):
@@ -244,6 +246,7 @@ class Statements(Optimizers):
         return self.source.segment(target)
 
     def _return(self, node: ast.Return, value: ast.expr) -> None:
+        self._refuse_updates_within(value)
         made = self._made_here(node, value)
         if made is not None:
             self.edits.replace(value, made)
@@ -260,12 +263,28 @@ class Statements(Optimizers):
                 self.edits.replace(node, effect)
                 self._forget(node)
                 return
+            effects = self._effects_within(node, value)
+            if effects:
+                indent = self.source.line_indent(self.source.span(node)[0])
+                self.edits.replace(node, f"\n{indent}".join(effects))
+                self._forget(node)
+                return
             self._delete(node)
             return
         effects = self._effects_within(node, value)
         if effects:
             self.edits.insert_before(node, "\n".join(effects) + "\n")
         self._keep_within(value)
+
+    def _refuse_updates_within(self, value: ast.expr) -> None:
+        """Raises Stay where parameters are made of others by hand on the way out."""
+        for inner in ast.walk(value):
+            if isinstance(inner, ast.expr) and self._is_tree_update(inner):
+                raise Stay(
+                    inner,
+                    "parameters are updated by hand where they are returned",
+                    "give the new parameters a name first",
+                )
 
     def _made_here(self, node: ast.Return, value: ast.expr) -> str | None:
         """What a function returns that makes a model or an optimiser itself; None where it only passes them through."""

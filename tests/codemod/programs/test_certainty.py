@@ -55,3 +55,69 @@ def test_updates_of_an_unpacked_optimiser_are_not_lost(last: str, tmp_path: Path
     assert done.statuses == {"Net": "rewritten"}
     losses = [float(line.split()[1]) for line in check(done, tmp_path)]
     assert losses[0] > losses[1] > losses[2]
+
+
+RETURNED_UPDATES = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+class Net(hk.Module):
+    def __call__(self, x):
+        return hk.Linear(4)(x)
+
+
+x = jnp.ones((2, 3))
+net = hk.without_apply_rng(hk.transform(lambda x: Net()(x)))
+params = net.init(jax.random.PRNGKey(0), x)
+
+
+@jax.jit
+def step(params, x):
+    def loss_fn(params):
+        return (net.apply(params, x) ** 2).mean()
+
+    grads = jax.grad(loss_fn)(params)
+    return UPDATED
+
+
+for _ in range(2):
+    CALL
+print("RESULT", float(net.apply(params, x).sum()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("updated", "call"),
+    [
+        ("jax.tree.map(lambda p, g: p - 0.1 * g, params, grads)", "params = step(params, x)"),
+        (
+            "jax.tree.map(lambda p, g: p - 0.1 * g, params, grads), x.sum()",
+            "params, total = step(params, x)",
+        ),
+    ],
+)
+def test_parameters_that_are_updated_on_the_way_out(
+    updated: str, call: str, tmp_path: Path
+) -> None:
+    done = rewritten(RETURNED_UPDATES.replace("UPDATED", updated).replace("CALL", call))
+    assert done.statuses == {"Net": "rewritten"}
+    check(done, tmp_path)
+
+
+def test_an_update_and_its_state_alone_are_returned(tmp_path: Path) -> None:
+    source = RETURNED_UPDATES.replace("import jax\n", "import jax\nimport optax\n", 1)
+    source = source.replace("(params, x):\n    def", "(params, state, x):\n    def")
+    source = source.replace(
+        "    return UPDATED",
+        "    updates, state = tx.update(grads, state)\n"
+        "    return optax.apply_updates(params, updates), state",
+    )
+    source = source.replace("CALL", "params, state = step(params, state, x)")
+    source = source.replace(
+        "\n\n\n@jax", "\ntx = optax.adam(0.1)\nstate = tx.init(params)\n\n\n@jax"
+    )
+    done = rewritten(source)
+    assert done.statuses == {"Net": "rewritten"}
+    check(done, tmp_path)
