@@ -36,18 +36,21 @@ def _around(project: Project, home: Module) -> list[Module]:
 
 
 def _closure(start: list[Module], links: Mapping[Module, Sequence[Module]]) -> list[Module]:
-    found = list(start)
-    for module in found:
-        found += [m for m in links.get(module, ()) if m not in found]
-    return found
+    found = dict.fromkeys(start)
+    pending = list(start)
+    while pending:
+        fresh = [m for m in links.get(pending.pop(), ()) if m not in found]
+        found.update(dict.fromkeys(fresh))
+        pending += fresh
+    return list(found)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.cache
 def _names_axes(module: Module) -> bool:
     return any(name in module.source.text for name in _BOXES)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.cache
 def _may_ask(tree: ast.Module) -> bool:
     sown = {
         node.args[0]
