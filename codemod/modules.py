@@ -24,7 +24,7 @@ from .model.study import Contexts, Study, as_base, study
 from .new_text import check_attributes, check_leftovers, check_moved, check_strangers, check_text
 from .project import Module
 from .rule import Declined
-from .shapes import classes, refined
+from .shapes import chosen, classes, refined
 from .shapes.facts import Facts
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class, Object
@@ -299,6 +299,7 @@ def _bridges(
         facts.value if facts is not None else lambda node: None,
         attempt.edits_of(cls.module),
         limit=limit,
+        as_given=lambda made, added: chosen.as_given(interp, made, added.source, added.index),
     )
     made = _sites(studied.studies[cls.node], used) if facts is not None else set()
     made -= _made_by_others(interp, made, used, cls, attempt)

@@ -65,8 +65,12 @@ def evaluated(
     owner: Object | None,
 ) -> Value | None:
     """A parameter's expression where names have these values; None where it is no size."""
+    source = added.source
     if owner is not None and not as_by_default(interp, owner, added.fields, added.index):
-        return None
+        told = chosen.as_given(interp, owner, source, added.index)
+        if told is None:
+            return None
+        source = told
     env = Environment(cls.module, None)
     if owner is not None:
         fields = Object(cls)
@@ -75,7 +79,7 @@ def evaluated(
     env.names.update(names)
     saved, interp.recording = interp.recording, False
     try:
-        value = interp.evaluate(ast.parse(added.source, mode="eval").body, env)
+        value = interp.evaluate(ast.parse(source, mode="eval").body, env)
     finally:
         interp.recording = saved
     if as_dim(value) is not None or isinstance(value, ShapePart):

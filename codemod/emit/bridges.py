@@ -130,8 +130,12 @@ class Bridges:
         elsewhere: Collection[ast.AST] = (),
         rewritten: Collection[ast.AST] = (),
         limit: int = 100,
+        as_given: Callable[[Object, AddedParameter], str | None] = lambda made, added: None,
     ) -> None:
-        """`rewritten` are classes that may be given to a rewritten class as they are; `limit` is the longest line."""
+        """`rewritten` are classes that may be given to a rewritten class as they are; `limit` is the longest line.
+
+        `as_given` writes a size on the axis that a module is made for.
+        """
         self.limit = limit
         self.source = source
         self.root = root
@@ -140,6 +144,7 @@ class Bridges:
         self.edits = edits
         self.elsewhere = elsewhere
         self.rewritten = rewritten
+        self.as_given = as_given
 
     def find(self, cls: Class, model: ModuleModel) -> list[Bridge] | None:
         """The bridges for all uses of `cls` in the code, None where some use cannot be bridged."""
@@ -223,7 +228,7 @@ class Bridges:
             return None
         above = self.source.parents.get(call)
         at_once = isinstance(above, ast.Call) and above.func is call
-        bound = [for_call(added, cls, call, at_once) for added in model.added]
+        bound = [for_call(self._as_made(added, call), cls, call, at_once) for added in model.added]
         sizes = [(added, self._size(added, cls, call, uses.calls)) for added in bound]
         told = all(text is not None or added.optional for added, text in sizes)
         helper = helper_for(model, bool(uses.methods))
@@ -245,6 +250,14 @@ class Bridges:
         if lambdas is None or not model.takes_rngs:
             return None
         return Bridge(call, self._with_helper(helper, call, [], [lambdas]), helper)
+
+    def _as_made(self, added: AddedParameter, call: ast.Call) -> AddedParameter:
+        """A size on the axis that a call's own arguments choose, where they are known."""
+        made = self.value_of(call)
+        if not added.fields or not isinstance(made, Object):
+            return added
+        source = self.as_given(made, added)
+        return added if source is None else dataclasses.replace(added, source=source, fields=())
 
     def _is_module(self, argument: ast.expr) -> bool:
         value = self.value_of(argument)

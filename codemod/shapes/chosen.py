@@ -67,6 +67,17 @@ def handed_on(
     return Size(interp.symbols.new(origin, key))
 
 
+def as_given(
+    interp: Interpreter, owner: Object, source: str, index: tuple[int, str] | None
+) -> str | None:
+    """The size `x.shape[-1]` of a module that is made for another axis: `x.shape[0]`; None where its axis is not known."""
+    size = ast.parse(source, mode="eval").body
+    if index is None or not isinstance(size, ast.Subscript):
+        return None
+    axis = _index_of(interp, owner, ast.parse(index[1], mode="eval").body)
+    return None if axis is None else f"{ast.unparse(size.value)}[{axis}]"
+
+
 def defaults(cls: Class) -> dict[str, ast.expr]:
     """The defaults of a module's constructor."""
     if classes.framework(cls) == "linen":
