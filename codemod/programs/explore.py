@@ -106,7 +106,9 @@ class Explorer:
                     self.read(item, node)
 
     def unknown_apply(self, node: ast.AST, model: Value) -> None:
-        self.unknown.append((node, model))
+        """A call with parameters from nowhere, unless somebody only asks what it would be."""
+        if self.interp.recording:
+            self.unknown.append((node, model))
 
     # ---- handlers -----------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ def _makers(
     environment = interp.environment_of(factory.module)
     for node in ast.walk(factory.node):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
-            value = interp.peek(node.func, environment)
+            value = interp.peek_name(node.func, environment)
             if isinstance(value, Class | Function) and value.node in known:
                 yield node, value.node
 

@@ -120,3 +120,39 @@ def make(width):
     done = rewritten(PROGRAM.replace("FACTORY", factory.strip()).replace("MAKE", "make(4)"))
     assert "rngs" not in done.after["program.py"].split("def make")[1].split("\n")[0]
     check(done, tmp_path)
+
+
+LOSS = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(4)(x)
+
+
+x = jnp.ones((2, 3))
+model = Net()
+params = model.init(jax.random.key(0), x)
+
+
+def loss(params):
+    return (model.apply(params, x) ** 2).mean()
+
+
+print("RESULT", float(jax.grad(loss)(params)["params"]["Dense_0"]["kernel"].sum()))
+print("RESULT", float(loss(params)))
+"""
+
+
+def test_what_a_method_of_a_result_is_leaves_no_trace() -> None:
+    done = rewritten(
+        LOSS.replace('["params"]["Dense_0"]["kernel"].sum()', "").replace(
+            "float(jax.grad(loss)(params))", "jax.grad(loss)(params) is None"
+        )
+    )
+    assert done.statuses == {"Net": "rewritten"}
+    assert "return (model(x) ** 2).mean()" in done.after["program.py"]
