@@ -6,7 +6,7 @@ import ast
 import sys
 from collections.abc import Callable, Iterator
 
-from .shapes.library import LIBRARIES
+from .shapes.real_calls import LIBRARIES
 from .shapes.values import External, Partial, Unknown, Value
 
 _KNOWN_PACKAGES = frozenset((*LIBRARIES, "haiku", "builtins"))

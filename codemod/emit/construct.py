@@ -615,7 +615,7 @@ def _is_none_default(node: ast.expr, rule: Layer, name: str) -> bool:
 @functools.cache
 def target_signature(target: str) -> list[str]:
     """The positional parameters of an NNX class in order, for arguments that stay positional."""
-    from ..shapes.library import Unconvertible, resolve
+    from ..shapes.real_calls import Unconvertible, resolve
 
     try:
         parameters = inspect.signature(resolve(target).__init__).parameters.values()

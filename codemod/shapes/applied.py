@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import joins, library
+from . import joins
+from .arrays import product
 from .calls import bind_signature
 from .dims import Dim
+from .specials import KEY
 from .values import (
     NONE,
     TRUE,
@@ -101,7 +103,7 @@ def _lstm_state(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: 
 
 
 def _keys(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
-    return Repeated(library.KEY)
+    return Repeated(KEY)
 
 
 # ---- functions of functions --------------------------------------------------------------------------------
@@ -130,9 +132,7 @@ class BatchApplied(Behaviour):
             return Array(None)
 
         def merge(shape: Shape) -> Shape:
-            return (
-                (library.product(shape[:count]), *shape[count:]) if len(shape) >= count else shape
-            )
+            return (product(shape[:count]), *shape[count:]) if len(shape) >= count else shape
 
         merged = [reshaped(value, merge) for value in args]
         named = {name: reshaped(value, merge) for name, value in kwargs.items()}

@@ -24,6 +24,7 @@ from . import (
     scanned_methods,
     traced,
 )
+from .arrays import product
 from .dims import Dim, Expression, Output
 from .facts import Made, Used
 from .values import (
@@ -151,7 +152,7 @@ def _array_attribute(array: Array, name: str) -> Value:
         case "ndim":
             return UNKNOWN if array.shape is None else Constant(len(array.shape))
         case "size":
-            return UNKNOWN if array.shape is None else from_dim(library.product(array.shape))
+            return UNKNOWN if array.shape is None else from_dim(product(array.shape))
         case "dtype":
             return External(f"jax.numpy.{array.dtype}") if array.dtype else UNKNOWN
         case "T" | "mT":

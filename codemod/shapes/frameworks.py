@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from . import applied, enclosed, joins, library, lifts, numpy_random, operators
 from .calls import bind_signature
 from .facts import VariableMade
+from .specials import KEY
 from .values import (
     FALSE,
     FLAG,
@@ -76,7 +77,7 @@ def _param(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwarg
     owner, rest = args[0], args[1:]
     bound = bind_signature(("name", "init_fn"), rest, kwargs)
     init_args = list(rest[2:])
-    result = _initialised(interp, bound.get("init_fn", UNKNOWN), [library.KEY, *init_args], node)
+    result = _initialised(interp, bound.get("init_fn", UNKNOWN), [KEY, *init_args], node)
     return _made(
         interp,
         node,
@@ -135,7 +136,7 @@ def _initialised(
 def _make_rng(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
     owner = args[0] if isinstance(args[0], Object) else None
     name = kwargs.get("name", args[1] if len(args) > 1 else Constant("params"))
-    return _made(interp, node, "rng", name, "rngs", {}, library.KEY, owner)
+    return _made(interp, node, "rng", name, "rngs", {}, KEY, owner)
 
 
 def _sow(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
@@ -247,12 +248,12 @@ def _set_state(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: K
 
 
 def _next_rng_key(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
-    return _made(interp, node, "rng", None, "rngs", {}, library.KEY, _owner(interp))
+    return _made(interp, node, "rng", None, "rngs", {}, KEY, _owner(interp))
 
 
 def _next_rng_keys(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
-    _made(interp, node, "rng", None, "rngs", {}, library.KEY, _owner(interp))
-    return Repeated(library.KEY)
+    _made(interp, node, "rng", None, "rngs", {}, KEY, _owner(interp))
+    return Repeated(KEY)
 
 
 _HAIKU: dict[str, Handler] = {

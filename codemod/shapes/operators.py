@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import chosen, library, parts
+from . import chosen, parts
+from .arrays import index as index_array
+from .arrays import matmul
 from .classes import fields, is_record
 from .dims import Dim, Expression, differ, is_symbolic, same
 from .values import (
@@ -190,7 +192,7 @@ def _array_binary(
     interp: Interpreter, node: ast.AST, op: ast.operator, left: Value, right: Value
 ) -> Value:
     if isinstance(op, ast.MatMult):
-        return library.matmul(interp, node, left, right)
+        return matmul(interp, node, left, right)
     one, two = _operand(left), _operand(right)
     if one is None or two is None:
         added = _with_vector(left, right) or _with_vector(right, left)
@@ -657,7 +659,7 @@ def subscript(interp: Interpreter, node: ast.Subscript, container: Value, index:
         case Repeated(), _:
             return container
         case Array(), _:
-            return library.index(interp, node, container, index)
+            return index_array(interp, node, container, index)
         case External(), _:
             return container
         case Unknown(text=text), _ if text is not None:

@@ -81,7 +81,7 @@ def _given(interp: Interpreter, value: Value) -> Dim:
 
 def _read(interp: Interpreter, group: Group, dim: Dim, sizes: dict[str, Dim]) -> bool:
     """Notes what an axis of the input says of the names in its group; False where it leaves several open."""
-    from .library import product
+    from .arrays import product
 
     names = [name for name in group if not name.isdigit()]
     open_names = [name for name in names if name not in sizes]
@@ -97,6 +97,6 @@ def _read(interp: Interpreter, group: Group, dim: Dim, sizes: dict[str, Dim]) ->
 
 
 def _size(group: Group, sizes: Mapping[str, Dim]) -> Dim:
-    from .library import product
+    from .arrays import product
 
     return product([int(name) if name.isdigit() else sizes[name] for name in group])

@@ -1,0 +1,546 @@
+"""Functions of libraries whose results follow from what their arguments are, with no need to ask JAX."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from . import named_tuples, trees
+from .arrays import product, reshape, reshape_target
+from .dims import Dim, Expression, InputAxis, is_symbolic, same
+from .real_calls import dtype_name
+from .values import (
+    NONE,
+    UNKNOWN,
+    Array,
+    Constant,
+    Either,
+    Index,
+    Items,
+    Partial,
+    Repeated,
+    Shape,
+    Size,
+    Unknown,
+    Value,
+    as_dim,
+    as_shape,
+    from_dim,
+)
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+KEY = Array((), "key")
+
+
+def _concatenate(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    from .operators import agree, items_of
+
+    arrays = items_of(interp, args[0]) if args else None
+    where = kwargs.get("axis", args[1] if len(args) > 1 else Constant(0))
+    if not isinstance(where, Constant) or not isinstance(where.value, int):
+        return Array(None)
+    if arrays is None:
+        return _joined_alike(interp, args[0] if args else UNKNOWN, where.value)
+    shapes = [a.shape if isinstance(a, Array) else None for a in arrays]
+    if (
+        any(shape is None for shape in shapes)
+        or len({len(s) for s in shapes if s is not None}) != 1
+    ):
+        if all(shape is not None for shape in shapes):
+            interp.trouble(node, "arrays of different rank are concatenated")
+        return Array(None)
+    rank = len(shapes[0] or ())
+    axis = where.value % rank if rank else 0
+    result: list[Dim] = []
+    if where.value == 0 and _is_doubtful(interp, shapes):
+        if rank == 1:
+            return Array((interp.symbols.unknown("the rank of what is joined here is not told"),))
+        interp.trouble(node, "the last axes of what is joined in front are not known to be equal")
+    for at in range(rank):
+        dims = [shape[at] for shape in shapes if shape is not None]
+        dim = sum(dims[1:], dims[0]) if at == axis else agree(interp, node, dims)
+        if dim is None:
+            return UNKNOWN
+        result.append(dim)
+    first = next((a.dtype for a in arrays if isinstance(a, Array) and a.dtype), None)
+    return Array(tuple(result), first)
+
+
+def _is_doubtful(interp: Interpreter, shapes: Sequence[Shape | None]) -> bool:
+    """Whether arrays that are joined in front may be vectors, their sizes added, or batches of one last axis.
+
+    Either may be meant by a class whose inputs have ranks that nothing tells.
+    """
+    last = [interp.symbols.resolve(shape[-1]) for shape in shapes if shape]
+    if not interp.guesses_ranks or all(same(last[0], dim) for dim in last[1:]):
+        return False
+    origins = [o for dim in last for o in interp.symbols.origins_of(dim).values()]
+    return any(isinstance(origin, InputAxis) for origin in origins)
+
+
+def _joined_alike(interp: Interpreter, value: Value, at: int) -> Array:
+    """Arrays of one shape side by side, as many as a size says."""
+    if not isinstance(value, Repeated) or value.count is None:
+        return Array(None)
+    item = value.item
+    if not isinstance(item, Array) or not item.shape:
+        return Array(None)
+    axis = at % len(item.shape)
+    extent = item.shape[axis]
+    turning = (
+        not isinstance(origin, InputAxis | Expression) or getattr(origin, "loop", None) is not None
+        for origin in interp.symbols.origins_of(extent).values()
+    )
+    if any(turning):  # the items differ in it
+        return Array(None)
+    return Array((*item.shape[:axis], extent * value.count, *item.shape[axis + 1 :]), item.dtype)
+
+
+def _stack(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    from .operators import broadcast, items_of
+
+    arrays = items_of(interp, args[0]) if args else None
+    if arrays is None:
+        item = args[0].item if args and isinstance(args[0], Repeated) else None
+        if isinstance(item, Array) and item.shape is not None:
+            return Array((interp.symbols.unknown("the length of a list"), *item.shape), item.dtype)
+        return Array(None)
+    shapes = [a.shape if isinstance(a, Array) else None for a in arrays]
+    shape = (
+        broadcast(interp, node, *shapes) if shapes and all(s is not None for s in shapes) else None
+    )
+    where = kwargs.get("axis", args[1] if len(args) > 1 else Constant(0))
+    if shape is None or not isinstance(where, Constant) or not isinstance(where.value, int):
+        return Array(None)
+    axis = where.value % (len(shape) + 1)
+    return Array((*shape[:axis], len(arrays), *shape[axis:]), getattr(arrays[0], "dtype", None))
+
+
+def _gathered(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """An array of a list of unknown length: each item gives it one entry more on the first axis."""
+    from .operators import element, items_of
+
+    given = args[0] if args else None
+    if not isinstance(given, Items | Repeated) or items_of(interp, given) is not None:
+        return None
+    item = element(interp, given)
+    inner = _shape_of_item(interp, item)
+    if inner is None:
+        return Array(None)
+    dtype = "int32" if _counts(item) else None
+    return Array((interp.symbols.unknown("the length of a list"), *inner), dtype)
+
+
+def _counts(item: Value) -> bool:
+    """Whether all that an item of a list holds are integers."""
+    match item:
+        case Items(items=items) | Either(values=items):
+            return all(_counts(inner) for inner in items)
+        case Array(dtype=str(dtype)):
+            return dtype == "int32"
+        case Constant(value=int(known)):
+            return not isinstance(known, bool)
+    return isinstance(item, Size | Index)
+
+
+def _shape_of_item(interp: Interpreter, item: Value) -> Shape | None:
+    """The shape of the array of an item of a list, which may be a number, an array or a list in turn."""
+    match item:
+        case Array(shape=shape):
+            return shape
+        case Constant(value=bool() | int() | float()) | Size() | Index():
+            return ()
+        case Either(values=values):
+            shapes = [_shape_of_item(interp, value) for value in values]
+            return shapes[0] if all(shape == shapes[0] for shape in shapes) else None
+        case Items(items=[first, *others], open=False):
+            inner = _shape_of_item(interp, first)
+            same_shape = all(_shape_of_item(interp, other) == inner for other in others)
+            return (1 + len(others), *inner) if inner is not None and same_shape else None
+    return None
+
+
+def _segments(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """Entries along the leading axis become segments, whose number alone may not be known."""
+    given = {**dict(zip(("data", "segment_ids", "num_segments"), args, strict=False)), **kwargs}
+    data, ids = given.get("data"), given.get("segment_ids")
+    if not isinstance(data, Array) or not data.shape:
+        return None
+    if isinstance(ids, Array) and ids.shape is not None and len(ids.shape) != 1:
+        return None
+    count = as_dim(given.get("num_segments"))
+    if count is None:
+        count = interp.symbols.unknown("the number of segments")
+    return Array((count, *data.shape[1:]), data.dtype)
+
+
+def _split(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    array = args[0] if args else None
+    parts = kwargs.get("indices_or_sections", args[1] if len(args) > 1 else UNKNOWN)
+    where = kwargs.get("axis", args[2] if len(args) > 2 else Constant(0))
+    if not isinstance(array, Array) or array.shape is None:
+        count = (
+            parts.value if isinstance(parts, Constant) and isinstance(parts.value, int) else None
+        )
+        return Repeated(Array(None)) if count is None else Items([Array(None)] * count, "list")
+    if not (
+        isinstance(parts, Constant) and isinstance(parts.value, int) and isinstance(where, Constant)
+    ):
+        return None
+    axis = int(where.value) % len(array.shape)
+    piece = array.shape[axis] // parts.value
+    shape = (*array.shape[:axis], piece, *array.shape[axis + 1 :])
+    return Items([Array(shape, array.dtype)] * parts.value, "list")
+
+
+def _squeeze(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """An axis that is squeezed out has one entry, whatever its size is written as."""
+    array = args[0] if args else None
+    where = kwargs.get("axis", args[1] if len(args) > 1 else None)
+    if not isinstance(array, Array) or array.shape is None or not isinstance(where, Constant):
+        return None
+    rank = len(array.shape)
+    if not isinstance(where.value, int) or not -rank <= where.value < rank:
+        return None
+    axis = where.value % rank
+    if not is_symbolic(array.shape[axis]):
+        return None
+    interp.symbols.equate(array.shape[axis], 1)
+    return Array((*array.shape[:axis], *array.shape[axis + 1 :]), array.dtype)
+
+
+def _reshape(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    if len(args) < 2 and not kwargs:
+        return None
+    shape = args[1] if len(args) > 1 else next(iter(kwargs.values()))
+    return reshape(interp, node, args[0], shape) if isinstance(args[0], Array) else Array(None)
+
+
+def _broadcast_to(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """The shape that is asked for; an axis that the array has already keeps its size."""
+    if len(args) + len(kwargs) != 2 or not isinstance(args[0], Array):
+        return None
+    shape = reshape_target(interp, args[1] if len(args) > 1 else next(iter(kwargs.values())))
+    had = args[0].shape
+    if shape is None or had is None or len(had) > len(shape):
+        return None
+    wide = (*[1] * (len(shape) - len(had)), *had)
+    pairs = zip(wide, shape, strict=True)
+    return Array(tuple(new if same(old, 1) else old for old, new in pairs), args[0].dtype)
+
+
+def _broadcasting(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    from .operators import broadcast, not_alone, promoted
+
+    shapes = [
+        a.shape if isinstance(a, Array) else ()
+        for a in args
+        if isinstance(a, Array | Constant | Size)
+    ]
+    arrays = [a for a in args if isinstance(a, Array)]
+    if not arrays:
+        return None
+    known = [shape for shape in shapes if shape is not None]
+    shape = broadcast(interp, node, *known) if len(known) == len(shapes) else None
+    if any(isinstance(a, Unknown) and not a.text for a in args):
+        shape = not_alone(interp, shape)
+    return Array(shape, promoted(args[0], args[1]) if len(args) == 2 else arrays[-1].dtype)
+
+
+def _masks(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """`nn.combine_masks`: those that are there, broadcast against each other."""
+    given = [a for a in args if a != NONE]
+    return _broadcasting(interp, node, given, {}) if given else NONE
+
+
+def _glu(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """Half of an axis gates the other half."""
+    axis = kwargs.get("axis", args[1] if len(args) > 1 else Constant(-1))
+    match args[0] if args else None, axis:
+        case Array(shape=tuple() as shape, dtype=dtype), Constant(value=int() as at) if (
+            -len(shape) <= at < len(shape)
+        ):
+            at %= len(shape)
+            half = interp.symbols.resolve(shape[at]) // 2
+            return Array((*shape[:at], half, *shape[at + 1 :]), dtype)
+    return None
+
+
+def _scalar_math(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """`np.sqrt(d)` of a size or an unknown number is some number."""
+    if args and isinstance(args[0], Size | Unknown):
+        return Unknown()
+    return None
+
+
+def _prod(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    shape = as_shape(args[0]) if args and isinstance(args[0], Items) else None
+    if shape is not None:
+        return from_dim(product([interp.symbols.resolve(dim) for dim in shape]))
+    if args and isinstance(args[0], Unknown) and args[0].text:
+        return Unknown(f"math.prod({args[0].text})")
+    return None
+
+
+def _creation(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    shape = kwargs.get("shape", args[0] if args else UNKNOWN)
+    from .operators import dim_of
+
+    dtype = dtype_name(kwargs.get("dtype", args[1] if len(args) > 1 else NONE))
+    if not isinstance(shape, Items):
+        dim = dim_of(interp, shape)
+        return Array(None, dtype) if dim is None else Array((dim,), dtype or "float32")
+    found = [dim_of(interp, item) for item in shape.items]
+    dims = [interp.symbols.unknown("the size of an axis") if d is None else d for d in found]
+    return Array(tuple(dims), dtype or "float32")
+
+
+def _resized(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """An image of another size, which the second argument says."""
+    image, shape = (
+        args[0] if args else None,
+        kwargs.get("shape", args[1] if len(args) > 1 else None),
+    )
+    if not isinstance(image, Array) or shape is None:
+        return None
+    found = _creation(interp, node, [shape], {})
+    return Array(found.shape, image.dtype) if isinstance(found, Array) else None
+
+
+def _full(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    return _creation(interp, node, [*args[:1], *args[2:]], kwargs)
+
+
+def _einsum(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """Sizes of equal letters agree; then the result follows from the letters."""
+    from .operators import agree
+
+    if not args or not isinstance(args[0], Constant) or not isinstance(args[0].value, str):
+        return Array(None)
+    inputs, _, output = args[0].value.replace(" ", "").partition("->")
+    if not output and "->" not in args[0].value:
+        return None
+    sizes: dict[str, list[Dim]] = {}
+    lead: Shape = ()
+    for term, value in zip(inputs.split(","), args[1:], strict=False):
+        if not isinstance(value, Array) or value.shape is None:
+            return Array(None)
+        letters = term.replace("...", "")
+        extra = len(value.shape) - len(letters)
+        if extra < 0 or (extra and "..." not in term):
+            interp.trouble(node, f"einsum term {term} for an array of rank {len(value.shape)}")
+            return UNKNOWN
+        at = term.find("...")
+        shape = list(value.shape)
+        if at >= 0:
+            lead = tuple(shape[at : at + extra]) or lead
+            del shape[at : at + extra]
+        for letter, dim in zip(letters, shape, strict=True):
+            sizes.setdefault(letter, []).append(dim)
+    agreed = {letter: agree(interp, node, dims) for letter, dims in sizes.items()}
+    if any(dim is None for dim in agreed.values()):
+        return UNKNOWN
+    result: list[Dim] = []
+    for part in output.replace("...", "."):
+        result.extend(lead if part == "." else [agreed[part]])
+    return Array(tuple(result), "float32")
+
+
+def _random(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    shape = kwargs.get("shape", args[1] if len(args) > 1 else Items([]))
+    found = as_shape(shape)
+    return Array(found, "float32")
+
+
+def _bernoulli(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    shape = kwargs.get("shape", args[2] if len(args) > 2 else Items([]))
+    return Array(as_shape(shape), "bool")
+
+
+def _randint(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    found = _random(interp, node, args, kwargs)
+    return Array(found.shape, "int32") if isinstance(found, Array) else found
+
+
+def _arange(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """A range has one axis, whatever its limits are."""
+    counted = _length_of_range(args) if not kwargs.keys() - {"dtype"} else None
+    if counted is not None:
+        return Array((counted,), None if "dtype" in kwargs else "float32")
+    limits = [*args, *(kwargs[name] for name in ("start", "stop", "step") if name in kwargs)]
+    if not any(isinstance(limit, Unknown | Array) for limit in limits):
+        return None
+    return Array((interp.symbols.unknown("the length of a range"),))
+
+
+def _length_of_range(limits: Sequence[Value]) -> Dim | None:
+    """How many numbers a range with a limit that is a size and a step of whole numbers has.
+
+    Where the step is written as an integer, the library is asked.
+    """
+    if len(limits) != 3 or not isinstance(limits[2], Constant):
+        return None
+    step = limits[2].value
+    start, stop = as_dim(limits[0]), as_dim(limits[1])
+    if not isinstance(step, float) or not step.is_integer() or not step:
+        return None
+    if start is None or stop is None or not (is_symbolic(start) or is_symbolic(stop)):
+        return None
+    span, size = (stop - start, int(step)) if step > 0 else (start - stop, -int(step))
+    return span if size == 1 else (span + size - 1) // size
+
+
+def _spaced(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """Numbers from one limit to another, as many as a size says."""
+    given = {**dict(zip(("start", "stop", "num"), args, strict=False)), **kwargs}
+    count = given.get("num")
+    limits = (given.get("start"), given.get("stop"))
+    if not isinstance(count, Size) or len(args) > 3 or kwargs.keys() & {"axis", "retstep"}:
+        return None
+    return Array((count.dim,), "float32") if all(map(_is_scalar, limits)) else None
+
+
+def _is_scalar(value: Value | None) -> bool:
+    match value:
+        case Constant(value=int() | float()) | Size() | Array(shape=()):
+            return True
+        case Unknown(why="not a size"):  # a field for a float
+            return True
+    return False
+
+
+def _choice(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """Entries along the first axis of an array, or integers, drawn as often as a shape says."""
+    given = {**dict(zip(("key", "a", "shape"), args, strict=False)), **kwargs}
+    source, shape = given.get("a"), as_shape(given.get("shape", Items([])))
+    if shape is None or "axis" in kwargs:
+        return None
+    match source:
+        case Array(shape=tuple() as whole, dtype=dtype) if whole:
+            return Array((*shape, *whole[1:]), dtype)
+        case Constant(value=int()) | Size():
+            return Array(shape, "int32")
+    return None
+
+
+def _partial(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    site = node if isinstance(node, ast.Call) else None
+    return Partial(args[0], tuple(args[1:]), dict(kwargs), site) if args else None
+
+
+def _key(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    return KEY
+
+
+def _split_key(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    count = kwargs.get("num", args[1] if len(args) > 1 else Constant(2))
+    if isinstance(count, Constant) and isinstance(count.value, int) and count.value <= 64:
+        return Items([KEY] * count.value, "array")
+    return Repeated(KEY)
+
+
+Special = Callable[["Interpreter", ast.AST, Sequence[Value], Mapping[str, Value]], "Value | None"]
+
+SPECIAL: dict[str, Special] = {
+    "functools.partial": _partial,
+    "collections.namedtuple": named_tuples.made,
+    "typing.NamedTuple": named_tuples.made,
+    "jax.numpy.concatenate": _concatenate,
+    "jax.numpy.stack": _stack,
+    "jax.numpy.array": _gathered,
+    "jax.numpy.asarray": _gathered,
+    "jax.tree.map": trees.mapped,
+    "jax.tree.leaves": trees.leaves,
+    **{f"jax.ops.segment_{name}": _segments for name in ("sum", "prod", "max", "min")},
+    "jax.numpy.split": _split,
+    "jax.numpy.array_split": _split,
+    "jax.numpy.broadcast_to": _broadcast_to,
+    "jax.numpy.reshape": _reshape,
+    "jax.numpy.squeeze": _squeeze,
+    "jax.numpy.where": _broadcasting,
+    **{f"flax.linen.{home}combine_masks": _masks for home in ("", "attention.")},
+    **{f"{home}.glu": _glu for home in ("jax.nn", "flax.linen", "flax.linen.activation")},
+    "jax.numpy.einsum": _einsum,
+    "jax.image.resize": _resized,
+    "jax.numpy.prod": _prod,
+    "math.prod": _prod,
+    "jax.random.PRNGKey": _key,
+    "jax.random.key": _key,
+    "jax.random.fold_in": _key,
+    "jax.random.split": _split_key,
+    "jax.random.bernoulli": _bernoulli,
+    "jax.random.randint": _randint,
+    "jax.numpy.arange": _arange,
+    **{f"jax.numpy.{kind}space": _spaced for kind in ("lin", "log", "geom")},
+    "jax.random.choice": _choice,
+    "jax.numpy.full": _full,
+    **{
+        f"jax.random.{name}": _random
+        for name in ("normal", "uniform", "truncated_normal", "gumbel")
+    },
+    **{f"jax.numpy.{name}": _creation for name in ("zeros", "ones", "empty")},
+    **{
+        f"jax.numpy.{name}": _broadcasting
+        for name in ("maximum", "minimum", "add", "multiply", "subtract", "divide")
+    },
+    **{
+        f"{module}.{name}": _scalar_math
+        for module in ("math", "jax.numpy")
+        for name in ("sqrt", "log", "exp", "ceil")
+    },
+    **{f"math.{name}": _scalar_math for name in ("log2", "floor", "pow")},
+}
