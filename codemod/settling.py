@@ -72,7 +72,7 @@ def settle(
         {cls.node: layer_partials.read_by(interp, cls, partials) for cls in own},
         study_modules(interp, contexts),
         needed,
-        nodes,
+        bridging.Mentions(interp, nodes),
     )
     while True:
         settled = rounds.next()
@@ -91,7 +91,7 @@ class _Rounds:
     layers_read: LayersRead
     studied: Studied
     needed: Mapping[ast.AST, Refusal]
-    own: set[ast.AST]  # the nodes of all module classes
+    mentions: bridging.Mentions
     stay: dict[ast.AST, Finding] = field(default_factory=dict)
     bridged: dict[ast.AST, Finding] = field(default_factory=dict)  # programs run them in a bridge
     apart: set[ast.AST] = field(default_factory=set)  # functions that cannot have a second name
@@ -170,7 +170,7 @@ class _Rounds:
             self.interp,
             self.modules,
             found.models[node],
-            self.own,
+            self.mentions,
             found.edits_of,
             self.options.line_length,
             found.models.keys(),

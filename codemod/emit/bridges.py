@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..ancestry import lineage
 from ..chains import is_own, root_name
 from ..edits import Edits
 from ..model.module import AddedParameter, ModuleModel
@@ -163,33 +164,9 @@ class Bridges:
 
     def mentions(self, cls: Class) -> Iterator[ast.expr]:
         """The names by which the code speaks of a class."""
-        pending = [self.root]
-        while pending:
-            node = pending.pop()
-            if node in self.elsewhere:
-                continue
-            pending += ast.iter_child_nodes(node)
-            if isinstance(node, ast.Name | ast.Attribute):
-                value = self.resolve(node)
-                if isinstance(value, Class) and value.node is cls.node and not self._local(node):
-                    yield node
-
-    def _local(self, node: ast.expr) -> bool:
-        """Whether a function around a name gives it a meaning of its own."""
-        above: ast.AST | None = node
-        while above is not None:
-            if isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and any(
-                (isinstance(n, ast.arg) and n.arg == root_name(node))
-                or (
-                    isinstance(n, ast.Name)
-                    and n.id == root_name(node)
-                    and isinstance(n.ctx, ast.Store)
-                )
-                for n in ast.walk(above)
-            ):
-                return True
-            above = self.source.parents.get(above)
-        return False
+        for node, found in mentioned(self.source, self.root, self.elsewhere, self.resolve):
+            if found.node is cls.node:
+                yield node
 
     def may_stand_in(self, node: ast.expr) -> bool:
         """Whether something callable may come in the place of a class where it is mentioned."""
@@ -574,3 +551,34 @@ def component(
         if not more:
             return found
         found |= more
+
+
+def mentioned(
+    source: Source,
+    root: ast.AST,
+    elsewhere: Collection[ast.AST],
+    resolve: Callable[[ast.expr], object],
+) -> Iterator[tuple[ast.expr, Class]]:
+    """The names by which code at and below a node, but for that `elsewhere`, speaks of classes."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if node in elsewhere:
+            continue
+        pending += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Name | ast.Attribute):
+            value = resolve(node)
+            if isinstance(value, Class) and not _is_local(node, source):
+                yield node, value
+
+
+def _is_local(node: ast.expr, source: Source) -> bool:
+    """Whether a function around a name gives it a meaning of its own."""
+    name = root_name(node)
+    return any(
+        (isinstance(n, ast.arg) and n.arg == name)
+        or (isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store))
+        for above in lineage(node, source.parents)
+        if isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for n in ast.walk(above)
+    )

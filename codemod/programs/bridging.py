@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ..edits import EditConflict, Edits
 from ..emit.aliases import Alias, find_alias, write_alias
-from ..emit.bridges import Bridge, Bridges, crosses_with, methods_of
+from ..emit.bridges import Bridge, Bridges, crosses_with, mentioned, methods_of
 from ..model.module import ModuleModel
 from ..project import Module
 from ..shapes import classes
@@ -42,25 +42,49 @@ class ProgramBridges:
             yield self.alias.home, self.alias.cls.node, self.alias.helper
 
 
+class Mentions:
+    """The classes that each file speaks of outside of module classes, whatever becomes of them.
+
+    `module_nodes` are the module classes of the project: what they make is not the programs'.
+    """
+
+    def __init__(self, interp: Interpreter, module_nodes: Collection[ast.AST]) -> None:
+        self.interp = interp
+        self.module_nodes = module_nodes
+        self._of: dict[Module, frozenset[ast.AST]] = {}
+
+    def of(self, module: Module) -> frozenset[ast.AST]:
+        """The nodes of the classes that a file speaks of."""
+        if module not in self._of:
+            resolve = functools.partial(
+                self.interp.peek_name, env=self.interp.environment_of(module)
+            )
+            found = mentioned(module.source, module.tree, self.module_nodes, resolve)
+            self._of[module] = frozenset(cls.node for _, cls in found)
+        return self._of[module]
+
+
 def bridges(
     interp: Interpreter,
     modules: Collection[Module],
     model: ModuleModel,
-    module_nodes: Collection[ast.AST],
+    mentions: Mentions,
     edits_of: Callable[[Module], Edits],
     limit: int,
     rewritten: Collection[ast.AST] = (),
 ) -> ProgramBridges | None:
     """The bridges to a class in all code outside of module classes, None where some use cannot be bridged.
 
-    `module_nodes` are the module classes of the project: what they make is not the programs'. Of them, those that are
-    `rewritten` may be given to the class as they are.
+    Those of the module classes that are `rewritten` may be given to the class as they are.
     """
+    module_nodes = mentions.module_nodes
     cls = model.cls
     if not isinstance(cls, Class) or any(_imports_inside(m, cls) for m in modules):
         return None
     found: dict[Module, Bridges] = {}
     for module in modules:
+        if cls.node not in mentions.of(module):
+            continue
         here = Bridges(
             module.source,
             module.tree,
@@ -71,8 +95,7 @@ def bridges(
             rewritten,
             limit,
         )
-        if any(True for _ in here.mentions(cls)):
-            found[module] = here
+        found[module] = here
     if not found or any(_reads_paths(m, model) for m in found):
         return None
     methods = {
