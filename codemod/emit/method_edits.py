@@ -54,6 +54,7 @@ class MethodEdits:
     gone: set[ast.AST] = field(default_factory=set)
     helpers: set[str] = field(default_factory=set)  # that calls were given to
     unset: Collection[str] = ()  # attributes that the constructor may set to None
+    flat: dict[ast.For, tuple[Site, str]] = field(default_factory=dict)  # loops to be made one
 
     def run(self, function: ast.FunctionDef) -> None:
         """Edits one method."""
@@ -91,6 +92,9 @@ class MethodEdits:
         self._dead_statements(function)
         calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
         join_calls(self.edits, [call for call in calls if call.func in self.gone], self.limit)
+        for loop, (site, name) in self.flat.items():
+            self._flatten(loop, site, name)
+        self.flat.clear()
 
     def _built_lists(self, function: ast.FunctionDef) -> None:
         """A list that was filled with layers is an attribute; what filled it has moved."""
@@ -510,7 +514,9 @@ class MethodEdits:
     def _iterators(self, function: ast.FunctionDef, loop: ast.For, sites: list[Site]) -> None:
         """Layers made under conditions or in inner loops are taken one by one, in the order in which they were made."""
         if self._flattens(loop, sites):
-            self._flat(function, loop, sites[0])
+            name = self._free_name(singular(sites[0].attribute), function, sites[0])
+            self._element(function, loop, sites[0], name)
+            self.flat[loop] = sites[0], name
             return
         for attribute in dict.fromkeys(site.attribute for site in sites):
             local = self._free_name(attribute, function, sites[0])
@@ -534,11 +540,9 @@ class MethodEdits:
             read = self._names_read(current, sites)
             return sites[0].statement in current.body and not targets & read
 
-    def _flat(self, function: ast.FunctionDef, loop: ast.For, site: Site) -> None:
+    def _flatten(self, loop: ast.For, site: Site, name: str) -> None:
+        """Loops within loops that do nothing but call one layer after the other become one."""
         innermost = [each for each in site.loops if isinstance(each, ast.For)][-1]
-        name = self._free_name(singular(site.attribute), function, site)
-        self._element(function, loop, site, name)
-        self._dead_statements(function)
         body = [s for s in innermost.body if s not in self.gone]
         indent = self.edits.source.line_indent(self._start(loop))
         unit = self.edits.source.indent_unit
