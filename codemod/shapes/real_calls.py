@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import importlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .asking import Complaint, Slot, ask
@@ -66,14 +68,30 @@ def resolve(name: str) -> Any:
 def _import(name: str) -> Any:
     parts = name.split(".")
     for cut in range(len(parts), 0, -1):
-        try:
-            found = importlib.import_module(".".join(parts[:cut]))
-        except ImportError:
-            continue
-        for part in parts[cut:]:
-            found = getattr(found, part)
+        with _quietly():
+            try:
+                found = importlib.import_module(".".join(parts[:cut]))
+            except ImportError:
+                continue
+            for part in parts[cut:]:
+                found = getattr(found, part)
         return found
     raise ImportError(name)
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """What libraries say as they are imported is meant for those who run them."""
+    from absl import logging  # by which Flax and those that it imports speak
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def run(
