@@ -93,7 +93,7 @@ class ClassEmitter:
         self.fills, self.changed = self._changed_attributes()
         if self.study.framework == "haiku":
             unwritable.refuse_changing_attributes(self._functions())
-        unwritable.refuse_sites(self.study, self.sites, self.base, self.models)
+        unwritable.refuse_sites(self.study, self.sites, self.base, self.models, self.interp.project)
         refuse_changes(self.cls.node, self.interp, self.models, self.file_names.qualified)
         self._site_names().choose()
         self.flags = (

@@ -6,10 +6,12 @@ import ast
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from ..ancestry import lineage
 from ..chains import is_own
 from ..model.module import ModuleModel
 from ..model.sites import Site
 from ..model.study import Study
+from ..project import Project
 from ..shapes.dims import Expression, Origin
 from . import inheritance
 from .init_body import InitBody
@@ -41,6 +43,7 @@ def refuse_sites(
     sites: Sequence[Site],
     base: inheritance.Base | None,
     models: Mapping[ast.AST, ModuleModel],
+    project: Project,
 ) -> None:
     """Layers that other code makes, that are of a class that stays, or that no attribute can hold."""
     cls = study.cls
@@ -51,11 +54,22 @@ def refuse_sites(
         if node not in owned:
             raise CannotMove(
                 cls.node,
-                f"`{cls.name}` makes layers in code outside of its own class (line {getattr(node, 'lineno', 0)})",
+                f"`{cls.name}` makes layers in code outside of its own class ({_place(node, project)})",
                 "make them in the class, or give that code a module of its own",
             )
     for site in sites:
         _refuse_site(site, sites, models)
+
+
+def _place(node: ast.AST, project: Project) -> str:
+    """The function and the line that a node stands in."""
+    home = project.home(node)
+    line = getattr(node, "lineno", 0)
+    if home is None:
+        return f"line {line}"
+    above = (each for each in lineage(node, home.source.parents))
+    function = next((each.name for each in above if isinstance(each, ast.FunctionDef)), None)
+    return f"{f'`{function}`, ' if function else ''}{home.path.name}:{line}"
 
 
 def _refuse_site(site: Site, sites: Sequence[Site], models: Mapping[ast.AST, ModuleModel]) -> None:
