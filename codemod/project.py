@@ -127,7 +127,11 @@ class Project:
                 if module is not None and path != importer:
                     return module
         # The folder of a checkout may say more than the package: `owner+package`, `package-main`.
-        if level or len(parts) < 2 or not any(parts[0] in _plain(f.name) for f in folders):
+        if (
+            level
+            or len(parts) < 2
+            or not any(parts[0] in _plain(f.absolute().name) for f in folders)
+        ):
             return None
         return self.find(".".join(parts[1:]), importer)
 

@@ -27,3 +27,14 @@ def test_a_package_named_as_a_framework_is_the_frameworks():
     paths = ("flax/__init__.py", "flax/core.py")
     project = Project.of([Source(Path("/nowhere") / path, b"") for path in paths])
     assert project.own_names() == set()
+
+
+def test_a_checkout_of_another_name_is_known_from_inside_as_well(tmp_path, monkeypatch):
+    checkout = tmp_path / "owner+package"
+    (checkout / "models").mkdir(parents=True)
+    monkeypatch.chdir(checkout)
+    for root in (Path(), checkout):
+        files = [root / "models" / name for name in ("net.py", "layers.py")]
+        project = Project.of([Source(path, b"") for path in files])
+        found = project.find("package.models.layers", files[0])
+        assert found is not None and found.path == files[1]
