@@ -736,9 +736,19 @@ class Interpreter:
         return calls.call(self, function, args, kwargs, node)
 
     def _eval_BinOp(self, node: ast.BinOp, env: Environment) -> Value:
-        return operators.binary(
-            self, node, node.op, self.evaluate(node.left, env), self.evaluate(node.right, env)
-        )
+        left, right = self._operand(node.left, env), self._operand(node.right, env)
+        return operators.binary(self, node, node.op, left, right)
+
+    def _operand(self, node: ast.expr, env: Environment) -> Value:
+        """What is computed with: as the program runs, it is not None, and the name is not from here on."""
+        value = self.evaluate(node, env)
+        if not isinstance(value, Either) or NONE not in value.values:
+            return value
+        rest = tuple(option for option in value.values if option != NONE)
+        value = rest[0] if len(rest) == 1 else Either(rest, value.decided)
+        if isinstance(node, ast.Name) and node.id in env.names:
+            env.names[node.id] = value
+        return value
 
     def _eval_UnaryOp(self, node: ast.UnaryOp, env: Environment) -> Value:
         return operators.unary(self, node, self.evaluate(node.operand, env))
@@ -761,7 +771,9 @@ class Interpreter:
         return result
 
     def _eval_Compare(self, node: ast.Compare, env: Environment) -> Value:
-        values = [self.evaluate(node.left, env), *[self.evaluate(c, env) for c in node.comparators]]
+        ordered = all(isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for op in node.ops)
+        evaluate = self._operand if ordered else self.evaluate
+        values = [evaluate(operand, env) for operand in (node.left, *node.comparators)]
         return operators.compare(self, node, values)
 
     def _eval_IfExp(self, node: ast.IfExp, env: Environment) -> Value:
