@@ -178,6 +178,7 @@ class InitBody:
             pieces.append((*span, self.transport.expression(expression, scope)))
         pieces += self._renamed_targets(statement)
         text = splice(source.text, start, end, pieces)
+        _refuse_other_rank(statement, text)
         if isinstance(statement, ast.Assign) and _assigns_itself(text):
             return []
         if isinstance(statement, ast.Assign):
@@ -783,6 +784,24 @@ def _joined(text: str) -> str:
 def _mentions(text: str, name: str) -> bool:
     """Whether a text reads a name."""
     return re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text) is not None
+
+
+def _refuse_other_rank(statement: ast.stmt, text: str) -> None:
+    """`b, t, c = x.shape` with a shape that has another number of axes: the rank of `x` was not read aright."""
+    match statement:
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Attribute()):
+            copied = ast.parse(text.strip()).body[0]
+        case _:
+            return
+    value = copied.value if isinstance(copied, ast.Assign) else None
+    starred = any(isinstance(name, ast.Starred) for name in names)
+    if isinstance(value, ast.Tuple) and len(value.elts) != len(names) and not starred:
+        raise CannotMove(
+            statement,
+            f"`{ast.unparse(statement)}` where reading sees {len(value.elts)} axes",
+            "run with --trace and samples that show the shape",
+            unsized=True,
+        )
 
 
 def _begins_function(lines: Sequence[str]) -> bool:

@@ -127,7 +127,7 @@ class Study:
         )
         if self.guessed and _scans(self.cls):
             blind += sum(map(_is_one_vector, uses))
-        return len(self.troubles) + blind
+        return sum(trouble.weight for trouble in self.troubles) + blind
 
     def _flattens_nothing(self, use: Used) -> bool:
         """Whether an input that was taken to be flat is flattened: it is likely to have more axes."""

@@ -88,6 +88,11 @@ class Environment:
         return None
 
 
+WOULD_RAISE = (
+    4  # the weight of what no program survives, next to what may only be beyond this reading
+)
+
+
 @dataclass
 class Frame:
     """One running function."""
@@ -101,10 +106,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something that could not be interpreted."""
+    """Something that could not be interpreted. `weight` is how much it speaks against what was assumed."""
 
     node: ast.AST
     why: str
+    weight: int = 1
 
 
 _DEFINITIONS = (
@@ -228,11 +234,15 @@ class Interpreter:
         self.creations += 1
         self.creations_of[owner] = self.creations_of.get(owner, 0) + 1
 
-    def trouble(self, node: ast.AST, why: str) -> None:
+    def trouble(self, node: ast.AST, why: str, weight: int = 1) -> None:
         """Notes what speaks against what is assumed of the inputs; raises OutOfPatience where that is enough."""
-        self.troubles.append(Trouble(node, why))
-        if self.most_troubles is not None and len(self.troubles) >= self.most_troubles:
+        self.troubles.append(Trouble(node, why, weight))
+        if self.most_troubles is not None and self.doubts() >= self.most_troubles:
             raise OutOfPatience
+
+    def doubts(self) -> int:
+        """How much speaks against what is assumed."""
+        return sum(trouble.weight for trouble in self.troubles)
 
     @contextmanager
     def patient(self, most: int | None) -> Iterator[None]:
@@ -617,7 +627,8 @@ class Interpreter:
             middle = Items(known[at : len(known) - rest], "list")
             known = [*known[:at], middle, *known[len(known) - rest :]]
         elif len(known) != len(targets):
-            self.trouble(targets[0], f"{len(known)} values for {len(targets)} names")
+            why = f"{len(known)} values for {len(targets)} names"
+            self.trouble(targets[0], why, WOULD_RAISE)
             known = [UNKNOWN] * len(targets)
         for target, item in zip(targets, known, strict=True):
             self.assign(target, item, env)
