@@ -18,7 +18,7 @@ import nnx_codemod
 
 ROOT = Path(__file__).parent.parent
 OUTSIDE = ("benchmarks", "build", "dist", "fixtures", "tests")
-DISTRIBUTIONS = {"haiku": "dm-haiku"}
+DISTRIBUTIONS = {"absl": "absl-py", "haiku": "dm-haiku"}
 
 
 def modules() -> list[Path]:

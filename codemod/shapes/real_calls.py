@@ -119,8 +119,8 @@ def run(
     answer = ask(function, real_args, real_kwargs, arrays)
     if isinstance(answer, Complaint):
         found = _pooled(interp, function, args) or _padded(function, args)
-        if found is not None and answer.is_undecided:
-            return found
+        if answer.is_undecided:
+            return found if found is not None else UNKNOWN
         interp.trouble(node, answer.text)
         return UNKNOWN
     return answer

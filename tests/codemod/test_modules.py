@@ -83,9 +83,8 @@ class Net"""
 
 def test_a_name_of_linen_does_not_move_into_the_constructor(tmp_path: Path) -> None:
     body = (
-        "scan = nn.scan(nn.GRUCell, variable_broadcast='params', split_rngs={'params': False})\n"
-        "        _, x = scan(4)(jnp.zeros(4), x)\n"
-        "        return x"
+        "mapped = nn.map_variables(nn.Dense, 'params', lambda v: v, init=True)\n"
+        "        return mapped(3)(x)"
     )
     done = rewritten(PROGRAM.replace("BODY", body))
     assert done.statuses == {"Net": "kept"}
