@@ -12,16 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .culprit import working_on
 from .edits import Edits
 from .emit import layout
 from .emit.file_names import FileNames
-from .prepared import MadeClass, Prepared, insert_imports, is_python
+from .prepared import MadeClass, Prepared, file_by_file
 from .project import Module, Project
 from .rulebook import Rulebook
-from .shapes import classes, frameworks
+from .shapes import classes
 from .shapes.interpreter import Interpreter
-from .shapes.values import Class
 from .source import Source
 
 _STATES = {"LSTMCell": 2, "OptimizedLSTMCell": 2, "GRUCell": 1, "MGUCell": 1, "SimpleCell": 1}
@@ -34,16 +32,12 @@ def prepare(
     project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]], limit: int
 ) -> Prepared:
     """Writes the first carries in the module classes of a project, but for those named in `leave`."""
-    prepared = Prepared(Project(dict(project.modules), project.load))
-    candidates = [m for m in project.modules.values() if m.rewritable and _may_have(m.source)]
-    if not candidates:
-        return prepared
-    interp = Interpreter(project, rules, definitions_only=True)
-    frameworks.install(interp)
-    for module in candidates:
-        with working_on(module.path):
-            _prepare_module(interp, module, leave, prepared, limit)
-    return prepared
+    return file_by_file(
+        project,
+        rules,
+        _may_have,
+        lambda interp, module, prepared: _prepare_module(interp, module, leave, prepared, limit),
+    )
 
 
 def _may_have(source: Source) -> bool:
@@ -60,27 +54,15 @@ def _prepare_module(
     edits = Edits(module.source)
     names = FileNames(module, interp.environment_of(module), interp.rules)
     made: list[MadeClass] = []
-    for cls in list(interp.environment_of(module).names.values()):
-        if (
-            not isinstance(cls, Class)
-            or cls.module is not module
-            or classes.framework(cls) != "linen"
-            or (module.path, cls.name) in leave
-        ):
+    for cls in classes.of_file(interp, module):
+        if classes.framework(cls) != "linen" or (module.path, cls.name) in leave:
             continue
         found = list(_first_carries(cls.node, module.source, names))
         for each in found:
             _write(each, edits, names, limit)
         if found:
-            line = cls.node.lineno
-            made.append(MadeClass(module.path, cls.name, cls.name, line, is_function=False))
-    if not made:
-        return
-    insert_imports(edits, module, names.wanted)
-    text = edits.apply()
-    if is_python(text):
-        prepared.made += made
-        prepared.put(module, text)
+            made.append(MadeClass.anew(cls))
+    prepared.take(module, edits, made, names.wanted)
 
 
 @dataclass(frozen=True)
@@ -105,7 +87,7 @@ def _first_carries(cls: ast.ClassDef, source: Source, names: FileNames) -> Itera
 
 
 def _own(function: ast.FunctionDef) -> Iterator[ast.AST]:
-    """The nodes of a function without those of functions within it."""
+    """The nodes of a function without those of functions with a name within it."""
     pending: list[ast.AST] = list(ast.iter_child_nodes(function))
     while pending:
         node = pending.pop()

@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .chains import is_own, last_name
-from .culprit import working_on
 from .edits import Edits
 from .emit.file_names import FileNames
 from .emit.transport import splice
-from .prepared import MadeClass, Prepared, insert_imports, is_python
+from .prepared import MadeClass, Prepared, file_by_file
 from .project import Module, Project
 from .rule import Heritage, Layer
 from .rulebook import Rulebook
-from .shapes import classes, frameworks
+from .shapes import classes
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class, External
 from .signatures import defaults, parameters
@@ -43,16 +42,12 @@ class _Unlike(Exception):
 
 def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]) -> Prepared:
     """Writes the heirs of layers as modules, but for those named in `leave`."""
-    prepared = Prepared(Project(dict(project.modules), project.load))
-    candidates = [m for m in project.modules.values() if m.rewritable and _may_have(m.source)]
-    if not candidates:
-        return prepared
-    interp = Interpreter(project, rules, definitions_only=True)
-    frameworks.install(interp)
-    for module in candidates:
-        with working_on(module.path):
-            _prepare_module(interp, module, leave, prepared)
-    return prepared
+    return file_by_file(
+        project,
+        rules,
+        _may_have,
+        lambda interp, module, prepared: _prepare_module(interp, module, leave, prepared),
+    )
 
 
 def _may_have(source: Source) -> bool:
@@ -73,10 +68,9 @@ def _prepare_module(
     edits = Edits(module.source)
     names = FileNames(module, interp.environment_of(module), interp.rules)
     made = []
-    for cls in list(interp.environment_of(module).names.values()):
-        if not isinstance(cls, Class) or cls.module is not module or inherits_layer(cls) is None:
-            continue
-        if (module.path, cls.name) in leave or len(cls.bases) != 1:
+    for cls in classes.of_file(interp, module):
+        left = (module.path, cls.name) in leave or len(cls.bases) != 1
+        if left or inherits_layer(cls) is None:
             continue
         base = cls.bases[0]
         rule = interp.rules.layer(base.name) if isinstance(base, External) else None
@@ -88,14 +82,8 @@ def _prepare_module(
         except _Unlike:
             continue
         edits.adopt(trial)
-        made.append(MadeClass(module.path, cls.name, cls.name, cls.node.lineno, is_function=False))
-    if not made:
-        return
-    insert_imports(edits, module, names.wanted)
-    text = edits.apply()
-    if is_python(text):
-        prepared.made += made
-        prepared.put(module, text)
+        made.append(MadeClass.anew(cls))
+    prepared.take(module, edits, made, names.wanted)
 
 
 @dataclass

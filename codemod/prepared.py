@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .culprit import working_on
 from .edits import Edits
 from .project import Module, Project
+from .rulebook import Rulebook
+from .shapes import frameworks
+from .shapes.interpreter import Interpreter
+from .shapes.values import Class
 from .source import Source
 
 
@@ -23,6 +28,12 @@ class MadeClass:
     line: int  # of the function, in the original
     is_function: bool = True
     of_layers: bool = False  # the function is called by modules; it can stay beside its class
+
+    @classmethod
+    def anew(cls, found: Class) -> MadeClass:
+        """A class that was written in the place of one of the same name."""
+        line = found.node.lineno
+        return cls(found.module.path, found.name, found.name, line, is_function=False)
 
 
 @dataclass
@@ -39,6 +50,18 @@ class Prepared:
         source = Source(module.path, module.source.encode(text))
         self.project.modules[module.path] = Module(source)
 
+    def take(
+        self, module: Module, edits: Edits, made: Sequence[MadeClass], wanted: Iterable[str] = ()
+    ) -> None:
+        """Takes the edits that wrote classes of a file, if the text parses; they need the imports `wanted`."""
+        if not made:
+            return
+        insert_imports(edits, module, wanted)
+        text = edits.apply()
+        if is_python(text):
+            self.made += made
+            self.put(module, text)
+
     def original_line(self, path: Path, line: int) -> int:
         """The line of the original text that a line of the prepared text comes from."""
         if path not in self.originals:
@@ -51,6 +74,25 @@ class Prepared:
             if b + 1 <= line:
                 best = a + min(line - b, size) if size else best
         return max(best, 1)
+
+
+def file_by_file(
+    project: Project,
+    rules: Rulebook,
+    may_have: Callable[[Source], bool],
+    write: Callable[[Interpreter, Module, Prepared], None],
+) -> Prepared:
+    """A project with what `write` makes of each file that `may_have` something for it."""
+    prepared = Prepared(Project(dict(project.modules), project.load))
+    candidates = [m for m in project.modules.values() if m.rewritable and may_have(m.source)]
+    if not candidates:
+        return prepared
+    interp = Interpreter(project, rules, definitions_only=True)
+    frameworks.install(interp)
+    for module in candidates:
+        with working_on(module.path):
+            write(interp, module, prepared)
+    return prepared
 
 
 def insert_imports(edits: Edits, module: Module, wanted: Iterable[str]) -> None:

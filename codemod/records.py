@@ -7,16 +7,15 @@ such a class is first written that way, in the text; from then on it is rewritte
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from .culprit import working_on
 from .edits import Edits
 from .emit.file_names import FileNames
-from .prepared import MadeClass, Prepared
+from .prepared import MadeClass, Prepared, file_by_file
 from .project import Module, Project
 from .rulebook import Rulebook
-from .shapes import classes, frameworks
+from .shapes import classes
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class
 from .source import Source
@@ -24,16 +23,12 @@ from .source import Source
 
 def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]) -> Prepared:
     """Writes constructors for the dataclass modules of a project, but for those named in `leave`."""
-    prepared = Prepared(Project(dict(project.modules), project.load))
-    candidates = [m for m in project.modules.values() if m.rewritable and _may_have(m.source)]
-    if not candidates:
-        return prepared
-    interp = Interpreter(project, rules, definitions_only=True)
-    frameworks.install(interp)
-    for module in candidates:
-        with working_on(module.path):
-            _prepare_module(interp, module, leave, prepared)
-    return prepared
+    return file_by_file(
+        project,
+        rules,
+        _may_have,
+        lambda interp, module, prepared: _prepare_module(interp, module, leave, prepared),
+    )
 
 
 def _prepare_module(
@@ -41,14 +36,13 @@ def _prepare_module(
 ) -> None:
     edits = Edits(module.source)
     names = FileNames(module, interp.environment_of(module), interp.rules)
-    for cls in _module_classes(interp, module):
-        if (module.path, cls.name) not in leave and _is_plain(cls, names):
+    made: list[MadeClass] = []
+    for cls in classes.of_file(interp, module):
+        kept = (module.path, cls.name) in leave or not is_dataclass_module(cls)
+        if not kept and _is_plain(cls, names):
             _write(cls, edits)
-            prepared.made.append(
-                MadeClass(module.path, cls.name, cls.name, cls.node.lineno, is_function=False)
-            )
-    if edits.touched:
-        prepared.put(module, edits.apply())
+            made.append(MadeClass.anew(cls))
+    prepared.take(module, edits, made)
 
 
 def is_dataclass_module(cls: Class) -> bool:
@@ -58,12 +52,6 @@ def is_dataclass_module(cls: Class) -> bool:
 
 def _may_have(source: Source) -> bool:
     return "haiku" in source.text and "dataclass" in source.text
-
-
-def _module_classes(interp: Interpreter, module: Module) -> Iterator[Class]:
-    for value in interp.environment_of(module).names.values():
-        if isinstance(value, Class) and value.module is module and is_dataclass_module(value):
-            yield value
 
 
 def _is_plain(cls: Class, names: FileNames) -> bool:

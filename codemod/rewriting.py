@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -86,20 +87,19 @@ def _prepared(
     """The project with constructors in dataclass modules, layer stacks as functions with a name, modules that hold a
     layer in the place of its heirs, zeros in the place of cells that only tell them, and classes in the place of
     functions that make layers, and of those given to a transform."""
-    zeroth = records.prepare(project, rules, leave)
-    first = stacks.prepare(zeroth.project, rules, leave)
-    second = heirs.prepare(first.project, rules, leave)
-    third = first_carries.prepare(second.project, rules, leave, limit)
-    try:
-        fourth = makers.prepare(third.project, rules, leave, apart, limit)
-    except EditConflict:  # functions that hang together in a way that is not sorted out stay
-        fourth = Prepared(third.project)
-    last = functions.prepare(fourth.project, rules, leave)
-    stages = (zeroth, first, second, third, fourth, last)
+    stages = [records.prepare(project, rules, leave)]
+    stages.append(stacks.prepare(stages[-1].project, rules, leave))
+    stages.append(heirs.prepare(stages[-1].project, rules, leave))
+    stages.append(first_carries.prepare(stages[-1].project, rules, leave, limit))
+    # Functions that hang together in a way that is not sorted out stay.
+    with contextlib.suppress(EditConflict):
+        stages.append(makers.prepare(stages[-1].project, rules, leave, apart, limit))
+    stages.append(functions.prepare(stages[-1].project, rules, leave))
     made = [each for stage in stages for each in stage.made]
     originals = {p: s for stage in reversed(stages) for p, s in stage.originals.items()}
-    last.project.functions = {(m.path, m.name) for m in made if m.is_function}
-    return Prepared(last.project, originals, made)
+    last = stages[-1].project
+    last.functions = {(m.path, m.name) for m in made if m.is_function}
+    return Prepared(last, originals, made)
 
 
 def _facts(traced: Traced | None, prepared: Prepared) -> Traced | None:

@@ -16,15 +16,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .culprit import working_on
 from .edits import Edits
 from .emit.file_names import FileNames
-from .prepared import MadeClass, Prepared, is_python
+from .model.sites import statement_of
+from .prepared import MadeClass, Prepared, file_by_file
 from .project import Module, Project
 from .rulebook import Rulebook
-from .shapes import classes, frameworks
+from .shapes import classes
 from .shapes.interpreter import Interpreter
-from .shapes.values import Class
 from .source import Source
 
 _STACKS = ("haiku.experimental.layer_stack", "haiku.layer_stack")
@@ -43,16 +42,12 @@ class Stack:
 
 def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]) -> Prepared:
     """Writes the stacks of a project's module classes, but for those named in `leave`."""
-    prepared = Prepared(Project(dict(project.modules), project.load))
-    candidates = [m for m in project.modules.values() if m.rewritable and _may_have(m.source)]
-    if not candidates:
-        return prepared
-    interp = Interpreter(project, rules, definitions_only=True)
-    frameworks.install(interp)
-    for module in candidates:
-        with working_on(module.path):
-            _prepare_module(interp, module, leave, prepared)
-    return prepared
+    return file_by_file(
+        project,
+        rules,
+        _may_have,
+        lambda interp, module, prepared: _prepare_module(interp, module, leave, prepared),
+    )
 
 
 def _may_have(source: Source) -> bool:
@@ -63,12 +58,9 @@ def _prepare_module(
     interp: Interpreter, module: Module, leave: frozenset[tuple[Path, str]], prepared: Prepared
 ) -> None:
     edits = Edits(module.source)
-    environment = interp.environment_of(module)
-    names = FileNames(module, environment, interp.rules)
+    names = FileNames(module, interp.environment_of(module), interp.rules)
     made: list[MadeClass] = []
-    for cls in environment.names.values():
-        if not isinstance(cls, Class) or cls.module is not module:
-            continue
+    for cls in classes.of_file(interp, module):
         if classes.framework(cls) != "haiku" or (module.path, cls.name) in leave:
             continue
         found = [
@@ -80,11 +72,8 @@ def _prepare_module(
         for stack in found:
             _write(stack, edits)
         if found:
-            made.append(MadeClass(module.path, cls.name, cls.name, cls.node.lineno, False))
-    text = edits.apply()
-    if made and is_python(text):
-        prepared.made += made
-        prepared.put(module, text)
+            made.append(MadeClass.anew(cls))
+    prepared.take(module, edits, made)
 
 
 def _stacks(method: ast.FunctionDef, names: FileNames, source: Source) -> Iterator[Stack]:
@@ -99,7 +88,7 @@ def _stacks(method: ast.FunctionDef, names: FileNames, source: Source) -> Iterat
         function = _function(wrapping.args[0], method)
         if not (isinstance(run, ast.Call) and run.func is wrapping) or function is None:
             continue
-        statement = _statement(run, source)
+        statement = statement_of(run, source.parents)
         if isinstance(statement, ast.Assign | ast.Return | ast.Expr) and _takes_one(function):
             yield Stack(node, held, wrapping, function, statement)
 
@@ -116,7 +105,7 @@ def _wrapping(
             read = _reads(name, method)
             user = source.parents[read] if read is not None else None
             if isinstance(user, ast.Call) and user.func is read:
-                if source.parents[above] is source.parents[_statement(user, source)]:
+                if source.parents[above] is source.parents[statement_of(user, source.parents)]:
                     return above, user
     return None, None
 
@@ -144,12 +133,6 @@ def _takes_one(function: ast.Lambda | ast.FunctionDef) -> bool:
     spec = function.args
     others = [*spec.posonlyargs, *spec.kwonlyargs, spec.vararg, spec.kwarg, *spec.defaults]
     return len(spec.args) == 1 and not any(others)
-
-
-def _statement(node: ast.AST, source: Source) -> ast.stmt:
-    while not isinstance(node, ast.stmt):
-        node = source.parents[node]
-    return node
 
 
 def _write(stack: Stack, edits: Edits) -> None:

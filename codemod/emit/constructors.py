@@ -191,11 +191,7 @@ def read_by_heirs(interp: Interpreter, cls: Class) -> set[str]:
     for module in list(interp.project.modules.values()):
         if not module.rewritable:
             continue
-        for value in interp.environment_of(module).names.values():
-            if (
-                isinstance(value, Class)
-                and value.module is module
-                and cls in classes.mro(value)[1:]
-            ):
-                read |= inheritance.self_attributes(value.node)
+        for each in classes.of_file(interp, module):
+            if cls in classes.mro(each)[1:]:
+                read |= inheritance.self_attributes(each.node)
     return read

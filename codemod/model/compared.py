@@ -20,9 +20,7 @@ def given_by_tests(interp: Interpreter, modules: Iterable[Module]) -> Given:
     """The classes, and their subclasses, that module classes compare their fields with."""
     found: Given = defaultdict(list)
     for module in modules:
-        for cls in list(interp.environment_of(module).names.values()):
-            if not isinstance(cls, Class) or cls.module is not module:
-                continue
+        for cls in classes.of_file(interp, module):
             if classes.framework(cls) is None:
                 continue
             for field, node in _tests(cls.node):

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .values import Class, External, Function, Value
+
+if TYPE_CHECKING:
+    from ..project import Module
+    from .interpreter import Interpreter
 
 LINEN_MODULE = "flax.linen.Module"
 HAIKU_MODULES = ("haiku.Module", "haiku.RNNCore")
@@ -54,6 +59,12 @@ def external_bases(cls: Class) -> list[str]:
     return [
         base.name for ancestor in mro(cls) for base in ancestor.bases if isinstance(base, External)
     ]
+
+
+def of_file(interp: Interpreter, module: Module) -> list[Class]:
+    """The classes that the top of a file defines and still has by a name."""
+    names = interp.environment_of(module).names
+    return [c for c in names.values() if isinstance(c, Class) and c.module is module]
 
 
 def framework(cls: Class) -> str | None:
