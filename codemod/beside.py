@@ -40,6 +40,7 @@ def _within_package(module: Module, stem: str) -> str:
     folder = module.path.parent
     if any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(module.tree)):
         return f".{stem}"
+    folder = folder.absolute()  # a path relative to the working directory does not tell its parents
     top = folder
     while (top.parent / "__init__.py").exists():
         top = top.parent
@@ -65,7 +66,8 @@ def _imported_package(folder: Path, project: Project) -> str | None:
 
 def _enclosing_package(folder: Path, project: Project) -> str | None:
     """The name of a folder within a package that its own files import: they run where the package can be found."""
-    for above in folder.parents:
+    place = folder.absolute()
+    for above in place.parents:
         if (above / "__init__.py").exists() and not (above.parent / "__init__.py").exists():
             names = {
                 name.split(".")[0]
@@ -73,7 +75,7 @@ def _enclosing_package(folder: Path, project: Project) -> str | None:
                 if module.path.parent == folder
                 for name in _imports(module)
             }
-            return ".".join(folder.relative_to(above.parent).parts) if above.name in names else None
+            return ".".join(place.relative_to(above.parent).parts) if above.name in names else None
     return None
 
 

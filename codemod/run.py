@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,17 +78,53 @@ def examine(
     is worked out with them is not taken from the cache.
     """
     found = discover(paths, options)
-    bystanders = _bystanders(paths, found, options)
+    as_given = _AsGiven({path.resolve(): path for path in found.files})
+    located = as_given.located(found)
+    bystanders = _bystanders(paths, located, options)
     stuck: dict[Path, Outcome] = dict(stay or {})
     while True:
-        task = _Task(found, {**bystanders, **_contents(found, stuck)}, options, traced)
-        outcomes = task.outcomes(cache if traced is None else None, progress)
+        fixed = {**bystanders, **_contents(located, [path.resolve() for path in stuck])}
+        task = _Task(located, fixed, options, traced)
+        outcomes = task.outcomes(
+            cache if traced is None else None,
+            lambda path, total: progress(str(as_given.path(Path(path))), total),
+        )
+        outcomes = [as_given.outcome(outcome) for outcome in outcomes]
         more = {path: why for outcome in outcomes for path, why in _unwritable(outcome)}
         if not more:
             break
         stuck |= more
     together = sorted([*outcomes, *stuck.values()], key=lambda outcome: outcome.report.path)
     return Examined(together, found.problems, len(found.files))
+
+
+@dataclass(frozen=True)
+class _AsGiven:
+    """The way between files as the engine has them and as the user wrote them.
+
+    Imports lead to folders above a file and to files of the work tree that the user did not name, which a path
+    relative to the working directory cannot tell: the engine has resolved paths alone.
+    """
+
+    paths: Mapping[Path, Path]  # as given, by where they lead
+
+    def located(self, found: Found) -> Found:
+        """What was found, by where it lies."""
+        files = {path.resolve(): data for path, data in found.files.items()}
+        return Found(files, {path.resolve() for path in found.named}, found.problems)
+
+    def path(self, place: Path) -> Path:
+        """A file as the user would write it; one that is new is written like its neighbours."""
+        if place in self.paths:
+            return self.paths[place]
+        beside = (given for real, given in self.paths.items() if real.parent == place.parent)
+        neighbour = next(beside, None)
+        return place if neighbour is None else neighbour.parent / place.name
+
+    def outcome(self, outcome: Outcome) -> Outcome:
+        """An outcome whose report names the file as the user does."""
+        named = replace(outcome.report, path=str(self.path(Path(outcome.report.path))))
+        return replace(outcome, report=named)
 
 
 def _contents(found: Found, paths: Iterable[Path]) -> dict[Path, bytes]:
@@ -115,12 +151,8 @@ def _bystanders(paths: Sequence[Path], found: Found, options: Options) -> dict[P
     assert tree is not None
     if any(path.resolve() == tree.resolve() for path in paths):
         return {}
-    mine = {path.resolve() for path in found.files}
-    return {
-        path: data
-        for path, data in discover([tree], options).files.items()
-        if path.resolve() not in mine
-    }
+    everything = {path.resolve(): data for path, data in discover([tree], options).files.items()}
+    return {path: data for path, data in everything.items() if path not in found.files}
 
 
 # ---- one question to the engine ----------------------------------------------------------------------

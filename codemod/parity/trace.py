@@ -99,8 +99,8 @@ def _wanting(
 
 
 def _written(examined: Examined, root: Path) -> dict[str, Path]:
-    """The path of each file as the rewrite has it, by its place in the tree."""
-    paths = [Path(outcome.report.path) for outcome in examined.outcomes]
+    """The path of each file as the engine has it, by its place in the tree."""
+    paths = [Path(outcome.report.path).resolve() for outcome in examined.outcomes]
     return {relative([path], root)[0].as_posix(): path for path in paths}
 
 

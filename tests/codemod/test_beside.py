@@ -33,8 +33,18 @@ from nnx_codemod.codemod.source import Source
         ({"lib/__init__.py": "", "lib/examples/net.py": "import other"}, "nnx_layers"),
     ],
 )
-def test_helper_module(tmp_path: Path, files: dict[str, str], expected: str) -> None:
+@pytest.mark.parametrize("relative", [False, True])
+def test_helper_module(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    files: dict[str, str],
+    expected: str,
+    relative: bool,
+) -> None:
     sources = []
+    if relative:
+        monkeypatch.chdir(tmp_path)
+        tmp_path = Path()
     for name, text in files.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -136,6 +136,28 @@ def test_the_rest_of_the_work_tree_is_told(tree: Path, use: Callable[[Engine], N
     assert seen == [(["models.py"], []), (["models.py"], ["train.py"])]
 
 
+def test_paths_relative_to_the_working_directory_lead_to_the_same(
+    tree: Path, use: Callable[[Engine], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pre-commit names files so: what they import and who uses them lies where it lies."""
+    subprocess.run(["git", "init", "-q", str(tree)], check=True)
+    (tree / "sub").mkdir()
+    seen: list[list[Path]] = []
+
+    def work(
+        sources: Sequence[Source], options: Options, *, fixed: Sequence[Source] = (), **_: object
+    ) -> list[Outcome]:
+        seen.append([source.path for source in (*sources, *fixed)])
+        created = Outcome(FileReport(str(tree / "made.py"), "rewritten"), None, "x = 1\n")
+        return [*marking(sources, options), created]
+
+    use(work)
+    monkeypatch.chdir(tree / "sub")
+    examined = examine([Path("../models.py")], Options())
+    assert seen == [[(tree / name).resolve() for name in ("models.py", "train.py")]]
+    assert [str(change.path) for change in examined.changes] == ["../made.py", "../models.py"]
+
+
 # ---- an engine with bugs ---------------------------------------------------------------------------
 
 
