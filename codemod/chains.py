@@ -6,11 +6,17 @@ import ast
 from typing import TypeGuard
 
 
-def root_name(node: ast.AST) -> str | None:
-    """The name that a chain of attributes begins with, None where it begins with something else."""
+def root(node: ast.AST) -> ast.Name | None:
+    """What a chain of attributes begins with, None where that is no name."""
     while isinstance(node, ast.Attribute):
         node = node.value
-    return node.id if isinstance(node, ast.Name) else None
+    return node if isinstance(node, ast.Name) else None
+
+
+def root_name(node: ast.AST) -> str | None:
+    """The name that a chain of attributes begins with, None where it begins with something else."""
+    found = root(node)
+    return found.id if found is not None else None
 
 
 def last_name(node: ast.AST) -> str | None:

@@ -26,6 +26,7 @@ from .rulebook import Rulebook
 from .shapes import frameworks
 from .shapes.interpreter import Interpreter
 from .shapes.values import Function
+from .signatures import parameters
 from .source import Source
 
 
@@ -195,11 +196,10 @@ class _Writer:
         scope = self._top(node)
         if not isinstance(scope, ast.FunctionDef):
             return {}
-        given = [*scope.args.posonlyargs, *scope.args.args, *scope.args.kwonlyargs]
         return {
-            a.arg: f": {self.source.segment(a.annotation)}"
-            for a in given
-            if a.annotation is not None
+            p.name: f": {self.source.segment(p.arg.annotation)}"
+            for p in parameters(scope.args)
+            if p.arg.annotation is not None
         }
 
     @staticmethod

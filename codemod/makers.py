@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import borrowed
+from . import borrowed, chains
+from .ancestry import class_around
 from .chains import is_own, last_name
 from .culprit import working_on
 from .edits import Edits, move
@@ -346,7 +347,7 @@ class _Finder:
         match node:
             case ast.Name(id=name) if not self.names[module].shadowed(node):
                 return self.interp.environment_of(module).names.get(name)
-            case ast.Attribute() if (owner := _root(node)) is not None:
+            case ast.Attribute() if (owner := chains.root(node)) is not None:
                 if not self.names[module].shadowed(owner):
                     return self.interp.peek(node, self.interp.environment_of(module))
         return None
@@ -471,7 +472,7 @@ class _Finder:
         found: Mapping[ast.AST | None, Maker],
     ) -> bool:
         """Whether no run of the class around a call asks for the parameters of a function anywhere else."""
-        owner = _class_around(call, module)
+        owner = class_around(call, module.source.parents)
         if owner is None or self._method_around(call, module) is None:
             return False
         parents = module.source.parents
@@ -670,13 +671,6 @@ def _is_method(maker: Maker) -> bool:
 _CONSTRUCTORS = ("setup", "__init__", "__post_init__")
 
 
-def _class_around(node: ast.AST, module: Module) -> ast.ClassDef | None:
-    above = module.source.parents.get(node)
-    while above is not None and not isinstance(above, ast.ClassDef):
-        above = module.source.parents.get(above)
-    return above
-
-
 def _kept_as(call: ast.Call, module: Module) -> ast.Attribute | None:
     """`self.x` in `self.x = make(self, ...)`, in a method that constructs."""
     parents = module.source.parents
@@ -691,10 +685,8 @@ def _kept_as(call: ast.Call, module: Module) -> ast.Attribute | None:
 
 def _reads_of(target: ast.Attribute, module: Module) -> Iterator[ast.Attribute]:
     """Where the class of an attribute reads it."""
-    cls: ast.AST = target
-    while not isinstance(cls, ast.ClassDef):
-        cls = module.source.parents[cls]
-    for node in ast.walk(cls):
+    cls = class_around(target, module.source.parents)
+    for node in ast.walk(cls) if cls is not None else ():
         if is_own(node) and node.attr == target.attr and isinstance(node.ctx, ast.Load):
             yield node
 
@@ -782,13 +774,6 @@ def _read(nodes: Iterable[ast.AST]) -> set[str]:
 
 def _written(node: ast.Assign) -> set[str]:
     return {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
-
-
-def _root(node: ast.expr) -> ast.Name | None:
-    """`a` of `a.b.c`."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node if isinstance(node, ast.Name) else None
 
 
 def _other_name(node: ast.AST, module: Module) -> str | None:

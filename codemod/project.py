@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,8 @@ class Project:
         default_factory=dict
     )  # the functions and classes that an earlier attempt could not rewrite, and why
     _imports: dict[Module, list[Module]] | None = field(default=None, repr=False, compare=False)
+    _importers: dict[Module, list[Module]] | None = field(default=None, repr=False, compare=False)
+    _neighbours: dict[Module, list[Module]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, sources: Iterable[Source], load: Loader = lambda path: None) -> Project:
@@ -94,6 +97,18 @@ class Project:
         if self._imports is None:
             self._imports = {m: list(self._imported(m)) for m in list(self.modules.values())}
         return self._imports
+
+    def neighbourhood(self, home: Module) -> Sequence[Module]:
+        """A file, those that import it, directly or through others, and all that these import."""
+        if home not in self._neighbours:
+            imports = self.imports()
+            if self._importers is None:
+                self._importers = defaultdict(list)
+                for module, imported in imports.items():
+                    for each in imported:
+                        self._importers[each].append(module)
+            self._neighbours[home] = _closure(_closure([home], self._importers), imports)
+        return self._neighbours[home]
 
     def _imported(self, module: Module) -> Iterator[Module]:
         for node in ast.walk(module.tree):
@@ -140,3 +155,13 @@ class Project:
         base = folder.joinpath(*parts)
         init = base / "__init__.py"
         return [init] if not parts else [base.with_name(base.name + ".py"), init]
+
+
+def _closure(start: list[Module], links: Mapping[Module, Sequence[Module]]) -> list[Module]:
+    found = dict.fromkeys(start)
+    pending = list(start)
+    while pending:
+        fresh = [m for m in links.get(pending.pop(), ()) if m not in found]
+        found.update(dict.fromkeys(fresh))
+        pending += fresh
+    return list(found)

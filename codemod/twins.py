@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
+from . import chains
 from .edits import Edits
 from .emit.transport import splice
 from .modules import ModuleRewrite
@@ -67,11 +68,12 @@ def find(
     """The functions that both rewritten classes and Haiku's code call, as far as each can have its own; not `apart`."""
     shared = closure(set(_called(around, found)), around.next) & set(source_units)
     bound = {unit for unit in shared if unit.bound}
-    torn = {unit for unit in shared if closure({unit}, around.next) & bound}
+    reached = {unit: closure({unit}, around.next) for unit in shared}
+    torn = {unit for unit in shared if reached[unit] & bound}
     fit = {unit for unit in torn if unit.node not in apart and _is_fit(interp, around, unit, found)}
     twins = Twins()
     for unit in torn:
-        if closure({unit}, around.next) & torn <= fit:
+        if reached[unit] & torn <= fit:
             assert isinstance(unit.node, ast.FunctionDef)
             twins.names[unit] = _second_name(unit.node.name)
     named = {unit.node: name for unit, name in twins.names.items()}
@@ -136,10 +138,8 @@ def _mentions(
     names = found.names_of(module, interp)
     for node in ast.walk(root):
         if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
-            first: ast.expr = node
-            while isinstance(first, ast.Attribute):
-                first = first.value
-            if isinstance(first, ast.Name) and first.id in env.names and not names.shadowed(first):
+            first = chains.root(node)
+            if first is not None and first.id in env.names and not names.shadowed(first):
                 value = interp.peek(node, env)
                 if isinstance(value, Function):
                     yield node, value.node

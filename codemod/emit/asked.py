@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Mapping, Sequence
 
 from ..project import Module, Project
 from ..shapes.values import Class
@@ -15,34 +14,14 @@ _BOXES = ("with_logical_partitioning", "with_partitioning")
 
 def sown_unread(project: Project, cls: Class) -> bool:
     """Whether no code that may know a class asks for intermediates."""
-    return not any(_may_ask(module.tree) for module in _around(project, cls.module))
+    return not any(_may_ask(module.tree) for module in project.neighbourhood(cls.module))
 
 
 def names_axes(project: Project, cls: Class) -> bool:
     """Whether initialisers of the code around a class name the axes of parameters."""
     if not any(map(_names_axes, project.modules.values())):
         return False
-    return any(map(_names_axes, _around(project, cls.module)))
-
-
-def _around(project: Project, home: Module) -> list[Module]:
-    """A file, those that import it, directly or through others, and all that these import."""
-    imports = project.imports()
-    importers: dict[Module, list[Module]] = {}
-    for module, imported in imports.items():
-        for each in imported:
-            importers.setdefault(each, []).append(module)
-    return _closure(_closure([home], importers), imports)
-
-
-def _closure(start: list[Module], links: Mapping[Module, Sequence[Module]]) -> list[Module]:
-    found = dict.fromkeys(start)
-    pending = list(start)
-    while pending:
-        fresh = [m for m in links.get(pending.pop(), ()) if m not in found]
-        found.update(dict.fromkeys(fresh))
-        pending += fresh
-    return list(found)
+    return any(map(_names_axes, project.neighbourhood(cls.module)))
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ..ancestry import class_around
 from ..chains import root_name
 from ..project import Module
 from ..rule import Call, Use, Written
@@ -188,7 +189,7 @@ class FileNames:
             )
         if not fillings.is_initializer(node, parents):
             return False
-        inside = fillings.in_class(node, parents)
+        inside = class_around(node, parents)
         names = [inside.name] if inside is not None else []
         while above is not None and not isinstance(above, ast.stmt):
             if isinstance(above, ast.Call) and isinstance(above.func, ast.Name):

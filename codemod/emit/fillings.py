@@ -69,11 +69,3 @@ def _is_called(target: ast.expr, parents: Mapping[ast.AST, ast.AST]) -> bool:
         scope = parents[scope]
     text = ast.unparse(target)
     return any(isinstance(n, ast.Call) and ast.unparse(n.func) == text for n in ast.walk(scope))
-
-
-def in_class(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> ast.ClassDef | None:
-    """The class around a node."""
-    above = parents.get(node)
-    while above is not None and not isinstance(above, ast.ClassDef):
-        above = parents.get(above)
-    return above

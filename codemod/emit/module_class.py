@@ -381,27 +381,9 @@ class ClassEmitter:
     # ---- the constructor ----------------------------------------------------------------------------------
 
     def _write_body(self, sizes: SizeNames) -> list[str]:
-        previous = getattr(self, "transport", None)
-        choices = self._choices()
-        self.transport = choices.transport = self.transport_factory(sizes.text(choices.text))
-        if previous is not None:
-            self.transport.needs.statements.update(previous.needs.statements)
-            # What stands behind a loop may be the first to ask for a size that the loop has to carry along.
-            self.transport.needs.symbols.update(
-                {
-                    name: origin
-                    for name, origin in previous.needs.symbols.items()
-                    if isinstance(origin, Running)
-                }
-            )
-        self.transport.substitutes.update(
-            {read: each.text for each in self.built for read in each.reads}
-        )
         self.sizes = sizes
-        self.transport.renamed = self.renamed
-        self.writer.transport = self.transport
-        self.writer.uses_rngs = False
-        self.writer.streams.clear()
+        self.transport = self._transport(sizes, getattr(self, "transport", None))
+        self.writer.begin(self.transport)
         self.constructor = Constructor(
             self.interp,
             self.transport,
@@ -411,29 +393,10 @@ class ClassEmitter:
             self.flags.is_mode,
         )
         self.transport.partial = self.constructor.partial
-        self.transport.locals = {
-            (site.function, site.alias) for site in self.sites if site.local and site.alias
-        }
-        unit = self.source.indent_unit
-        indent = self.source.line_indent(self.source.span(self.cls.node)[0]) + unit * 2
-        self.body = InitBody(
-            self.transport,
-            self.constructor,
-            self.writer,
-            self.sites,
-            self._child,
-            unit,
-            self.limit,
-            indent,
-            sizes.running,
-            sizes.overwritten.add,
-            self._keep,
-            self.known.in_method,
-            self.built,
-            self.telling,
-            {fill.statement: fill for fill in self.fills},
+        indent = self.source.line_indent(self.source.span(self.cls.node)[0]) + (
+            self.source.indent_unit * 2
         )
-        self.body.rngs_bound = self._local_partials()
+        self.body = self._init_body(sizes, indent)
         self.scopes = {function: scope_of(function) for function in self._functions()}
         for function, scope in self.scopes.items():
             if function.name == "__init__":
@@ -447,6 +410,50 @@ class ClassEmitter:
             lines.append(f"{self._indent(2)}self.rngs = rngs.fork()")
         told, late = self._told_output()
         return [*lines, *told] if late else [*told, *lines]
+
+    def _transport(self, sizes: SizeNames, previous: Transport | None) -> Transport:
+        """What carries expressions into the constructor, with what an earlier attempt at it found to be needed."""
+        choices = self._choices()
+        transport = choices.transport = self.transport_factory(sizes.text(choices.text))
+        if previous is not None:
+            transport.needs.statements.update(previous.needs.statements)
+            # What stands behind a loop may be the first to ask for a size that the loop has to carry along.
+            transport.needs.symbols.update(
+                {
+                    name: origin
+                    for name, origin in previous.needs.symbols.items()
+                    if isinstance(origin, Running)
+                }
+            )
+        transport.substitutes.update(
+            {read: each.text for each in self.built for read in each.reads}
+        )
+        transport.renamed = self.renamed
+        transport.locals = {
+            (site.function, site.alias) for site in self.sites if site.local and site.alias
+        }
+        return transport
+
+    def _init_body(self, sizes: SizeNames, indent: str) -> InitBody:
+        body = InitBody(
+            self.transport,
+            self.constructor,
+            self.writer,
+            self.sites,
+            self._child,
+            self.source.indent_unit,
+            self.limit,
+            indent,
+            sizes.running,
+            sizes.overwritten.add,
+            self._keep,
+            self.known.in_method,
+            self.built,
+            self.telling,
+            {fill.statement: fill for fill in self.fills},
+        )
+        body.rngs_bound = self._local_partials()
+        return body
 
     def _draws_at_call(self, site: Site) -> bool:
         """Whether a Haiku module asks for a random key as it is called: all its keys come from one fork."""
@@ -729,7 +736,8 @@ class ClassEmitter:
             self.constructs = False
         else:
             self.takes_rngs = any("rngs" in line for line in lines)
-            parameters = self._signature().parameters(sizes.parameters(), self.takes_rngs)
+            constructor = self._signature()
+            parameters = constructor.parameters(sizes.parameters(), self.takes_rngs)
             self.constructs = len(parameters) > 1 or bool(lines)
         place = self._own("setup") or self._own("__init__")
         for statement in node.body:
@@ -746,7 +754,7 @@ class ClassEmitter:
                 self.edits.delete_statement(place)
             return
         docstring = self._docstring(place)
-        signature = self._signature().text(parameters, self._indent(1))
+        signature = constructor.text(parameters, self._indent(1))
         text = "\n".join([signature, *docstring, *(lines or [self._indent(2) + "pass"])])
         self._place(place, text)
 

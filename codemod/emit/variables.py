@@ -32,6 +32,12 @@ class VariableWriter:
     numpy: str = "jnp"
     uses_rngs: bool = False
 
+    def begin(self, transport: Transport) -> None:
+        """Starts another constructor, which `transport` carries expressions into."""
+        self.transport = transport
+        self.uses_rngs = False
+        self.streams.clear()
+
     def lines(
         self, site: Site, scope: Scope, place: Callable[[str, str, str], list[str]]
     ) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import itertools
 import re
 from collections import defaultdict
@@ -116,7 +117,7 @@ class Study:
     ambiguous: bool = False
     guessed: frozenset[str] = frozenset()  # the inputs whose ranks no call tells
 
-    @property
+    @functools.cached_property
     def doubts(self) -> int:
         """How much speaks against the inputs that were tried: calls that raise, layers that are given no shape."""
         uses = [use for uses in self.facts.uses_of.values() for use in uses]

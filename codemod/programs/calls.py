@@ -85,11 +85,12 @@ class Calls(Statements):
         module = applied.net.module
         name = module.cls.name if isinstance(module, Object) else ""
         known = self.interp.environment_of(self.module).names.get(name)
-        if not isinstance(module, Object) or not isinstance(known, Class):
-            raise Stay(
-                node, "the model is compiled where it is called", "give it a name of its own"
-            )
-        if known.node is not module.cls.node or node.args[:1] == []:
+        if (
+            not isinstance(module, Object)
+            or not isinstance(known, Class)
+            or known.node is not module.cls.node
+            or not node.args
+        ):
             raise Stay(
                 node, "the model is compiled where it is called", "give it a name of its own"
             )

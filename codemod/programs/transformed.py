@@ -11,12 +11,13 @@ In NNX such a function returns the module itself, and so does one that returns `
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..edits import Edits
 from ..emit import layout
 from ..emit.file_names import FileNames
+from ..model.sites import walk_own
 from ..project import Module
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Function
@@ -40,7 +41,7 @@ def behind(
 
     `run` are the functions whose transforms programs initialise.
     """
-    returned = [n for n in _own(node) if isinstance(n, ast.Return)]
+    returned = [n for n in walk_own(node) if isinstance(n, ast.Return)]
     if len(returned) != 1 or returned[0] is not node.body[-1] or returned[0].value is None:
         return None
     result = returned[0].value
@@ -59,16 +60,6 @@ def behind(
     if not _alone(module, node, [*gone, returned[0]]):
         return None
     return Behind(made[0], result, gone)
-
-
-def _own(node: ast.FunctionDef) -> Iterator[ast.AST]:
-    """The nodes of a function without those of functions within it."""
-    pending: list[ast.AST] = list(node.body)
-    while pending:
-        current = pending.pop()
-        yield current
-        if not isinstance(current, ast.FunctionDef | ast.Lambda | ast.ClassDef):
-            pending += ast.iter_child_nodes(current)
 
 
 def _gone(
@@ -92,7 +83,13 @@ def _gone(
 def _alone(module: Module, node: ast.FunctionDef, preparing: Sequence[ast.stmt]) -> bool:
     """Whether nothing but the statements that prepare a transform reads what they bind."""
     bound = {s.name for s in preparing if isinstance(s, ast.FunctionDef)}
-    bound |= {t.id for s in preparing if isinstance(s, ast.Assign) for t in s.targets}  # type: ignore[attr-defined]
+    bound |= {
+        t.id
+        for s in preparing
+        if isinstance(s, ast.Assign)
+        for t in s.targets
+        if isinstance(t, ast.Name)
+    }
     inside = {inner for s in preparing for inner in ast.walk(s)}
     return not any(
         isinstance(n, ast.Name) and n.id in bound and n not in inside for n in ast.walk(node)
