@@ -80,12 +80,14 @@ class Construction:
         call will stand.
         """
         inputs = self._inputs(net, made, arguments)
-        for inner in self.held(maker):
+        held = self.held(maker)
+        for inner in held:
             self.names.instead[inner] = self._held(inner, inputs, text, key)
         try:
             return self._made(made, maker, inputs, text, key)
         finally:
-            self.names.instead.clear()
+            for inner in held:
+                self.names.instead.pop(inner, None)
 
     def write_held(
         self, net: Net, arguments: Mapping[str, ast.expr], maker: ast.Call, text: Text, key: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 
 from ..emit import layout
-from . import graphdefs
+from . import drawn, graphdefs
 from .graphdefs import Definition
 from .ground import Stay
 from .kinds import Net, Tree, TreeMethod
@@ -309,6 +309,8 @@ class FunctionalRewriter(MergedCalls):
                     "the sizes of the model depend on who calls this function",
                     "make a sample input beside the model",
                 )
+            if any(drawn.moves_on(sample) for sample in drawn.samples(net.init)):
+                raise Stay(net.init, "the sample is drawn here", "give it a name of its own before")
             assert net.module is not None
             texts.add(self.construction.write(net, net.module, maker, visible, self._plain, "rngs"))
         if len(texts) != 1:

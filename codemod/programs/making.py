@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ..shapes import classes
 from ..shapes.values import Function, Object
-from . import graphdefs
+from . import drawn, graphdefs
 from .ground import Stay
 from .haiku import maker_call
 from .keys import Keys
@@ -213,7 +213,27 @@ class Makings(Keys):
             made = self.construction.write_held(net, arguments, inner, text, key)
             lines.append(self.construction.statement(self.source.segment(each), made, ""))
             self._delete(statement)
-        return lines, self.construction.write(net, net.module, maker, arguments, text, key)
+        made = self.construction.write(net, net.module, maker, arguments, text, key)
+        first = self._drawn(net, made, text)
+        if first:
+            made = self.construction.write(net, net.module, maker, arguments, text, key)
+        return [*first, *lines], made
+
+    def _drawn(self, net: Net, made: str, text: Callable[[ast.expr], str]) -> list[str]:
+        """Lines that draw a sample once, as `init` did; from then on its name stands for it."""
+        again = bool(self._first_run(net, ""))
+        lines: list[str] = []
+        for sample in drawn.samples(net.init):
+            uses = made.count(text(sample)) + again
+            if uses == 0 and drawn.moves_on(sample):
+                lines.append(text(sample))
+            elif uses > 1 and drawn.differs(sample, self.names.qualified):
+                if isinstance(sample, ast.Starred):
+                    raise Stay(sample, "the sample is drawn anew here", "give it a name of its own")
+                name = graphdefs.free("sample", graphdefs.names_in(self._enclosing(net.init)))
+                lines.append(f"{name} = {text(sample)}")
+                self.names.instead[sample] = name
+        return lines
 
     def _named_maker(self, name: ast.Name | ast.Attribute) -> tuple[ast.stmt, ast.Call]:
         """The statement that makes a module which another one is given under a name, and nobody else."""
