@@ -24,8 +24,10 @@ _CANONICAL = (
         re.compile(r"^flax\.training\.train_state\.TrainState$"),
         "flax.training.train_state.TrainState",
     ),
-    (re.compile(r"^jax\.(tree_util\.tree_map|tree_map|tree\.map)$"), "jax.tree.map"),
-    (re.compile(r"^jax\.(tree_util\.tree_leaves|tree_leaves|tree\.leaves)$"), "jax.tree.leaves"),
+    (
+        re.compile(r"^jax\.(?:tree_util\.)?tree_(map|leaves|flatten|unflatten|structure)$"),
+        r"jax.tree.\1",
+    ),
     (re.compile(r"^jax\.experimental\.maps\."), "jax.maps."),
 )
 _FRAMEWORKS = ("flax.linen", "haiku")

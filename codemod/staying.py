@@ -9,6 +9,7 @@ from pathlib import Path
 from . import heirs, records
 from .edits import Edits
 from .emit.bridges import is_bridge
+from .emit.enclosing import changes_inside
 from .findings import Finding
 from .layer_partials import LayerPartial
 from .modules import ModuleRewrite, Refusal
@@ -103,11 +104,17 @@ def torn(found: ModuleRewrite, read: LayersRead) -> dict[ast.AST, Finding]:
 def stranded(
     around: Surroundings, source_units: Collection[Unit], found: ModuleRewrite
 ) -> dict[ast.AST, Finding]:
-    """The rewritten classes that call what still runs in Haiku, which is `source_units`: they stay."""
+    """The rewritten classes that call what still runs in Haiku, which is `source_units`: they stay.
+
+    So do those that call a function which encloses what changes variables, in a loop of JAX's say.
+    """
     stay: dict[ast.AST, Finding] = {}
+    changing = {u for u in around.units if changes_inside(u.node, around.interp, found.models)}
     for node, model in found.models.items():
         if model.framework == "haiku" and isinstance(model.cls, Class):
-            unit = around.stranded(model.cls, source_units, found.edits_of, found.refusals.keys())
+            unit = around.stranded(
+                model.cls, {*source_units, *changing}, found.edits_of, found.refusals.keys()
+            )
             if unit is not None:
                 message = f"`{model.name}` uses {around.name(unit)}, which Haiku still runs"
                 help = f"rewrite {around.name(unit)} by hand, or what it calls; `{model.name}` can follow then"

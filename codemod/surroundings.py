@@ -180,7 +180,7 @@ class Surroundings:
         above = module.source.parents.get(name)
         whole = above if isinstance(above, ast.Call) and above.func is name else name
         try:
-            return names.rewrite(whole) is not None
+            return names.rewrite(whole) is not None or names.rewrite(name) is not None
         except Declined:
             return False
 

@@ -1,7 +1,8 @@
-"""Functions that choose initialisers for both frameworks at once.
+"""Functions that both frameworks call.
 
-A class that is rewritten and code that Haiku still runs may share a function that returns initialisers. The function
-follows the class; Haiku's code goes on with the old text, which stands below it under a second name: `haiku_kernel_init`.
+A class that is rewritten and code that Haiku still runs may share a function that returns initialisers, or one that
+calls what it is given in a loop. The function follows the class; Haiku's code goes on with the old text, which stands
+below it under a second name: `haiku_kernel_init`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ from .shapes.values import Class, Function
 from .surroundings import Surroundings, Unit, closure
 
 _INITIALIZERS = "haiku.initializers."
+# What JAX has under its own name, for functions that only read parameters.
+_CALLING = frozenset(
+    f"haiku.{name}"
+    for name in "cond eval_shape fori_loop remat scan switch vmap while_loop".split()
+)
 
 
 @dataclass
@@ -97,7 +103,7 @@ def _called(around: Surroundings, found: ModuleRewrite) -> Iterator[Unit]:
 
 
 def _is_fit(interp: Interpreter, around: Surroundings, unit: Unit, found: ModuleRewrite) -> bool:
-    """Whether a unit is a plain function that names nothing of Haiku but initialisers, all of which NNX has."""
+    """Whether a unit is a plain function that names nothing of Haiku but what has a counterpart."""
     node, env = unit.node, interp.environment_of(unit.module)
     names = found.names_of(unit.module, interp)
     if not isinstance(node, ast.FunctionDef) or node.decorator_list or unit.certain:
@@ -105,13 +111,17 @@ def _is_fit(interp: Interpreter, around: Surroundings, unit: Unit, found: Module
     if _second_name(node.name) in env.names or unit.mentions & found.refusals.keys():
         return False
     return all(
-        (names.qualified(name) or "").startswith(_INITIALIZERS) and around.is_written(unit, name)
+        _has_counterpart(names.qualified(name) or "") and around.is_written(unit, name)
         for name in unit.bound
     ) and all(
         _is_in_reach(interp, module, unit)
         for module in interp.project.modules.values()
         if module.rewritable
     )
+
+
+def _has_counterpart(name: str) -> bool:
+    return name.startswith(_INITIALIZERS) or name in _CALLING
 
 
 def _is_in_reach(interp: Interpreter, module: Module, unit: Unit) -> bool:

@@ -52,6 +52,13 @@ RULES = (
         target="jax.lax.scan",
         signature=("f", "init", "xs", "length", "reverse", "unroll"),
     ),
+    Renames(
+        code="HK469",
+        summary="hk.eval_shape of what only reads parameters becomes jax.eval_shape",
+        before="shapes = hk.eval_shape(block, x)",
+        after="shapes = jax.eval_shape(block, x)",
+        names={"haiku.eval_shape": "jax.eval_shape"},
+    ),
     Call(
         code="HK467",
         summary="an NNX module has its parameters before it runs",

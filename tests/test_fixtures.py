@@ -15,7 +15,10 @@ from .programs import printed, same
 
 FIXTURES = sorted(p for p in (Path(__file__).parents[1] / "fixtures").iterdir() if p.is_dir())
 
-STAY_IN_PART = (*("linen_bridge_in_module", "haiku_stays_beside", "haiku_shared_initializers"),)
+STAY_IN_PART = (
+    *("linen_bridge_in_module", "haiku_stays_beside", "haiku_shared_initializers"),
+    "haiku_chunked_calls",
+)
 
 pytestmark = pytest.mark.parametrize("fixture", FIXTURES, ids=lambda folder: folder.name)
 

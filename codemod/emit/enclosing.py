@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from ..model.module import ModuleModel
 from ..shapes import classes
 from ..shapes.enclosed import HANDLERS, Ran
-from ..shapes.facts import VariableMade
+from ..shapes.facts import Used, VariableMade
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import LayerObject, Object, Value
 from .transport import CannotMove
@@ -47,6 +47,31 @@ def refuse_changes(
                 f"`{name}` is given what draws random keys or keeps averages",
                 "hand the module to a function under nnx.vmap, nnx.remat or nnx.scan",
             )
+
+
+def changes_inside(
+    code: ast.AST, interp: Interpreter, models: Mapping[ast.AST, ModuleModel]
+) -> bool:
+    """Whether some call in a piece of code, `hk.scan(step, ...)` say, encloses what draws keys or changes a variable.
+
+    Classes that stay run in code of their own.
+    """
+    return any(
+        _changes(each, models)
+        for node in ast.walk(code)
+        if isinstance(node, ast.Call)
+        for each in interp.enclosed.get(node, ())
+        if not _stays(each, models)
+    )
+
+
+def _stays(ran: Ran, models: Mapping[ast.AST, ModuleModel]) -> bool:
+    return (
+        isinstance(ran, Used)
+        and isinstance(ran.target, Object)
+        and ran.target.cls.node not in models
+        and classes.framework(ran.target.cls) is not None
+    )
 
 
 def _is_module(value: Value | None) -> bool:

@@ -140,6 +140,13 @@ def _vmap(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
     return UNKNOWN if node is None else Mapped(function, node, in_axes, out_axes)
 
 
+def _eval_shape(
+    interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
+) -> Value | None:
+    """The shapes of what a function returns are read as its arrays are."""
+    return interp.call(args[0], list(args[1:]), dict(kwargs), None) if args else None
+
+
 def _noting(handler: Handler) -> Handler:
     """A handler that calls the functions that it is given right away."""
 
@@ -156,5 +163,6 @@ HANDLERS: dict[str, Handler] = {
     "haiku.remat": _remat,
     "haiku.vmap": _vmap,
     "haiku.scan": _noting(haiku_scan),
+    "haiku.eval_shape": _noting(_eval_shape),
     **{f"haiku.{name}": _noting(applied.HANDLERS[f"haiku.{name}"]) for name in CONTROL},
 }

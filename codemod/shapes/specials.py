@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from . import named_tuples, trees
+from . import named_tuples, slices, trees
 from .arrays import product, reshape, reshape_target
 from .dims import Dim, Expression, InputAxis, is_symbolic, same
 from .real_calls import dtype_name
@@ -503,8 +503,8 @@ SPECIAL: dict[str, Special] = {
     "jax.numpy.stack": _stack,
     "jax.numpy.array": _gathered,
     "jax.numpy.asarray": _gathered,
-    "jax.tree.map": trees.mapped,
-    "jax.tree.leaves": trees.leaves,
+    **trees.SPECIAL,
+    **slices.SPECIAL,
     **{f"jax.ops.segment_{name}": _segments for name in ("sum", "prod", "max", "min")},
     "jax.numpy.split": _split,
     "jax.numpy.array_split": _split,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .values import NONE, Array, Constant, Function, Items, Partial, Size, Table, Value
+from .values import NONE, Array, Behaviour, Constant, Function, Items, Partial, Size, Table, Value
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -44,6 +45,56 @@ def leaves(
     except _UnknownTree:
         return None
     return Items(found, "list")
+
+
+@dataclass(eq=False)
+class Structure(Behaviour):
+    """What `jax.tree.structure(tree)` is: a tree, of which the leaves do not matter."""
+
+    tree: Value
+    count: int  # of the leaves
+
+
+def structure(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """`jax.tree.structure(tree)`; None where the tree is not known."""
+    found = leaves(interp, node, args, kwargs)
+    return Structure(args[0], len(found.items)) if isinstance(found, Items) else None
+
+
+def flattened(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """`jax.tree.flatten(tree)`; None where the tree is not known."""
+    found = leaves(interp, node, args, kwargs)
+    if not isinstance(found, Items):
+        return None
+    return Items([found, Structure(args[0], len(found.items))])
+
+
+def unflattened(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """`jax.tree.unflatten(structure, leaves)`, for as many leaves as there are."""
+    if len(args) != 2 or not isinstance(args[0], Structure) or not isinstance(args[1], Items):
+        return None
+    if args[1].open or len(args[1].items) != args[0].count:
+        return None
+    given = iter(args[1].items)
+    return _zipped(lambda _: next(given), [args[0].tree])
+
+
+def axes_of_leaves(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """`jax.api_util.flatten_axes(name, structure, axes)`, where one number is meant for all leaves."""
+    if len(args) != 3 or kwargs or not isinstance(args[1], Structure):
+        return None
+    axis = args[2]
+    if not isinstance(axis, Constant) or not isinstance(axis.value, int):
+        return None
+    return Items([axis] * args[1].count, "list")
 
 
 class _UnknownTree(Exception):
@@ -84,3 +135,13 @@ def _entries(value: Value, like: Mapping[object, Value]) -> Mapping[object, Valu
     if isinstance(value, Table) and value.items.keys() == like.keys():
         return value.items
     raise _UnknownTree
+
+
+SPECIAL = {
+    "jax.tree.map": mapped,
+    "jax.tree.leaves": leaves,
+    "jax.tree.structure": structure,
+    "jax.tree.flatten": flattened,
+    "jax.tree.unflatten": unflattened,
+    "jax.api_util.flatten_axes": axes_of_leaves,
+}

@@ -81,3 +81,42 @@ class Scaled(hk.Module):
 """
     )
     assert "nnx" not in done.after["program.py"]
+
+
+IN_CHUNKS = """
+import haiku as hk
+import jax.numpy as jnp
+
+
+def in_chunks(f, x):
+    return hk.scan(lambda carry, chunk: (carry, f(chunk)), 0, x)[1]
+
+
+class Scores(hk.Module):
+    def __call__(self, x):
+        linear = hk.Linear(3)
+        return in_chunks(lambda chunk: CALLED, x)
+
+
+def stays(x):
+    with hk.custom_creator(None):
+        return in_chunks(hk.Linear(4), x)
+
+
+net = hk.transform(stays)
+other = hk.transform(lambda x: Scores()(x))
+"""
+
+
+def test_a_function_that_calls_what_it_is_given_has_a_second_name() -> None:
+    text = rewritten(IN_CHUNKS.replace("CALLED", "linear(chunk)")).after["program.py"]
+    assert "class Scores(nnx.Module)" in text
+    assert "    return jax.lax.scan(lambda carry" in text
+    assert "def haiku_in_chunks(f, x):\n    return hk.scan(" in text
+    assert "haiku_in_chunks(hk.Linear(4), x)" in text
+
+
+def test_what_is_called_in_a_loop_of_a_function_may_not_draw_keys() -> None:
+    drawn = "hk.dropout(hk.next_rng_key(), 0.5, linear(chunk))"
+    text = rewritten(IN_CHUNKS.replace("CALLED", drawn)).after["program.py"]
+    assert "class Scores(hk.Module)" in text

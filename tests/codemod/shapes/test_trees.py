@@ -84,3 +84,29 @@ def test_named_tuples_that_a_call_makes(made: str, tmp_path: Path) -> None:
     found = names(tmp_path, text)
     assert shape(found["y"]) == (3, 4) and shape(found["w"]) == (4,)
     assert found["z"] == Constant(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("leaves, tree = jax.tree.flatten({'b': x, 'a': x[0]})\ny = leaves[0]", (4,)),
+        ("leaves, tree = jax.tree_util.tree_flatten({'b': x})\ny = tree.unflatten(leaves)", None),
+        ("y = jax.tree.unflatten(jax.tree.structure({'b': 1}), [x])['b']", (3, 4)),
+        ("y = jax.tree.unflatten(jax.tree.structure({'b': 1}), [x, x])", None),
+        (
+            "axes = jax.api_util.flatten_axes('in', jax.tree.structure((x, x)), 1)\n"
+            "y = jnp.sum(x, axis=axes[1])",
+            (3,),
+        ),
+        ("y = jax.lax.dynamic_slice_in_dim(x, items, 2)", (2, 4)),
+        ("y = jax.lax.dynamic_slice_in_dim(x, items, items, -1)", (3, "?")),
+        ("y = jax.lax.dynamic_slice(x, items, (2, 1))", (2, 1)),
+        ("y = jax.lax.dynamic_index_in_dim(x, items, 1, keepdims=False)", (3,)),
+        ("y = jax.lax.dynamic_update_slice(x, items, items)", (3, 4)),
+    ],
+)
+def test_structures_and_slices(
+    tmp_path: Path, text: str, expected: tuple[object, ...] | None
+) -> None:
+    found = names(tmp_path, text)["y"]
+    assert (shape(found) == expected) if expected else not isinstance(found, Array)

@@ -1,0 +1,76 @@
+"""Slices of arrays at places that only running tells: `jax.lax.dynamic_slice` and its like. Where they start is no
+matter of shape."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from .dims import Dim
+from .values import Array, Constant, Items, Value, as_dim
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+Args = Sequence[Value]
+Kwargs = Mapping[str, Value]
+
+
+def _bound(names: Sequence[str], args: Args, kwargs: Kwargs) -> dict[str, Value]:
+    return {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+def _sliced(interp: Interpreter, node: ast.AST, args: Args, kwargs: Kwargs) -> Value | None:
+    bound = _bound(("operand", "start_indices", "slice_sizes"), args, kwargs)
+    operand, sizes = bound.get("operand"), bound.get("slice_sizes")
+    if not isinstance(operand, Array) or not isinstance(sizes, Items) or sizes.open:
+        return None
+    return Array(tuple(_extent(interp, size) for size in sizes.items), operand.dtype)
+
+
+def _sliced_in_dim(interp: Interpreter, node: ast.AST, args: Args, kwargs: Kwargs) -> Value | None:
+    names = ("operand", "start_index", "slice_size", "axis")
+    bound = _bound(names, args, kwargs)
+    return _along(bound, [_extent(interp, bound.get("slice_size"))])
+
+
+def _at_index(interp: Interpreter, node: ast.AST, args: Args, kwargs: Kwargs) -> Value | None:
+    bound = _bound(("operand", "index", "axis", "keepdims"), args, kwargs)
+    keeps = bound.get("keepdims", Constant(True))
+    if not isinstance(keeps, Constant):
+        return None
+    return _along(bound, [1] if keeps.value else [])
+
+
+def _along(bound: Mapping[str, Value], extents: list[Dim]) -> Value | None:
+    """The operand with one axis of another size, or without it."""
+    operand, axis = bound.get("operand"), bound.get("axis", Constant(0))
+    if not isinstance(operand, Array) or not operand.shape or not isinstance(axis, Constant):
+        return None
+    rank = len(operand.shape)
+    if not isinstance(axis.value, int) or not -rank <= axis.value < rank:
+        return None
+    at = axis.value % rank
+    return Array((*operand.shape[:at], *extents, *operand.shape[at + 1 :]), operand.dtype)
+
+
+def _extent(interp: Interpreter, size: Value | None) -> Dim:
+    known = as_dim(size)
+    return interp.symbols.unknown("the size of a slice") if known is None else known
+
+
+def _updated(interp: Interpreter, node: ast.AST, args: Args, kwargs: Kwargs) -> Value | None:
+    operand = kwargs.get("operand", args[0] if args else None)
+    return operand if isinstance(operand, Array) else None
+
+
+SPECIAL = {
+    "jax.lax.dynamic_slice": _sliced,
+    "jax.lax.dynamic_slice_in_dim": _sliced_in_dim,
+    "jax.lax.dynamic_index_in_dim": _at_index,
+    **{
+        f"jax.lax.dynamic_update_{kind}": _updated
+        for kind in ("slice", "slice_in_dim", "index_in_dim")
+    },
+}
