@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ from .values import (
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
+
+_TABLE = 4  # functions, from which on one may be out of line
 
 # Layers of NNX that tell the size of what they return.
 TELLING = ("flax.nnx.Linear", "flax.nnx.Conv", "flax.nnx.ConvTranspose", "flax.nnx.Einsum")
@@ -295,10 +298,30 @@ def call_either(
             ),
             own=True,
         )
+    alike = None if made else _of_nearly_all(interp, results)
+    if alike is not None:
+        return alike
     result = results[0] if results else UNKNOWN
     for other in results[1:]:
         result = joins.join(interp, node or ast.Pass(), "result", result, other)
     return result
+
+
+def _of_nearly_all(interp: Interpreter, results: Sequence[Value]) -> Array | None:
+    """What all entries of a table of functions return but one: `glu` among activations, which halves its input.
+
+    A model that is made with that one says so when it first runs: its layers refuse the other size.
+    """
+    shapes = [
+        tuple(str(interp.symbols.resolve(dim)) for dim in result.shape)
+        for result in results
+        if isinstance(result, Array) and result.shape is not None
+    ]
+    if len(shapes) < max(_TABLE, len(results)):
+        return None
+    shape, count = Counter(shapes).most_common(1)[0]
+    found = results[shapes.index(shape)]
+    return found if count == len(shapes) - 1 and isinstance(found, Array) else None
 
 
 def is_module(value: Value) -> bool:

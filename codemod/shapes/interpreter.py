@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..chains import root_name
 from ..project import Module, Project
-from . import forks, joins, operators, traced
+from . import forks, joins, named_numbers, operators, traced
 from .dims import Symbols
 from .facts import Facts, Stack, Used, VariableMade
 from .values import (
@@ -581,6 +581,7 @@ class Interpreter:
         env.names[name] = value
 
     def assign(self, target: ast.expr, value: Value, env: Environment) -> None:
+        value = named_numbers.by_name(self, target, value)
         self.record(target, value)
         match target:
             case ast.Name(id=name):

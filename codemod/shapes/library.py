@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .arrays import reshape
 from .asking import Method
+from .convolutions import convolved
 from .patterns import rearranged
 from .real_calls import Unconvertible, dtype_name, resolve, run
 from .specials import SPECIAL
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .interpreter import Interpreter
 
 _ELEMENTWISE_METHODS = {"astype", "copy", "clip", "conj", "round", "block_until_ready", "__array__"}
+_CONVOLUTION = "jax.lax.conv_general_dilated"
 _BY_PATTERN = ("einops.rearrange", "einops.repeat", "einops.reduce")
 
 
@@ -51,6 +53,8 @@ def call(
     found = run(interp, where, function, args, kwargs, elementwise=elementwise)
     if name in _BY_PATTERN and not (isinstance(found, Array) and found.shape is not None):
         return rearranged(interp, where, args, kwargs) or found
+    if name == _CONVOLUTION and not (isinstance(found, Array) and found.shape is not None):
+        return convolved(interp, args, kwargs) or found
     return found
 
 
