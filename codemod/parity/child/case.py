@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from . import standins
+from . import absl_flags, standins
 from .failure import Failure, describe
 from .subject import wide
 
@@ -146,6 +146,12 @@ def load(name: str, paths: list[str], tree: str) -> ModuleType:
     _forget(tree, paths)
     sys.path[:] = [*paths, *(path for path in sys.path if path not in _given)]
     _given.update(paths)
+    module = _imported(name, tree)
+    absl_flags.settle()
+    return module
+
+
+def _imported(name: str, tree: str) -> ModuleType:
     try:
         return standins.load(name)
     except BaseException as error:
@@ -215,12 +221,15 @@ def _forget(tree: str, paths: list[str]) -> None:
         return
     _last[:] = [paths]
     root = os.path.realpath(tree) + os.sep
+    gone = []
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         folders = list(getattr(module, "__path__", None) or []) if not file else []
         place = file or (folders[0] if folders else None)
         if place and os.path.realpath(place).startswith(root):
             del sys.modules[name]
+            gone.append(name)
+    absl_flags.forget(gone)
     importlib.invalidate_caches()
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import inspect
 import itertools
-import textwrap
+import keyword
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import abstract, case
+from . import abstract, case, parts
 from .failure import Failure, describe
 from .modes import flags
 
@@ -137,12 +136,13 @@ def _cases(thing: Any, method: str, job: dict[str, Any], module: Any) -> Iterato
     )
     for args, fields, origin in itertools.chain(shown, found):
         for inputs in _inputs(parameters, function, module):
+            named = {p.name: inputs[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
             yield {
                 "origin": "search" if origin == "search" else "code, inputs by search",
                 "args": args,
                 "kwargs": fields,
-                "inputs": [inputs[parameter.name] for parameter in parameters],
-                "call": {},
+                "inputs": [inputs[p.name] for p in parameters if p.name not in named],
+                "call": named,
                 "method": method,
             }
 
@@ -156,7 +156,7 @@ def _required(function: Any, without: set[str]) -> list[inspect.Parameter]:
         parameter
         for parameter in parameters
         if parameter.default is parameter.empty
-        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         and parameter.name not in without
     ]
 
@@ -227,7 +227,8 @@ def _records(annotation: str, module: Any) -> list[Any]:
             value = _field(fake, module)[0]
             text = value[3:] if isinstance(value, str) and value.startswith("py:") else repr(value)
             small.append(f"{field.name}={text}")
-    return [f"py:module.{name}({', '.join(small)})", f"py:module.{name}()"]
+    whole = not any(field.init and _unset(field) for field in dataclasses.fields(cls))
+    return [f"py:module.{name}({', '.join(small)})", *([f"py:module.{name}()"] if whole else [])]
 
 
 def _unset(field: dataclasses.Field[Any]) -> bool:
@@ -273,34 +274,51 @@ def _inputs(
 
     Images that many windows leave something of come last.
     """
-    ranks = _hinted_ranks(function)
+    if not parameters:
+        yield {}
+        return
+    tree = parts.source(function)
+    ranks, read = parts.ranks(tree), parts.read(tree)
+
+    def one(parameter: inspect.Parameter, rank: int, integers: bool = False) -> Any:
+        rank = ranks.get(parameter.name, rank)
+        return _input(parameter, rank, integers, module, read.get(parameter.name))
+
     for rank in _RANKS:
         for integers in (False, True):
-            yield {p.name: _input(p, ranks.get(p.name, rank), integers, module) for p in parameters}
-            if not parameters:
-                return
+            yield {p.name: one(p, rank, integers) for p in parameters}
     for rank, other in itertools.permutations((2, 3, 4), 2):
         if len(parameters) > 1:
             first, *rest = parameters
-            yield {
-                first.name: _input(first, ranks.get(first.name, rank), False, module),
-                **{p.name: _input(p, ranks.get(p.name, other), False, module) for p in rest},
-            }
+            yield {first.name: one(first, rank), **{p.name: one(p, other) for p in rest}}
     for image in _IMAGES:
-        whole = [_input(p, ranks.get(p.name, len(image)), False, module) for p in parameters]
         sizes = ",".join(map(str, image))
         small = ",".join(map(str, (2, *[_SIZE] * (len(image) - 1))))
-        yield {
-            p.name: f"f32[{sizes}]" if one == f"f32[{small}]" else one
-            for p, one in zip(parameters, whole, strict=True)
-        }
+        yield {p.name: _resized(one(p, len(image)), f"[{small}]", f"[{sizes}]") for p in parameters}
 
 
-def _input(parameter: inspect.Parameter, rank: int, integers: bool, module: Any) -> Any:
+def _resized(item: Any, small: str, sizes: str) -> Any:
+    """An input with its float arrays of one shape in another."""
+    if isinstance(item, dict):
+        return {name: _resized(inner, small, sizes) for name, inner in item.items()}
+    return item.replace(f"f32{small}", f"f32{sizes}") if isinstance(item, str) else item
+
+
+def _input(
+    parameter: inspect.Parameter,
+    rank: int,
+    integers: bool,
+    module: Any,
+    read: parts.Parts | None = None,
+) -> Any:
     name, annotation = parameter.name.lower(), _annotation(parameter)
-    record = _record_class(annotation, module)
+    record = _record_class(parameter, module)
     if record is not None:
-        return _record(record, rank, integers, module)
+        return _record(*record, rank, integers, module)
+    if read is not None and read.keys:
+        return {key: _part(key, rank, integers, module) for key in read.keys}
+    if read is not None and read.attributes and not read.array:
+        return _tuple(read.attributes, rank, integers, module)
     if name in _KEYS:
         return "key[]"
     if annotation == "bool":
@@ -323,45 +341,46 @@ def _input(parameter: inspect.Parameter, rank: int, integers: bool, module: Any)
     return f"i32[{sizes}]<{_BELOW}" if integers else f"f32[{sizes}]"
 
 
-def _record_class(annotation: str, module: Any) -> Any:
-    """The user's named tuple or dataclass that an annotation names."""
-    name = annotation.rpartition(".")[2].strip("'\"")
-    cls = getattr(module, name, None) if name.isidentifier() else None
+def _record_class(parameter: inspect.Parameter, module: Any) -> tuple[Any, str] | None:
+    """The named tuple or dataclass that an annotation names, and an expression for it."""
+    cls, text = parameter.annotation, ""
+    if isinstance(cls, type) and cls.__module__ not in ("builtins", "__main__"):
+        text = f"load({cls.__module__!r}).{cls.__qualname__}"
+    name = _annotation(parameter).rpartition(".")[2].strip("'\"")
+    own = getattr(module, name, None) if name.isidentifier() else None
+    if isinstance(own, type):
+        cls, text = own, f"module.{name}"
+    if not text or getattr(cls, "_stand_in", None) is not None or hasattr(cls, "apply"):
+        return None
     fields = getattr(cls, "_fields", None) or dataclasses.is_dataclass(cls)
-    return cls if isinstance(cls, type) and fields and not hasattr(cls, "apply") else None
+    return (cls, text) if fields else None
 
 
-def _record(cls: Any, rank: int, integers: bool, module: Any) -> str:
+def _record(cls: Any, text: str, rank: int, integers: bool, module: Any) -> str:
     """An expression for a record of inputs."""
     hints = getattr(cls, "__annotations__", {})
-    parts = []
+    given = []
     for name in getattr(cls, "_fields", None) or [f.name for f in dataclasses.fields(cls)]:
-        kind = hints.get(name, "")
-        fake = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=_type_text(kind))
-        value = _input(fake, rank, integers, module)
-        text = isinstance(value, str)
-        written = f"draw({value!r})" if text and not value.startswith("py:") else str(value)
-        parts.append(f"{name}={written.removeprefix('py:')}")
-    return f"py:module.{cls.__name__}({', '.join(parts)})"
+        value = _part(name, rank, integers, module, _type_text(hints.get(name, "")))
+        given.append(f"{name}={_drawn(value)}")
+    return f"py:{text}({', '.join(given)})"
 
 
-def _hinted_ranks(function: Any) -> dict[str, int]:
-    """Ranks that a method tells by unpacking shapes: `b, t, c = x.shape`; and by jaxtyping annotations."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return {}
-    found: dict[str, int] = {}
-    for node in ast.walk(tree):
-        match node:
-            case ast.Assign(
-                targets=[ast.Tuple(elts=names)],
-                value=ast.Attribute(value=ast.Name(id=name), attr="shape"),
-            ) if not any(isinstance(one, ast.Starred) for one in names):
-                found.setdefault(name, len(names))
-            case ast.arg(
-                arg=name,
-                annotation=ast.Subscript(slice=ast.Tuple(elts=[_, ast.Constant(value=str(axes))])),
-            ) if "..." not in axes:
-                found.setdefault(name, len(axes.split()))
-    return found
+def _tuple(names: list[str], rank: int, integers: bool, module: Any) -> str:
+    """An expression for a named tuple of what is read off an argument."""
+    given = [f"{name}={_drawn(_part(name, rank, integers, module))}" for name in names]
+    return f"py:load('collections').namedtuple('Given', {names!r})({', '.join(given)})"
+
+
+def _part(name: str, rank: int, integers: bool, module: Any, kind: str = "") -> Any:
+    """A part of an input, called so and annotated with `kind`."""
+    name = name if name.isidentifier() and not keyword.iskeyword(name) else "x"
+    fake = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind)
+    return _input(fake, rank, integers, module)
+
+
+def _drawn(value: Any) -> str:
+    """An expression for an input within another one."""
+    text = isinstance(value, str)
+    written = f"draw({value!r})" if text and not value.startswith("py:") else str(value)
+    return written.removeprefix("py:")

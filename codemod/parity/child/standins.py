@@ -10,11 +10,15 @@ import contextlib
 import importlib.machinery
 import importlib.util
 import sys
+import traceback
 from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any, ClassVar
 
+from . import absl_flags
+
 _MOST = 30  # libraries for one file
+_NEEDED = frozenset(("jax", "jaxlib", "numpy", "flax", "haiku", "optax"))
 
 
 class Missing(ImportError):
@@ -81,7 +85,7 @@ class _Module(ModuleType):
 
 
 class _Finder:
-    """Finds stand-ins for the libraries named so far."""
+    """Finds stand-ins for the libraries named so far; it is asked first, for some of them are there and broken."""
 
     names: ClassVar[list[str]] = []
 
@@ -104,7 +108,7 @@ class _Finder:
 def load(name: str) -> ModuleType:
     """Imports a module, with stand-ins for the libraries that are not installed."""
     if _Finder not in sys.meta_path:
-        sys.meta_path.append(_Finder)
+        sys.meta_path.insert(0, _Finder)
     for _ in range(_MOST):
         before = set(sys.modules)
         try:
@@ -114,13 +118,38 @@ def load(name: str) -> ModuleType:
             missing = (error.name or "").split(".")[0]
             if not missing or missing in _Finder.names or _is_installed(missing):
                 raise
-            _Finder.names.append(missing)
-            for half in (
-                set(sys.modules) - before
-            ):  # a file that failed may have kept a part of itself
-                if _is_pure(half):
-                    del sys.modules[half]
+            _stand_in(missing, before)
+        except Exception as error:
+            broken = _broken(error)
+            if broken is None or broken in _Finder.names:
+                raise
+            _stand_in(broken, before)
     raise ImportError(f"{name} imports too much that is not installed")
+
+
+def _stand_in(library: str, before: set[str]) -> None:
+    """A stand-in for a library from now on; files that failed because of it are imported again."""
+    _Finder.names.append(library)
+    for half in set(sys.modules) - before:  # a file that failed may have kept a part of itself
+        if _is_pure(half) or half.split(".")[0] == library:
+            del sys.modules[half]
+            absl_flags.forget([half])
+
+
+def _broken(error: Exception) -> str | None:
+    """The library that a file of the user's imports and that fails itself, for want of another one.
+
+    None where the exception is the file's own, or no library was missing so far.
+    """
+    if not _Finder.names:
+        return None
+    frames = list(traceback.walk_tb(error.__traceback__))
+    for frame, _ in frames:
+        name = str(frame.f_globals.get("__name__", "")).split(".")[0]
+        file = frame.f_code.co_filename
+        if "site-packages" in file or "dist-packages" in file:
+            return None if name in _NEEDED else name
+    return None
 
 
 def _is_pure(name: str) -> bool:

@@ -54,6 +54,8 @@ def test_integers_are_equal_or_not() -> None:
         (1e-7, 1e-15, "pass"),
         (3e-4, 1e-13, "pass"),  # rounding
         (5e-6, 5e-6, "fail"),  # too small for float32 to tell
+        (0.0, 5e-6, "pass"),  # equal bit for bit: compiled otherwise in float64
+        (0.0, 5e-3, "fail"),
         (0.5, 1e-15, "fail"),  # no rounding is as great
         (1e-7, None, "pass"),
         (3e-4, None, "fail"),

@@ -65,6 +65,27 @@ def test_what_the_tree_itself_lacks_is_an_error(tmp_path: Path) -> None:
     assert "here.inner" in loaded(tmp_path, "model").stderr
 
 
+def test_a_library_that_fails_for_want_of_another_is_stood_in_for(tmp_path: Path) -> None:
+    broken = tmp_path / "site-packages" / "halfway"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text(
+        "import no_such_base\nassert no_such_base.__version__\nx = 1\n"
+    )
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "model.py").write_text("import halfway\n\ndef use():\n    return 1\n")
+    paths = json.dumps([str(tmp_path / "tree"), str(tmp_path / "site-packages")])
+    command = [sys.executable, "-c", CHILD, "model", paths, str(tmp_path / "tree")]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert found["for"] == ["no_such_base", "halfway"] and found["error"] == ""
+
+
+def test_flags_have_their_defaults_and_are_defined_anew(tmp_path: Path) -> None:
+    text = "from absl import flags\nWIDTH = flags.DEFINE_integer('width', 3, '')\nimport no_such\n"
+    text += "\ndef use():\n    raise ValueError(flags.FLAGS.width + WIDTH.value)\n"
+    (tmp_path / "model.py").write_text(text)
+    assert json.loads(loaded(tmp_path, "model").stdout)["error"] == "6"
+
+
 def test_a_package_that_does_not_import_is_left_out(tmp_path: Path) -> None:
     package = tmp_path / "package"
     package.mkdir()
@@ -81,7 +102,8 @@ def test_relative_imports_in_the_root_of_the_tree(tmp_path: Path) -> None:
     assert json.loads(loaded(tmp_path, "model").stdout)["error"] == ""
 
 
-HEAD = """import no_such_library
+HEAD = """import dataclasses
+import no_such_library
 from typing import NamedTuple
 import jax.numpy as jnp
 from flax import linen as nn
@@ -90,6 +112,11 @@ from flax import linen as nn
 class Batch(NamedTuple):
     image: jnp.ndarray
     label_ids: jnp.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    vocab_size: int
 
 
 """
@@ -103,6 +130,22 @@ MODELS = {
     "Both": """    @nn.compact
     def __call__(self, batch: Batch):
         return nn.Dense(8)(batch.image) + nn.Embed(9, 8)(batch.label_ids)
+""",
+    "Step": """    @nn.compact
+    def __call__(self, step):
+        return nn.Dense(8)(step.observation)
+""",
+    "Rows": """    @nn.compact
+    def __call__(self, batch):
+        return nn.Dense(8)(batch["class"])
+""",
+    "Named": """    sizes: Sizes
+
+    @nn.compact
+    def __call__(self, *, inputs, train):
+        assert inputs.ndim == 2
+        x = nn.Embed(self.sizes.vocab_size, 8)(inputs.astype(int))
+        return nn.Dropout(0.5, deterministic=not train)(x)
 """,
 }
 
@@ -122,8 +165,5 @@ def test_the_search_knows_images_and_records(
     modules = {
         one["name"]: one for one in json.loads(result.stdout[result.stdout.index("{") :])["modules"]
     }
-    assert {name: one["status"] for name, one in modules.items()} == {
-        "Wide": "pass",
-        "Both": "pass",
-    }
+    assert {name: one["status"] for name, one in modules.items()} == dict.fromkeys(MODELS, "pass")
     assert "no_such_library" in modules["Wide"]["note"]

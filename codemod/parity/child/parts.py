@@ -1,0 +1,81 @@
+"""What a function reads off its arguments: `batch["image"]`, `step.observation`, `x.ndim == 3`."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Parts:
+    """The keys and attributes that are read off one argument; those that arrays have do not count."""
+
+    keys: list[str] = field(default_factory=list)
+    attributes: list[str] = field(default_factory=list)
+    array: bool = False  # whether it is read as an array, too
+
+
+def source(function: Any) -> ast.Module | None:
+    """The tree of a function, None where its text is not to be had."""
+    try:
+        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+
+
+def read(tree: ast.Module | None) -> dict[str, Parts]:
+    """What a function reads off its parameters by name."""
+    import numpy as np
+
+    found: dict[str, Parts] = {}
+    for node in ast.walk(tree) if tree is not None else ():
+        match node:
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str() as key)):
+                _once(found.setdefault(name, Parts()).keys, key)
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute):
+                parts = found.setdefault(name, Parts())
+                if attribute == "at" or hasattr(np.ndarray, attribute):
+                    parts.array = True
+                else:
+                    _once(parts.attributes, attribute)
+    return found
+
+
+def _once(items: list[str], item: str) -> None:
+    if item not in items:
+        items.append(item)
+
+
+def ranks(tree: ast.Module | None) -> dict[str, int]:
+    """Ranks that a function tells: by unpacking shapes (`b, t, c = x.shape`), by `x.ndim == 3`, by jaxtyping annotations."""
+    found: dict[str, int] = {}
+    for node in ast.walk(tree) if tree is not None else ():
+        for name, rank in _told(node):
+            found.setdefault(name, rank)
+    return found
+
+
+def _told(node: ast.AST) -> Iterator[tuple[str, int]]:
+    match node:
+        case ast.Assign(
+            targets=[ast.Tuple(elts=names)],
+            value=ast.Attribute(value=ast.Name(id=name), attr="shape"),
+        ) if not any(isinstance(one, ast.Starred) for one in names):
+            yield name, len(names)
+        case ast.arg(
+            arg=name,
+            annotation=ast.Subscript(slice=ast.Tuple(elts=[_, ast.Constant(value=str(axes))])),
+        ) if "..." not in axes:
+            yield name, len(axes.split())
+        case ast.Assert(
+            test=ast.Compare(
+                left=ast.Attribute(value=ast.Name(id=name), attr="ndim"),
+                ops=[ast.Eq()],
+                comparators=[ast.Constant(value=int() as rank)],
+            )
+        ):
+            yield name, rank
