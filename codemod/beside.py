@@ -30,13 +30,13 @@ def helper_module(module: Module, project: Project) -> str:
     stem = HELPER_FILE.removesuffix(".py")
     folder = module.path.parent
     if (folder / "__init__.py").exists():
-        return _within_package(module, stem)
+        return _within_package(module, project, stem)
     package = _imported_package(folder, project) or _enclosing_package(folder, project)
     return f"{package}.{stem}" if package else stem
 
 
-def _within_package(module: Module, stem: str) -> str:
-    """Relative in a package, but where the file imports from it by its full name, or is a script among its neighbours."""
+def _within_package(module: Module, project: Project, stem: str) -> str:
+    """Relative in a package, but where the file imports from it by its full name, or is run as a script."""
     folder = module.path.parent
     if any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(module.tree)):
         return f".{stem}"
@@ -47,7 +47,17 @@ def _within_package(module: Module, stem: str) -> str:
     roots = {name.split(".")[0] for name in _imports(module)}
     if top.name in roots:
         return ".".join((*folder.relative_to(top.parent).parts, stem))
-    return stem if any((folder / f"{root}.py").exists() for root in roots) else f".{stem}"
+    among = any((folder / f"{root}.py").exists() for root in roots)
+    return stem if among or _is_script(module, project) else f".{stem}"
+
+
+def _is_script(module: Module, project: Project) -> bool:
+    """Whether a file is there to be run, and imported by nobody."""
+    imported = {each for found in project.imports().values() for each in found}
+    return module not in imported and any(
+        isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
+        for node in module.tree.body
+    )
 
 
 def _imported_package(folder: Path, project: Project) -> str | None:

@@ -79,7 +79,7 @@ def copied(root: Path, target: Path) -> None:
     if listed is None:
         shutil.copytree(root, target, ignore=_LEFT_OUT, symlinks=True)
         return
-    target.mkdir()
+    target.mkdir(parents=True)
     for file in listed:
         if file.is_file() or file.is_symlink():
             place = target / file.relative_to(root)
@@ -171,7 +171,8 @@ class _Gate:
 
     def _materialised(self, examined: Examined) -> Trees:
         """Two copies of the tree, one with the new texts."""
-        folders = self.scratch / "original", self.scratch / "rewritten"
+        name = self.root.name
+        folders = self.scratch / "original" / name, self.scratch / "rewritten" / name
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
             copied(self.root, folder)

@@ -55,7 +55,7 @@ def settle(
     asked: set[tuple[str, str]] = set()
     with tempfile.TemporaryDirectory(prefix="nnx-codemod-trace-") as scratch:
         root = root_of(paths)
-        folder = Path(scratch) / "original"
+        folder = Path(scratch) / "original" / root.name
         trees = Trees(folder, folder, ())
         for _ in range(_ROUNDS):
             wanted = _wanting(result.examined, root, asked)

@@ -35,8 +35,8 @@ def from_git(paths: Sequence[Path], revision: str, scratch: Path) -> Trees:
         )
     root = next(iter(roots))
     assert root is not None
-    folder = scratch / "original"
-    folder.mkdir()
+    folder = scratch / "original" / root.name  # some imports speak of the checkout's own name
+    folder.mkdir(parents=True)
     archive = scratch / "original.tar"
     done = subprocess.run(
         ["git", "-C", str(root), "archive", "--format=tar", f"--output={archive}", revision],
@@ -59,7 +59,7 @@ def from_folder(paths: Sequence[Path], original: Path, scratch: Path) -> Trees:
         raise Unusable(f"{original}: no such folder")
     shared = Path(os.path.commonpath([path.resolve() for path in paths]))
     base = shared if shared.is_dir() else shared.parent
-    folder = scratch / "original"
+    folder = scratch / "original" / base.name
     ignored = shutil.ignore_patterns(".git", "__pycache__", ".venv")
     shutil.copytree(original.resolve(), folder, ignore=ignored, symlinks=True)
     as_work_tree(folder)

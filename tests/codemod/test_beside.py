@@ -10,6 +10,8 @@ from nnx_codemod.codemod.beside import helper_module
 from nnx_codemod.codemod.project import Project
 from nnx_codemod.codemod.source import Source
 
+SCRIPT = "import os\nif __name__ == '__main__':\n    pass\n"
+
 
 @pytest.mark.parametrize(
     ("files", "expected"),
@@ -25,6 +27,12 @@ from nnx_codemod.codemod.source import Source
         ({"lib/__init__.py": "", "lib/a.py": "", "lib/net.py": "import a"}, "nnx_layers"),
         ({"lib/net.py": "", "main.py": "from lib import net"}, "lib.nnx_layers"),
         ({"lib/net.py": "", "main.py": "import lib.net as n"}, "lib.nnx_layers"),
+        # A script, which is no part of the package when it is run.
+        ({"lib/__init__.py": "", "lib/net.py": SCRIPT}, "nnx_layers"),
+        (
+            {"lib/__init__.py": "", "lib/net.py": SCRIPT, "test.py": "from lib import net"},
+            ".nnx_layers",
+        ),
         # Run from its own folder, but not without the package around it.
         (
             {"lib/__init__.py": "", "lib/examples/net.py": "import lib as l"},
