@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..edits import Edits
@@ -44,8 +44,9 @@ def tidy(
     top-level names of the tree's own packages, `limit` the longest line.
     """
     tidier = _Tidier(_source(new_text), _source(original_text), set(local), limit)
-    tidier.remove(reexports)
-    tidier.add(_parsed(wanted))
+    added = _parsed(wanted)
+    tidier.remove(reexports, {name: entry.module for entry in added for name in entry.bound})
+    tidier.add(added)
     return tidier.edits.apply()
 
 
@@ -149,10 +150,13 @@ class _Tidier:
             for alias in stmt.names
         }
         self._gone: dict[ImportStatement, list[ast.alias]] = {}
+        self._rebound: Mapping[str, str] = {}  # names that added imports bind, and where from
 
     # ---- removing ----------------------------------------------------------------------------------
 
-    def remove(self, reexports: bool) -> None:
+    def remove(self, reexports: bool, rebound: Mapping[str, str]) -> None:
+        """Takes out what nothing reads any more, and frameworks' names that come from another module now."""
+        self._rebound = rebound
         for body, inner in _bodies(self.source.tree):
             for stmt in body:
                 if not isinstance(stmt, ast.Import | ast.ImportFrom) or self._left_alone(stmt):
@@ -187,6 +191,9 @@ class _Tidier:
             return not _mentions(inner, name) and _is_framework(stmt, alias)
         if isinstance(stmt, ast.Import) and not alias.asname and "." in alias.name:
             return self._dotted_goes(stmt, alias)
+        module = _module(stmt, alias)
+        if self._rebound.get(name, module) != module and _is_framework(stmt, alias):
+            return True
         if name in self._used:
             return False
         return name in self._used_before or _is_framework(stmt, alias)

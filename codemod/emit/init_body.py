@@ -26,7 +26,7 @@ from .names import singular
 from .scans import stacked_lines
 from .transport import CannotMove, Scope, Transport, free_reads, scope_of, splice
 from .updates import in_turn
-from .variables import VariableWriter
+from .variables import VariableWriter, stream_text
 
 
 @dataclass
@@ -469,7 +469,9 @@ class InitBody:
         for site in _innermost_first(sites):
             if site.variable is not None and site.variable.kind == "rng" and self._constructs(site):
                 self.variables.uses_rngs = True
-                self.transport.substitutes[site.node] = f"rngs.{site.variable.name or 'params'}()"
+                self.transport.substitutes[site.node] = (
+                    f"{stream_text(site, self.transport, scope)}()"
+                )
             if site.variable is None and (site.node in self.inner or _in_comprehension(site)):
                 self.transport.substitutes[site.node] = self._call_text(site, scope, depth)
         container = self._container(statement, sites)

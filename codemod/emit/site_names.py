@@ -120,7 +120,8 @@ class SiteNames:
         many = bool(site.loops)
         if site.variable is not None and site.variable.kind == "rng":
             haiku = self.study.framework == "haiku"
-            return "rngs" if haiku else f"{site.variable.name or 'params'}_rng", True
+            own = f"{site.variable.name}_rng" if site.variable.name is not None else "rng"
+            return "rngs" if haiku else own, True
         if literal is not None and literal.isidentifier():
             if iskeyword(literal):
                 literal = f"{literal}_"

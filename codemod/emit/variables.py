@@ -20,6 +20,15 @@ KNOWN_COLLECTIONS = {
 }
 
 
+def stream_text(site: Site, transport: Transport, scope: Scope) -> str:
+    """The random stream that a `make_rng` draws from: `rngs.dropout`, or `rngs[name]` where its name is computed."""
+    assert site.variable is not None
+    given = [*site.node.args, *(k.value for k in site.node.keywords if k.arg == "name")]
+    if site.variable.name is not None or not given:
+        return f"rngs.{site.variable.name or 'params'}"
+    return f"rngs[{transport.expression(given[0], scope)}]"
+
+
 @dataclass
 class VariableWriter:
     """Writes the constructor lines of variables; remembers the Variable classes that they need."""
@@ -45,7 +54,7 @@ class VariableWriter:
         made = site.variable
         assert made is not None
         if made.kind == "rng":
-            return self._stream(site, place)
+            return self._stream(site, scope, place)
         text = self._value(site, scope)
         prefix, suffix = (
             (f"self.{site.attribute}.append(", ")")
@@ -54,17 +63,19 @@ class VariableWriter:
         )
         return place(prefix, text, suffix)
 
-    def _stream(self, site: Site, place: Callable[[str, str, str], list[str]]) -> list[str]:
+    def _stream(
+        self, site: Site, scope: Scope, place: Callable[[str, str, str], list[str]]
+    ) -> list[str]:
         made = site.variable
         assert made is not None
         self.uses_rngs = True
         if self.framework == "haiku":
             return []  # one fork for all, made last
-        stream = made.name or "params"
+        stream = stream_text(site, self.transport, scope)
         if stream in self.streams:
             return []
         self.streams.add(stream)
-        return place(f"self.{site.attribute} = ", f"rngs.{stream}.fork()", "")
+        return place(f"self.{site.attribute} = ", f"{stream}.fork()", "")
 
     def _value(self, site: Site, scope: Scope) -> str:
         made = site.variable
