@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -18,6 +19,27 @@ KNOWN_COLLECTIONS = {
     "cache": "nnx.Cache",
     "intermediates": "nnx.Intermediate",
 }
+
+_KEY = "rngs.params()"  # what an initialiser gets
+_WORD = re.compile(r"[\w.]+")
+
+
+def _reads(function: ast.Lambda) -> list[list[ast.AST]] | None:
+    """Where a lambda reads each of its parameters; None where they are not all plain, or a name means two things."""
+    spec = function.args
+    if spec.vararg or spec.kwarg or spec.kwonlyargs or spec.defaults:
+        return None
+    names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+    inner = list(ast.walk(function.body))
+    if any(isinstance(n, ast.Lambda | ast.comprehension | ast.NamedExpr) for n in inner):
+        return None if names else []
+    return [[n for n in inner if isinstance(n, ast.Name) and n.id == name] for name in names]
+
+
+def _is_whole(text: str) -> bool:
+    """Whether the text of an expression needs no parentheses anywhere."""
+    node = ast.parse(text, mode="eval").body
+    return isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Tuple | ast.List)
 
 
 def stream_text(site: Site, transport: Transport, scope: Scope) -> str:
@@ -114,22 +136,38 @@ class VariableWriter:
             for name, value in keywords.items()
             if name not in ("unbox", "name", "col", "init_fn")
         ]
-        if isinstance(init, ast.Lambda) and not (key and init.args.args):
-            return self._body(init, rest, scope)
+        first = [_KEY] if key else []
+        if isinstance(init, ast.Lambda) and not extra:
+            given = rest if key and not init.args.args else [*first, *rest]
+            body = self._body(init, given, scope)
+            if body is not None:
+                self.uses_rngs |= _KEY in body
+                return body
         head = self.transport.expression(init, scope)
-        if key:
-            self.uses_rngs = True
-        first = ["rngs.params()"] if key else []
+        self.uses_rngs |= key
         if isinstance(init, ast.Lambda):
             head = f"({head})"
         return f"{head}({', '.join([*first, *rest, *extra])})"
 
-    def _body(self, init: ast.Lambda, rest: list[str], scope: Scope) -> str:
-        """The value of `lambda: value`, an array even where the source has a Python number."""
-        names = [a.arg for a in init.args.args]
-        if names:
-            text = self.transport.expression(init, scope)
-            return f"({text})({', '.join(rest)})"
+    def _stands_alone(self, node: ast.AST) -> bool:
+        """Whether an expression is an argument, or an item of a display."""
+        above = self.transport.source.parents[node]
+        if isinstance(above, ast.Call):
+            return node in above.args
+        return isinstance(above, ast.keyword | ast.Tuple | ast.List)
+
+    def _body(self, init: ast.Lambda, given: list[str], scope: Scope) -> str | None:
+        """What a lambda returns, an array even where that is a Python number; None where only a call tells."""
+        reads = _reads(init)
+        if reads is None or len(reads) != len(given):
+            return None
+        for text, names in zip(given, reads, strict=True):
+            if len(names) > 1 and not _WORD.fullmatch(text):
+                return None
+        for text, names in zip(given, reads, strict=True):
+            for name in names:
+                alone = self._stands_alone(name) or _is_whole(text)
+                self.transport.substitutes[name] = text if alone else f"({text})"
         text = self.transport.expression(init.body, scope)
         if isinstance(init.body, ast.Constant) and isinstance(init.body.value, int | float):
             return f"{self.numpy}.array({text})"
