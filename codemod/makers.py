@@ -28,7 +28,7 @@ from .rulebook import Rulebook
 from .shapes import classes, frameworks
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class, External, Function, Value
-from .signatures import defaults, parameters
+from .signatures import defaults, is_unpacked, parameters
 
 _TRANSFORMS = frozenset(
     f"haiku.{name}"
@@ -439,9 +439,7 @@ class _Finder:
                 return False
             if named and _reads_name(node) and _naming(node, maker) is None:
                 return False
-        if any(isinstance(arg, ast.Starred) for _, call in maker.calls for arg in call.args) or any(
-            k.arg is None for _, call in maker.calls for k in call.keywords
-        ):
+        if any(is_unpacked(call) for _, call in maker.calls):
             return False
         kept = [call for module, call in maker.calls if _kept_as(call, module) is not None]
         if maker.returned:

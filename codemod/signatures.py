@@ -1,4 +1,4 @@
-"""The parameters of a function, each with its default."""
+"""The parameters of a function, each with its default, and whether a call tells what each is given."""
 
 from __future__ import annotations
 
@@ -34,3 +34,10 @@ def parameters(spec: ast.arguments) -> Iterator[Parameter]:
 def defaults(spec: ast.arguments) -> dict[str, ast.expr]:
     """The defaults of those parameters that have one, by name."""
     return {p.name: p.default for p in parameters(spec) if p.default is not None}
+
+
+def is_unpacked(call: ast.Call) -> bool:
+    """Whether `*args` or `**kwargs` keeps a call from telling which arguments it has."""
+    return any(isinstance(arg, ast.Starred) for arg in call.args) or any(
+        keyword.arg is None for keyword in call.keywords
+    )

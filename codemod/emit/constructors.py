@@ -14,7 +14,7 @@ from ..model.filled import changes
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, Function
-from ..signatures import Parameter, defaults
+from ..signatures import Parameter, defaults, is_unpacked
 from . import inheritance, names
 from .transport import CannotMove
 
@@ -104,9 +104,7 @@ def super_arguments(
             f"the constructor does not begin with that of `{base.cls.name}`",
             "call `super().__init__` first",
         )
-    if any(isinstance(a, ast.Starred) for a in call.args) or any(
-        k.arg is None for k in call.keywords
-    ):
+    if is_unpacked(call):
         raise CannotMove(call, "arguments are unpacked with * or **", "write them out")
     if base.model.field_modes:
         raise CannotMove(

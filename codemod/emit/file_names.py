@@ -16,6 +16,7 @@ from ..shapes import classes
 from ..shapes.classes import LINEN_MODULE
 from ..shapes.interpreter import Environment
 from ..shapes.values import Class, External, Value
+from ..signatures import is_unpacked
 from . import fillings
 
 
@@ -231,7 +232,7 @@ class FileNames:
     def _call(self, node: ast.Call, text: Callable[[ast.expr], str]) -> str | None:
         qualified = self.qualified(node.func)
         rule = self.rules.call(qualified) if qualified else None
-        if rule is None or any(isinstance(arg, ast.Starred) for arg in node.args):
+        if rule is None or is_unpacked(node):
             return None
         return CallWriter(self, rule, text).write(node)
 
@@ -299,4 +300,20 @@ class CallWriter:
                     args.append(new if by_position else f"{target}={new}")
                     positional = by_position
         args += [f"{name}={text}" for name, text in self.rule.stated.items() if name not in given]
-        return f"{self.names._renamed(self.rule.target)}({', '.join(args)})"
+        head = self.names._renamed(self.rule.target)
+        return self._in_place(node, head, args) or f"{head}({', '.join(args)})"
+
+    def _in_place(self, node: ast.Call, head: str, args: list[str]) -> str | None:
+        """The call as the file lays it out, where each argument has its place still."""
+        from .transport import splice
+
+        source = self.names.module.source
+        before = [*node.args, *node.keywords]
+        if len(args) != len(before) or any(
+            text.startswith(f"{name}=") != (name is not None)
+            for text, name in zip(args, (getattr(a, "arg", None) for a in before), strict=True)
+        ):
+            return None
+        pieces = [(*source.span(node.func), head)]
+        pieces += [(*source.span(a), text) for a, text in zip(before, args, strict=True)]
+        return splice(source.text, *source.span(node), pieces)

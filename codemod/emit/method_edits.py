@@ -19,6 +19,7 @@ from ..shapes.facts import Facts, Used
 from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Lifted, Mapped, Scanned
 from ..shapes.values import Either, External, LayerObject, Object, Partial
+from ..signatures import is_unpacked
 from .arms import arms
 from .construct import CallMode
 from .flags import Flags
@@ -733,9 +734,7 @@ class MethodEdits:
         method = layer.rule.methods.get(use.method)
         if not isinstance(method, Method) or method.write is None:
             return
-        if any(isinstance(a, ast.Starred) for a in node.args) or any(
-            k.arg is None for k in node.keywords
-        ):
+        if is_unpacked(node):
             raise CannotMove(
                 node, f"`{use.method}` gets unpacked arguments", "write the arguments out"
             )

@@ -47,6 +47,16 @@ def test_what_was_unused_before_stays_but_for_the_old_framework() -> None:
     assert tidied(imports, "x = 1", "x = 2") == "import os\nfrom flax import struct\n"
 
 
+def test_a_name_that_comes_from_elsewhere_now_is_imported_once() -> None:
+    new = tidied(
+        "from flax.linen import merge_param\n",
+        "x = merge_param",
+        "x = merge_param",
+        "from helpers import merge_param",
+    )
+    assert new == "from helpers import merge_param\n"
+
+
 def test_every_copy_of_an_import_goes() -> None:
     imports = "import jax\nimport flax.linen as nn\nimport optax\n\nimport flax.linen as nn\n"
     assert tidied(imports, "f(nn, jax, optax)", "f(nnx, jax, optax)", NNX) == (
