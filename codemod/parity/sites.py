@@ -36,8 +36,14 @@ def add_cases(subjects: Sequence[Subject], files: Mapping[Path, bytes], tree: Pa
             if _reaches(file, subject):
                 found += _cases(file, subject)
         unique = {repr(case): case for case in found}
-        whole = sorted(unique.values(), key=lambda case: case["inputs"] is None)
+        whole = sorted(unique.values(), key=lambda case: (case["inputs"] is None, _speaks(case)))
         subject.cases += whole[:_MOST]
+
+
+def _speaks(case: Mapping[str, Any]) -> bool:
+    """Whether constructor arguments are written with library code, which may mean another thing after the rewrite."""
+    texts = [v for v in (*case["args"], *case["kwargs"].values()) if isinstance(v, str)]
+    return any(text.startswith("py:") and "load(" in text for text in texts)
 
 
 def _read(path: Path, data: bytes, tree: Path) -> _File | None:

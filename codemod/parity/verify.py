@@ -22,6 +22,7 @@ _DRAWS = 2_000_000  # initial numbers that are drawn to compare distributions
 _STAGES = ("imports", "builds", "eval")
 _ATTEMPTS = 4  # cases of the search
 _AT_ONCE = 2  # modules
+_NOT_GIVEN = "the rewrite cannot be given this case: "
 
 
 class NothingRewritten(Exception):
@@ -207,6 +208,8 @@ def _climb(subject: Subject, trees: Trees, wishes: Wishes, sides: _Sides, folder
 
 def _unfit(climb: Climb) -> bool:
     """Whether the rewrite does not run on a case that was searched, or has other parameters there, or nothing comes of it."""
+    if any(rung.why.startswith(_NOT_GIVEN) for rung in climb.rungs):
+        return True
     searched = climb.case is not None and "search" in climb.case["origin"]
     return searched and any(
         (rung.status == "fail" and (rung.name == "parameters" or rung.figure == FAILS))
@@ -218,6 +221,8 @@ def _unfit(climb: Climb) -> bool:
 def _why_another(first: Climb) -> str:
     if any(rung.why == ladder.NAN for rung in first.rungs):
         return f"the original makes NaN of {_inputs(first)}"
+    if any(rung.why.startswith(_NOT_GIVEN) for rung in first.rungs):
+        return first.rungs[0].why
     return f"the rewrite does not take {_inputs(first)}, which the original does"
 
 
@@ -243,6 +248,9 @@ def _attempt(
         if original["status"] != "ok":
             climb.rest(_why_not(original))
             return climb
+    if rewritten["status"] != "ok" and rewritten.get("stage") == "stranger":
+        climb.rest(_NOT_GIVEN + str(rewritten["error"]))
+        return climb
     if rewritten["status"] != "ok":
         _stopped(climb, original, rewritten)
         return climb

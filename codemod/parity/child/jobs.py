@@ -153,6 +153,7 @@ def _rewritten(job: dict[str, Any]) -> dict[str, Any]:
 def _of_class(cls: Any, module: Any, job: dict[str, Any], over: Any) -> dict[str, Any]:
     with draws.equal():
         values = case.evaluate(job["case"], module, job["seed"], _nnx_names())
+        _expect_no_strangers(values, job["class"]["source"])
         subject = rewritten.build(cls, values, job, job["facts"])
         pairings = [_paired(job, subject, part) for part in (0, 1)]
         answer = {
@@ -181,6 +182,20 @@ def _of_class(cls: Any, module: Any, job: dict[str, Any], over: Any) -> dict[str
         **answer,
         **found.facts,
     }
+
+
+def _expect_no_strangers(values: case.Values, source: str) -> None:
+    """Raises Failure where a case gives the constructor what only code of the old framework can use."""
+    import jax
+    import jax.numpy as jnp
+
+    filling = (jnp.zeros, jnp.ones) if source != "linen" else ()
+    for value in jax.tree.leaves([values.args, values.kwargs]):
+        kind = value if isinstance(value, type) else type(value)
+        if kind.__module__.startswith(("haiku.", "flax.linen.")):
+            raise Failure("stranger", f"it holds `{kind.__name__}`, which is not of NNX")
+        if any(value is one for one in filling):
+            raise Failure("stranger", f"it holds `jnp.{value.__name__}` as an initialiser")
 
 
 def _paired(job: dict[str, Any], subject: Subject, part: int) -> carry.Pairing:

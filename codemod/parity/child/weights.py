@@ -27,7 +27,7 @@ class Settled:
 def settle(subject: Subject, job: dict[str, Any], file: Path) -> Settled:
     """The original's weights: read from the file if there is one, else made and written to it."""
     if job.get("weights") == "by size":
-        return Settled(_noisy(subject.params), subject.state, "by size", subject.params)
+        return _by_size(subject, job)
     if file.exists():
         stored = store.load(file)
         return Settled(
@@ -100,6 +100,17 @@ def _generator(path: str, seed: int) -> Any:
     return np.random.default_rng([seed, zlib.crc32(path.encode())])
 
 
+def _by_size(subject: Subject, job: dict[str, Any]) -> Settled:
+    """Initial values with noise by size; in float64 those that the run in float32 began with, as draws differ by dtype."""
+    file = Path(job["folder"]) / f"start-{job['side']}.npz"
+    if job.get("x64") and file.exists():
+        params = _like(subject.params, store.load(file))
+    else:
+        params = _noisy(subject.params)
+        store.save(file, params)
+    return Settled(params, subject.state, "by size", subject.params)
+
+
 def _noisy(params: Flat) -> Flat:
     """Initial values plus noise that depends on the number of elements alone."""
     import jax.numpy as jnp
@@ -140,7 +151,7 @@ def carry_over(subject: Subject, job: dict[str, Any], pairings: list[carry.Pairi
     State that the map does not cover stays as initialised; the job says so to both sides.
     """
     if job["weights"] == "by size":
-        return Settled(_noisy(subject.params), subject.state, "by size", subject.params)
+        return _by_size(subject, job)
     stored = store.load(Path(job["folder"]) / "weights.npz")
     return Settled(
         _moved(subject.params, pairings[0], stored),
