@@ -15,6 +15,7 @@ from itertools import pairwise
 from ..blocks import strings
 
 _OPEN, _CLOSE = "([{", ")]}"
+_LAMBDA = re.compile(r"\blambda\b")
 _CLAUSE = re.compile(r"(?<=\s)(?:async for|for|if)\s")
 # Brackets around less than this are not worth a line.
 _SHORT = 8
@@ -199,17 +200,23 @@ def _last_brackets(text: str) -> tuple[int, int] | None:
 
 
 def _items(body: str) -> list[str]:
-    """The parts of `body` between its outermost commas; a comprehension is one, commas of its targets included."""
+    """The parts of `body` between its outermost commas; a comprehension is one, and so is a lambda."""
     element, *clauses = _clauses(body)
     if clauses and len(_items(element)) == 1:
         return [body]
-    parts, depth, start = [], 0, 0
-    for at, char in enumerate(_masked(body)):
+    masked = _masked(body)
+    lambdas = {found.start() for found in _LAMBDA.finditer(masked)}
+    parts, depth, start, naming = [], 0, 0, 0  # `naming` lambdas name their parameters
+    for at, char in enumerate(masked):
         if char in _OPEN:
             depth += 1
         elif char in _CLOSE:
             depth -= 1
-        elif char == "," and not depth:
+        elif not depth and at in lambdas:
+            naming += 1
+        elif char == ":" and not depth and naming:
+            naming -= 1
+        elif char == "," and not depth and not naming:
             parts.append(body[start:at].strip())
             start = at + 1
     last = body[start:].strip()

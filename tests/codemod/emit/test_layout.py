@@ -57,6 +57,19 @@ def test_brackets_that_stay_open_around() -> None:
     assert text == "xs.append(Block(\n    width, rngs=rngs\n  ))"
 
 
+def test_the_parameters_of_a_lambda_stay_together() -> None:
+    text = call(
+        "nnx.Linear",
+        ["size", "kernel_init=lambda key, shape: {key: (shape, 1)}", "rngs=rngs"],
+        indent="",
+        unit="    ",
+        limit=60,
+    )
+    assert text == (
+        "nnx.Linear(\n    size,\n    kernel_init=lambda key, shape: {key: (shape, 1)},\n    rngs=rngs,\n)"
+    )
+
+
 def test_comprehensions_break_before_their_clauses() -> None:
     text = expression(
         "nnx.List([Block(features, rngs=rngs) for _ in range(number) if wanted('for ,')])",
