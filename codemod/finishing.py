@@ -132,7 +132,10 @@ def _rename(
         return None if remains else value
 
     names.value_of = value_of
-    names.models_stay = any(r.framework == "linen" for r in found.refusals.values())
+    frameworks = {refusal.framework for refusal in found.refusals.values()}
+    names.models_stay = "linen" in frameworks
+    names.programs_stay = "haiku" in frameworks or bool(stays)
+    names.rewritten = found.models.keys()
 
     def declined(node: ast.AST, refusal: Declined) -> None:
         if edits.keeps(node):

@@ -252,6 +252,8 @@ class Renames(Rule):
     """Names with an equal in NNX or JAX: calls keep their arguments."""
 
     names: Mapping[str, str]  # qualified name -> qualified name
+    # Whether they are types of what the framework's programs hold: code around these keeps them while any stays.
+    of_programs: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

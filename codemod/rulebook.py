@@ -69,6 +69,11 @@ class Rulebook:
         found = self._renames.get(name)
         return found[0] if found else None
 
+    def is_of_programs(self, name: str) -> bool:
+        """Whether a name that a rule renames is the type of something that only the framework's programs hold."""
+        found = self._renames.get(name)
+        return found is not None and found[1].of_programs
+
     def unsupported(self, name: str) -> tuple[str, str] | None:
         """Why a name has no counterpart and what to do, if a rule says so."""
         found = self._unsupported.get(name)

@@ -43,7 +43,7 @@ def _samples(use: Use) -> Value | None:
 RULES = (
     Renames(
         code="HK414",
-        summary="types of Haiku have their equals",
+        summary="the types of what hk.transform returns have their equals",
         before="params: hk.Params",
         after="params: nnx.State",
         names={
@@ -52,6 +52,15 @@ RULES = (
                 for prefix in ("", "typing.")
                 for name in ("Params", "State", "MutableParams", "MutableState")
             },
+        },
+        of_programs=True,
+    ),
+    Renames(
+        code="HK415",
+        summary="the type of initialisers has its equal",
+        before="w_init: hk.initializers.Initializer",
+        after="w_init: nnx.Initializer",
+        names={
             "haiku.initializers.Initializer": "flax.nnx.Initializer",
             "haiku.typing.Initializer": "flax.nnx.Initializer",
         },

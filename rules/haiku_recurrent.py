@@ -97,6 +97,14 @@ RULES = (
         summary="hk.dynamic_unroll becomes `dynamic_unroll`, over nnx.scan",
         before="outs, state = hk.dynamic_unroll(core, xs, state)",
         after="outs, state = dynamic_unroll(self.core, xs, state)",
-        names={"haiku.dynamic_unroll": "dynamic_unroll", "haiku.LSTMState": "LSTMState"},
+        names={"haiku.dynamic_unroll": "dynamic_unroll"},
+    ),
+    Renames(
+        code="HK329",
+        summary="hk.LSTMState becomes `LSTMState`, the same named tuple",
+        before="state: hk.LSTMState",
+        after="state: LSTMState",
+        names={"haiku.LSTMState": "LSTMState"},
+        of_programs=True,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from ..ancestry import class_around
@@ -78,6 +78,8 @@ class FileNames:
     helpers: set[str] = field(default_factory=set)
     layers_as_values: bool = False  # whether a layer class that is not called is replaced
     models_stay: bool = False  # whether a model that code speaks of may be Linen's still
+    programs_stay: bool = False  # whether Haiku runs some of the project still
+    rewritten: Collection[ast.AST] = ()  # the classes that are NNX modules now
 
     instead: dict[ast.AST, str] = field(default_factory=dict)  # what `text` writes for some nodes
 
@@ -145,6 +147,8 @@ class FileNames:
                 return None
             if qualified == LINEN_MODULE:
                 return None if self.models_stay else self.target("flax.nnx.Module")
+            if self.rules.is_of_programs(qualified) and self._keeps_types(node):
+                return None
             renamed = self.rules.rename(qualified)
             if qualified in fillings.FILLINGS and self._is_initializer(node):
                 return self.target(fillings.FILLINGS[qualified])
@@ -154,6 +158,11 @@ class FileNames:
         if isinstance(node, ast.Call):
             return self._call(node, text or self.text)
         return None
+
+    def _keeps_types(self, node: ast.AST) -> bool:
+        """Whether what a name is the type of may be Haiku's own, as it is outside of NNX modules."""
+        inside = class_around(node, self.module.source.parents)
+        return self.programs_stay and inside not in self.rewritten
 
     def stays(self, node: ast.AST) -> bool:
         """Whether a name needs no new one: a variable of the file's own, `act = nn.relu`, or JAX's name for something."""
