@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from . import first_carries, functions, heirs, makers, records, stacks
+from . import first_carries, functions, heirs, kept_keys, makers, records, stacks
 from .config import Options
 from .culprit import working_on
 from .edits import EditConflict
@@ -85,11 +85,13 @@ def _prepared(
     limit: int,
 ) -> Prepared:
     """The project with constructors in dataclass modules, layer stacks as functions with a name, modules that hold a
-    layer in the place of its heirs, zeros in the place of cells that only tell them, and classes in the place of
+    layer in the place of its heirs, draws in the place of keys that modules keep, zeros in the place of cells that only
+    tell them, and classes in the place of
     functions that make layers, and of those given to a transform."""
     stages = [records.prepare(project, rules, leave)]
     stages.append(stacks.prepare(stages[-1].project, rules, leave))
     stages.append(heirs.prepare(stages[-1].project, rules, leave))
+    stages.append(kept_keys.prepare(stages[-1].project, rules, leave))
     stages.append(first_carries.prepare(stages[-1].project, rules, leave, limit))
     # Functions that hang together in a way that is not sorted out stay.
     with contextlib.suppress(EditConflict):

@@ -93,6 +93,7 @@ class ClassEmitter:
         self.fills, self.changed = self._changed_attributes()
         if self.study.framework == "haiku":
             unwritable.refuse_changing_attributes(self._functions())
+            unwritable.refuse_drawn_keys(self._functions(), self.file_names.qualified)
         unwritable.refuse_sites(self.study, self.sites, self.base, self.models, self.interp.project)
         refuse_changes(self.cls.node, self.interp, self.models, self.file_names.qualified)
         self._site_names().choose()

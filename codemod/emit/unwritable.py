@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from ..ancestry import lineage
 from ..chains import is_own
@@ -16,6 +16,8 @@ from ..shapes.dims import Expression, Origin
 from . import inheritance
 from .init_body import InitBody
 from .transport import CannotMove
+
+_DRAWING = ("haiku.next_rng_key", "haiku.maybe_next_rng_key", "haiku.next_rng_keys")
 
 
 def refuse_changing_attributes(functions: Iterable[ast.FunctionDef]) -> None:
@@ -36,6 +38,30 @@ def refuse_changing_attributes(functions: Iterable[ast.FunctionDef]) -> None:
                     f"each call changes `self.{min(changed)}`, which Haiku forgets between runs",
                     "keep it in a local of the method, or as state",
                 )
+
+
+def refuse_drawn_keys(
+    functions: Iterable[ast.FunctionDef], qualified: Callable[[ast.AST], str | None]
+) -> None:
+    """Keys that a constructor draws: they are new in each run of Haiku, and would stay the same in a module of NNX."""
+    for function in functions:
+        for node in _at_once(function) if function.name == "__init__" else ():
+            if isinstance(node, ast.Call) and qualified(node.func) in _DRAWING:
+                raise CannotMove(
+                    node,
+                    "the constructor draws a key, which is new in each run of Haiku",
+                    "draw it in the method that uses it",
+                )
+
+
+def _at_once(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    """The nodes of a function without those of functions within it."""
+    pending: list[ast.AST] = list(function.body)
+    while pending:
+        node = pending.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.Lambda):
+            pending += ast.iter_child_nodes(node)
 
 
 def refuse_sites(

@@ -44,7 +44,8 @@ from .symbolic import argument_value, array_of_rank, field_value, is_flag, looks
 RANKS = (2, 3, 4, 1, 5)
 WIDE = 4  # the rank of an image
 _FLATTENS = re.compile("flatten|ravel|reshape|rearrange", re.IGNORECASE)
-MAX_TRIES = 24
+MAX_TRIES = 32
+_FIRST = 3  # parameters of which each rank is tried among vectors before anything else
 
 
 def as_base(heir: Study, cls: Class, models: Mapping[ast.AST, ModuleModel]) -> Study:
@@ -215,6 +216,8 @@ class _Search:
     def vary(self, parameters: Iterable[str]) -> None:
         """Goes on from the best choice, one parameter at a time."""
         names = list(parameters)
+        for first, rank in itertools.product(names[:_FIRST], RANKS):  # a way on may lead astray
+            self.try_ranks({**dict.fromkeys(names, RANKS[0]), first: rank})
         before: Choice | None = None
         while before != self.choice and len(names) > 1:
             before = self.choice

@@ -1,13 +1,18 @@
-"""Slices of arrays at places that only running tells: `jax.lax.dynamic_slice` and its like. Where they start is no
-matter of shape."""
+"""Parts of arrays at places that only running tells: `jax.lax.dynamic_slice`, `jnp.take` and their like.
+
+Where a slice starts is no matter of shape.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .dims import Dim
+from .real_calls import resolve, run
 from .values import Array, Constant, Items, Value, as_dim
 
 if TYPE_CHECKING:
@@ -65,7 +70,24 @@ def _updated(interp: Interpreter, node: ast.AST, args: Args, kwargs: Kwargs) -> 
     return operand if isinstance(operand, Array) else None
 
 
-SPECIAL = {
+def _taken(
+    name: str, interp: Interpreter, node: ast.AST, args: Args, kwargs: Kwargs
+) -> Value | None:
+    """`jnp.take` and its like: an input that is used as indices is one of integers."""
+    indices = args[1] if len(args) > 1 else None
+    if not isinstance(indices, Array) or indices.dtype != "float32":
+        return None
+    given = [args[0], replace(indices, dtype="int32"), *args[2:]]
+    return run(interp, node, resolve(name), given, kwargs)
+
+
+Special = Callable[["Interpreter", ast.AST, Args, Kwargs], Value | None]
+
+SPECIAL: dict[str, Special] = {
+    **{
+        f"jax.numpy.{name}": functools.partial(_taken, f"jax.numpy.{name}")
+        for name in ("take", "take_along_axis")
+    },
     "jax.lax.dynamic_slice": _sliced,
     "jax.lax.dynamic_slice_in_dim": _sliced_in_dim,
     "jax.lax.dynamic_index_in_dim": _at_index,

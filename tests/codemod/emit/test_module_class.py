@@ -167,7 +167,8 @@ model = hk.transform(lambda x: Net(6)(x))
 @pytest.mark.parametrize(
     ("start", "change", "status"),
     [
-        ("hk.next_rng_key()", "self.kept, key = jax.random.split(self.kept)", "kept"),
+        ("hk.next_rng_key()", "self.kept = jax.random.fold_in(self.kept, 1)", "kept"),
+        ("jax.random.normal(hk.next_rng_key())", "x = x * self.kept", "kept"),
         ("0", "self.kept += 1", "kept"),
         ("None", "self.kept = x.shape[-1]", "rewritten"),
     ],

@@ -106,3 +106,8 @@ def test_structures_and_slices(
 ) -> None:
     found = names(tmp_path, text.replace("AXES", "jax.tree.structure((x, x))"))["y"]
     assert (shape(found) == expected) if expected else not isinstance(found, Array)
+
+
+def test_what_is_taken_by_an_input_is_taken_by_integers(tmp_path: Path) -> None:
+    found = names(tmp_path, "y = jnp.take_along_axis(x, jnp.ones((5, 4)), 0)")["y"]
+    assert shape(found) == (5, 4)
