@@ -144,6 +144,19 @@ def _all_but_first(written: Written) -> None:
         )
 
 
+def _keeps_its_numbers(use: Use) -> None:
+    """A scale that is given scales the norm alone: an offset of the layer's own would be scaled with it."""
+    in_float32(use)
+    given = use.inputs.get("scale")
+    if given not in (None, Constant(None)) and use.arguments.get("create_offset") != Constant(
+        False
+    ):
+        raise Declined(
+            "a norm with an offset of its own is given its scale where it is called",
+            "give it the offset there too, with `create_offset=False`",
+        )
+
+
 # ---- rules ---------------------------------------------------------------------------------------------
 
 
@@ -194,7 +207,7 @@ RULES = (
         attribute="layer_norm",
         variables=SCALE_AND_OFFSET,
         options="norm_options",
-        check=in_float32,
+        check=_keeps_its_numbers,
         heritage=Heritage(
             "axis, create_scale, create_offset, eps=1e-5, scale_init=None, offset_init=None, "
             "use_fast_variance=False, *, param_axis=None",
@@ -223,7 +236,7 @@ RULES = (
         call={"inputs": To("x")},
         attribute="rms_norm",
         variables=(SCALE,),
-        check=in_float32,
+        check=_keeps_its_numbers,
     ),
     with_channels_first(
         Layer(
@@ -260,7 +273,7 @@ RULES = (
             attribute="group_norm",
             variables=SCALE_AND_OFFSET,
             options="norm_options",
-            check=in_float32,
+            check=_keeps_its_numbers,
         )
     ),
     with_channels_first(
@@ -291,7 +304,7 @@ RULES = (
             attribute="instance_norm",
             variables=SCALE_AND_OFFSET,
             options="norm_options",
-            check=in_float32,
+            check=_keeps_its_numbers,
         )
     ),
     with_channels_first(
@@ -337,7 +350,7 @@ RULES = (
             variables=(*SCALE_AND_OFFSET, *_AVERAGES),
             holds=frozenset(("BatchStat",)),
             options="norm_options",
-            check=in_float32,
+            check=_keeps_its_numbers,
             heritage=Heritage(
                 "create_scale, create_offset, decay_rate, eps=1e-5, scale_init=None, offset_init=None, axis=None, "
                 'cross_replica_axis=None, cross_replica_axis_index_groups=None, data_format="channels_last"',

@@ -281,3 +281,10 @@ def test_what_has_no_counterpart_is_declined(source: str, shape: tuple[int, ...]
 def test_half_precision_is_declined(dtype: Any) -> None:
     with pytest.raises(Declined, match="dtype of its input"):
         translated("hk.Linear(3)", [jnp.zeros((2, 3), dtype)])
+
+
+def test_a_scale_that_is_given_does_not_scale_an_offset_of_the_layer() -> None:
+    x, scale = jnp.zeros((2, 3, 4)), jnp.ones(4)
+    translated("hk.LayerNorm(-1, False, False)", [x, scale])
+    with pytest.raises(Declined, match="an offset of its own"):
+        translated("hk.LayerNorm(-1, False, True)", [x, scale])
