@@ -59,7 +59,6 @@ def finish(
     result = ProjectRewrite()
     found = settled.found
     local = interp.project.own_names()
-    stays = {unit.node for unit in settled.source_units}
     for module in modules:
         with working_on(module.path):
             file = _outcomes(interp, module, found, settled.findings.get(module, []))
@@ -68,7 +67,7 @@ def finish(
                 file.findings += [
                     Finding(node, "NX114", what, how) for node, what, how in model.notes
                 ]
-            _rename(interp, module, found.edits_of(module), names, found, file, stays, settled.free)
+            _rename(interp, module, names, file, settled)
             file.findings += _leftovers(interp, found.edits_of(module), names, file)
             file.helpers = names.helpers | found.helpers.get(module, set())
             file.new_text = _text(
@@ -111,19 +110,11 @@ def _outcomes(
 
 
 def _rename(
-    interp: Interpreter,
-    module: Module,
-    edits: Edits,
-    names: FileNames,
-    found: ModuleRewrite,
-    file: FileRewrite,
-    stays: Collection[ast.AST],
-    free: Collection[ast.AST],
+    interp: Interpreter, module: Module, names: FileNames, file: FileRewrite, settled: Settled
 ) -> None:
-    """Renames what rules rename in the text that stays, outside of the classes and statements that stay as they are.
-
-    `free` are statements whose layers no class that stays is given.
-    """
+    """Renames what rules rename in the text that stays, outside of the classes and statements that stay as they are."""
+    found, edits = settled.found, settled.found.edits_of(module)
+    stays = {unit.node for unit in settled.source_units}
     kept = {*(refusal.cls.node for refusal in file.kept), *stays}
 
     def value_of(node: ast.AST) -> Value | None:
@@ -133,7 +124,7 @@ def _rename(
 
     names.value_of = value_of
     frameworks = {refusal.framework for refusal in found.refusals.values()}
-    names.models_stay = "linen" in frameworks
+    names.models_stay = "linen" in frameworks or bool(settled.bridged)
     names.programs_stay = "haiku" in frameworks or bool(stays)
     names.rewritten = found.models.keys()
 
@@ -143,7 +134,7 @@ def _rename(
 
     for statement in module.tree.body:
         # A class that stays may be given the layer.
-        names.layers_as_values = not found.refusals or statement in free
+        names.layers_as_values = not found.refusals or statement in settled.free
         rename_within(statement, edits, names, kept, declined)
 
 

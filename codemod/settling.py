@@ -7,7 +7,7 @@ is taken out of the next round.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import layer_partials, twins
@@ -45,6 +45,7 @@ class Settled:
     findings: Findings
     source_units: set[Unit]  # code that Haiku still runs
     free: set[ast.AST]  # statements that make layers ready for rewritten classes alone
+    bridged: Collection[ast.AST]  # rewritten classes that programs run in a bridge
 
 
 def settle(
@@ -138,7 +139,13 @@ class _Rounds:
         if broken:
             self.stay.update(broken)
             return None
-        return Settled(found, outcome.findings, units, free_layers(found, self.layers_read))
+        return Settled(
+            found,
+            outcome.findings,
+            units,
+            free_layers(found, self.layers_read),
+            self.bridged.keys() & found.models.keys(),
+        )
 
     def _write_twins(self, shared: twins.Twins, found: ModuleRewrite) -> bool:
         """Records the functions that both sides have; False where some edit was in the way of one."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..model.sites import Site
-from ..shapes.values import Either, External, Function, Partial
+from ..shapes.values import Array, Either, External, Function, Items, Partial, Table
 from .fillings import FILLINGS, is_name
 from .names import singular_collection
 from .transport import CannotMove, Scope, Transport
@@ -21,6 +21,16 @@ KNOWN_COLLECTIONS = {
 }
 
 _KEY = "rngs.params()"  # what an initialiser gets
+_ARITHMETIC = (
+    ast.Constant,
+    ast.Name,
+    ast.Attribute,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.operator,
+    ast.unaryop,
+    ast.expr_context,
+)
 _WORD = re.compile(r"[\w.]+")
 
 
@@ -169,9 +179,16 @@ class VariableWriter:
                 alone = self._stands_alone(name) or _is_whole(text)
                 self.transport.substitutes[name] = text if alone else f"({text})"
         text = self.transport.expression(init.body, scope)
-        if isinstance(init.body, ast.Constant) and isinstance(init.body.value, int | float):
-            return f"{self.numpy}.array({text})"
-        return text
+        return f"{self.numpy}.array({text})" if self._is_number(init.body) else text
+
+    def _is_number(self, node: ast.expr) -> bool:
+        """Whether an expression computes with fields and numbers alone: it may give a Python number."""
+        if isinstance(self.transport.facts.value(node), Array | Items | Table):
+            return False
+        return all(isinstance(inner, _ARITHMETIC) for inner in ast.walk(node)) and not any(
+            isinstance(inner, ast.Constant) and not isinstance(inner.value, int | float)
+            for inner in ast.walk(node)
+        )
 
     def _haiku(self, site: Site, scope: Scope) -> str:
         names = ("name", "shape", "dtype", "init")
