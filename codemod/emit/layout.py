@@ -47,8 +47,9 @@ def call(
 
     The first line comes without its indentation, the others with theirs. `limit` is the longest line in characters.
     """
+    args = [_on_one_line(arg) for arg in args]
     joined = ", ".join(args)
-    pieces = _Pieces(f"{prefix}{head}(", joined, f"){suffix}", list(args))
+    pieces = _Pieces(f"{prefix}{head}(", joined, f"){suffix}", args)
     return "\n".join(_broken(pieces, indent, _Page(unit, limit)))
 
 
@@ -56,7 +57,7 @@ def expression(
     text: str, *, indent: str, unit: str, limit: int, prefix: str = "", suffix: str = ""
 ) -> str:
     """`prefix + text + suffix` for any expression, broken at its last brackets; first line without indentation."""
-    return "\n".join(_lines(prefix, text, suffix, indent, _Page(unit, limit)))
+    return "\n".join(_lines(prefix, _on_one_line(text), suffix, indent, _Page(unit, limit)))
 
 
 def clause(keyword: str, test: str, *, indent: str, unit: str, limit: int) -> list[str]:
@@ -168,6 +169,19 @@ def _lines(prefix: str, text: str, suffix: str, indent: str, page: _Page) -> lis
     body = text[start:end].strip()
     items = _items(body)
     return _broken(_Pieces(prefix + text[:start], body, text[end:] + suffix, items), indent, page)
+
+
+def _on_one_line(text: str) -> str:
+    """What the source breaks over lines as one line, to be broken anew where it has to be.
+
+    What holds a comment, a string of several lines or a comma behind its last item stays as it is.
+    """
+    if "\n" not in text or _COMMENT in text or any("\n" in text[a:b] for a, b in strings(text)):
+        return text
+    joined = re.sub(r"\s*\n\s*", " ", text)
+    if re.search(r",\s*[)\]}]", joined):
+        return text
+    return re.sub(r"([(\[{]) | (?=[)\]}])", r"\1", joined)
 
 
 # ---- reading expressions -----------------------------------------------------------------------------

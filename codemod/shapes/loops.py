@@ -349,6 +349,8 @@ def _fillings(step: Value) -> int:
 def generic_item(interp: Interpreter, iterable: Value) -> Value:
     """Any one item of an iterable, numbers that differ between items left for the loop to name."""
     match iterable:
+        case Repeated(item=Size(dim=dim), key=None) if not interp.symbols.is_explained(dim):
+            return Index()
         case Repeated(item=item, key=None):
             return item
         case Repeated(key=key) if key is not None:
