@@ -76,6 +76,7 @@ def _outcome(file: FileRewrite) -> Outcome:
         )
         for refusal in file.kept
     ]
+    report.classes += [ClassReport(name, "haiku-function", "kept") for name in file.functions]
     if file.new_text is None:
         report.status = "unchanged"
     else:

@@ -38,6 +38,7 @@ class FileRewrite:
     findings: list[Finding] = field(default_factory=list)
     models: list[ModuleModel] = field(default_factory=list)
     kept: list[Refusal] = field(default_factory=list)
+    functions: list[str] = field(default_factory=list)  # functions that make layers, and stay
     helpers: set[str] = field(default_factory=set)
     unsized: list[tuple[str, str]] = field(
         default_factory=list

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from . import first_carries, functions, heirs, kept_keys, makers, records, stacks
+from . import first_carries, forwards, functions, heirs, kept_keys, makers, records, stacks
 from .config import Options
 from .culprit import working_on
 from .edits import EditConflict
@@ -56,7 +56,9 @@ def rewrite_project(
         result = _rewrite_prepared(prepared.project, rules, options, fixed, progress, facts)
         refused, users = _refused_functions(prepared, result, apart, unsized)
         if not refused and not users:
-            return _restored(prepared, result, leave, unsized)
+            restored = _restored(prepared, result, leave, unsized)
+            _tell_of_functions(restored, forwards.of_project(project, rules))
+            return restored
         apart |= users
         if turn == MAX_TURNS - 2:  # what is left hangs together in a way that turns do not sort out
             refused = {
@@ -192,6 +194,19 @@ def _restored(
                 finding.place = (finding_line, getattr(finding.node, "col_offset", 0))
         file.findings += [finding for (where, _), finding in left.items() if where == path]
     return result
+
+
+def _tell_of_functions(
+    result: ProjectRewrite, functions: Mapping[Path, Sequence[ast.FunctionDef]]
+) -> None:
+    """Names the functions that make layers and stay, each with its reason."""
+    for file in result.files:
+        known = {model.function_name or model.name for model in file.models}
+        new = file.new_text if file.new_text is not None else file.module.source.text
+        for function in forwards.staying(functions.get(file.module.path, ()), new, known):
+            file.functions.append(forwards.label(function, file.source or file.module.source))
+            reason = forwards.reason(function, file.findings)
+            file.findings += [reason] if reason is not None else []
 
 
 def _rewrite_prepared(
