@@ -117,7 +117,10 @@ def _size(
     """The value of an added parameter, by its expression over the original's arguments; raises Failure."""
     inputs = dict(zip(call.names, call.values.inputs, strict=False))
     itself = types.SimpleNamespace(**{**facts["fields"], **given})
-    scope = {**vars(inspect.getmodule(cls) or types), **inputs, **call.values.call, "self": itself}
+    around = vars(inspect.getmodule(cls) or types)
+    # A global of the same name is not the argument that this call leaves out.
+    around = {name: value for name, value in around.items() if name not in call.names}
+    scope = {**around, **inputs, **call.values.call, "self": itself}
     try:
         return eval(parameter["from"], scope)
     except Exception as error:
