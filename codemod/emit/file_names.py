@@ -18,6 +18,7 @@ from ..shapes.interpreter import Environment
 from ..shapes.values import Class, External, Value
 from ..signatures import is_unpacked
 from . import fillings
+from .brackets import bracketed
 
 
 def is_shadowed(node: ast.expr, parents: Mapping[ast.AST, ast.AST]) -> bool:
@@ -258,7 +259,8 @@ class FileNames:
     def _collect(self, node: ast.AST, pieces: list[tuple[int, int, str]]) -> None:
         new = self.instead.get(node) or self.rewrite(node)
         if new is not None:
-            pieces.append((*self.module.source.span(node), new))
+            fitted = bracketed(new, node, self.module.source.parents.get(node))
+            pieces.append((*self.module.source.span(node), fitted))
             return
         for child in ast.iter_child_nodes(node):
             self._collect(child, pieces)

@@ -18,6 +18,7 @@ from ..shapes.operators import presence_asked
 from ..shapes.values import Array, Constant, External, Items, ShapePart, Value, as_dim
 from ..source import Source
 from . import turns
+from .brackets import bracketed
 
 
 class Rewriter(Protocol):
@@ -207,7 +208,8 @@ class Transport:
                 return
         replaced = self._replacement(node, scope, bound)
         if replaced is not None:
-            pieces.append((*self.source.span(node), replaced))
+            fitted = bracketed(replaced, node, self.source.parents.get(node))
+            pieces.append((*self.source.span(node), fitted))
             return
         if isinstance(node, ast.Call):
             written = self.partial(node, scope) or self.rewrite(

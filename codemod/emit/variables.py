@@ -46,12 +46,6 @@ def _reads(function: ast.Lambda) -> list[list[ast.AST]] | None:
     return [[n for n in inner if isinstance(n, ast.Name) and n.id == name] for name in names]
 
 
-def _is_whole(text: str) -> bool:
-    """Whether the text of an expression needs no parentheses anywhere."""
-    node = ast.parse(text, mode="eval").body
-    return isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Tuple | ast.List)
-
-
 def stream_text(site: Site, transport: Transport, scope: Scope) -> str:
     """The random stream that a `make_rng` draws from: `rngs.dropout`, or `rngs[name]` where its name is computed."""
     assert site.variable is not None
@@ -159,13 +153,6 @@ class VariableWriter:
             head = f"({head})"
         return f"{head}({', '.join([*first, *rest, *extra])})"
 
-    def _stands_alone(self, node: ast.AST) -> bool:
-        """Whether an expression is an argument, or an item of a display."""
-        above = self.transport.source.parents[node]
-        if isinstance(above, ast.Call):
-            return node in above.args
-        return isinstance(above, ast.keyword | ast.Tuple | ast.List)
-
     def _body(self, init: ast.Lambda, given: list[str], scope: Scope) -> str | None:
         """What a lambda returns, an array even where that is a Python number; None where only a call tells."""
         reads = _reads(init)
@@ -176,8 +163,7 @@ class VariableWriter:
                 return None
         for text, names in zip(given, reads, strict=True):
             for name in names:
-                alone = self._stands_alone(name) or _is_whole(text)
-                self.transport.substitutes[name] = text if alone else f"({text})"
+                self.transport.substitutes[name] = text
         text = self.transport.expression(init.body, scope)
         return f"{self.numpy}.array({text})" if self._is_number(init.body) else text
 

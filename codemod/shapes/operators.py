@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import operator
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -56,15 +57,8 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mod: operator.mod,
     ast.Pow: operator.pow,
 }
-_SIGNS = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.Div: "/",
-    ast.FloorDiv: "//",
-    ast.Mod: "%",
-    ast.Pow: "**",
-}
+_WRITTEN = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
+_SIMPLE_POWER = re.compile(r"(?<=\w) \*\* (?=\w)")
 _EXACT = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
 
 
@@ -110,10 +104,14 @@ def _dims(interp: Interpreter, op: ast.operator, left: Dim, right: Dim) -> Value
 
 def _composed(interp: Interpreter, op: ast.operator, left: Value, right: Value) -> str | None:
     one, two = interp_text(interp, left), interp_text(interp, right)
-    sign = _SIGNS.get(type(op))
-    if one is None or two is None or sign is None:
+    if not one or not two or not isinstance(op, _WRITTEN):
         return None
-    return f"({one} {sign} {two})"
+    try:
+        parts = [ast.parse(text, mode="eval").body for text in (one, two)]
+    except SyntaxError:  # a symbol that has no text
+        return None
+    whole = ast.unparse(ast.BinOp(parts[0], op, parts[1]))
+    return f"({_SIMPLE_POWER.sub('**', whole)})"
 
 
 def interp_text(interp: Interpreter, value: Value) -> str | None:

@@ -383,12 +383,24 @@ class _Writer:
         return _Text(f"{atom.op}({', '.join(arg.text for arg in args)})", _ATOM)
 
 
+def _is_wrapped(text: str) -> bool:
+    """Whether the first bracket of a text closes with its last, around more than the items of a tuple."""
+    try:
+        inner = ast.parse(text[1:-1], mode="eval").body
+    except SyntaxError:
+        return False
+    whole = ast.parse(text, mode="eval").body
+    return not isinstance(whole, ast.Tuple) and ast.dump(inner) == ast.dump(whole)
+
+
 def _divides(atom: Atom) -> bool:
     return atom.op in ("floordiv", "ceildiv", "mod")
 
 
 def _written(text: str) -> _Text:
-    """A symbol's own text, with the precedence that it has."""
+    """A symbol's own text, with the precedence that it has; parentheses around it all are put back where needed."""
+    if text.startswith("(") and _is_wrapped(text):
+        text = text[1:-1]
     match ast.parse(text.strip(), mode="eval").body:
         case ast.BinOp(op=ast.Add() | ast.Sub()):
             strength = _SUM
