@@ -41,6 +41,7 @@ _ALLOWED = frozenset(
         "XLA_PYTHON_CLIENT_MEM_FRACTION",
     )
 )
+_ROOM = 2 << 30  # bytes: JAX keeps what it compiled, so that a process which has more begins anew
 _DEVICES = "--xla_force_host_platform_device_count"
 
 
@@ -118,6 +119,8 @@ class Child:
             if line is None:
                 return _failed(self._last_words())
             answer: dict[str, Any] = json.loads(line)
+            if answer.pop("used", 0) > _ROOM:
+                self._end()
             return answer
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ def main() -> None:
     if settings.get("x64"):
         os.environ["JAX_ENABLE_X64"] = "1"
     for line in sys.stdin:
-        _answer(answers, _done(json.loads(line)))
+        _answer(answers, {**_done(json.loads(line)), "used": limits.used()})
 
 
 def _own_channel() -> TextIO:

@@ -94,3 +94,12 @@ def test_an_interpreter_that_is_none(tree: Path) -> None:
     answer = child.ask(job(tree, "fine"))
     assert answer["status"] == "failed"
     assert "python" in answer["error"]
+
+
+def test_a_process_that_holds_much_begins_anew(tree: Path) -> None:
+    (tree / "keeping.py").write_text("import numpy as np\nkept = np.ones(3 << 27)\n")
+    child = Child(Settings(timeout=60), tree)
+    for name in ("fine", "fine", "keeping", "fine"):
+        assert "Missing" in child.ask(job(tree, name))["error"]
+    child.close()
+    assert child.starts == 2
