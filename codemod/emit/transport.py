@@ -194,7 +194,12 @@ class Transport:
         )
 
     def _collect(
-        self, node: ast.AST, scope: Scope, pieces: list[tuple[int, int, str]], bound: frozenset[str]
+        self,
+        node: ast.AST,
+        scope: Scope,
+        pieces: list[tuple[int, int, str]],
+        bound: frozenset[str],
+        parent: ast.AST | None = None,
     ) -> None:
         if isinstance(node, ast.IfExp):
             outcome = self.known(node.test)
@@ -208,7 +213,7 @@ class Transport:
                 return
         replaced = self._replacement(node, scope, bound)
         if replaced is not None:
-            fitted = bracketed(replaced, node, self.source.parents.get(node))
+            fitted = bracketed(replaced, node, parent)
             pieces.append((*self.source.span(node), fitted))
             return
         if isinstance(node, ast.Call):
@@ -223,7 +228,7 @@ class Transport:
         )
         for child in ast.iter_child_nodes(node):
             if not isinstance(child, ast.expr_context | ast.operator):
-                self._collect(child, scope, pieces, inner)
+                self._collect(child, scope, pieces, inner, node)
 
     def _replacement(self, node: ast.AST, scope: Scope, bound: frozenset[str]) -> str | None:
         """New text for a node that is replaced whole."""
