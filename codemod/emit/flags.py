@@ -19,6 +19,7 @@ from ..rule import Declined, Layer, Mode
 from ..shapes import classes
 from ..shapes.facts import Facts, Used
 from ..shapes.values import Class, Function, LayerObject, Object, Partial
+from . import rates
 
 
 @dataclass
@@ -245,7 +246,7 @@ def _meaning(
     if isinstance(above, ast.Call) and ast.unparse(above.func).endswith("merge_param"):
         return "pass"
     if isinstance(above, ast.IfExp | ast.If) and below is above.test:
-        meaning = _guarding(above, facts, parents)
+        meaning = _guarding(above, facts, parents, models)
         return _opposite(meaning) if negated and meaning is not None else meaning
     if not isinstance(above, ast.Call):
         return None
@@ -261,26 +262,58 @@ def _meaning(
 
 
 def _guarding(
-    node: ast.IfExp | ast.If, facts: Facts, parents: Mapping[ast.AST, ast.AST]
+    node: ast.IfExp | ast.If,
+    facts: Facts,
+    parents: Mapping[ast.AST, ast.AST],
+    models: Mapping[ast.AST, ModuleModel],
 ) -> str | None:
     """The mode that a test stands for, where it guards dropout or chooses its rate and nothing else."""
     if isinstance(node, ast.If):
         if not node.orelse and all(_is_dropout(s, facts) for s in node.body):
             return "train"
         return "eval" if node.orelse and all(isinstance(s, ast.Pass) for s in node.body) else None
-    if _is_zero(node.orelse) and _is_rate(node, facts, parents):
+    if rates.is_zero(node.orelse) and _is_rate(node, facts, parents, models):
         return "train"
-    if _is_zero(node.body) and _is_rate(node, facts, parents):
+    if rates.is_zero(node.body) and _is_rate(node, facts, parents, models):
         return "eval"
     if _makes_dropout(node.body, facts) and not _makes_dropout(node.orelse, facts):
-        return "train" if isinstance(node.orelse, ast.Name) else None
-    if _makes_dropout(node.orelse, facts) and isinstance(node.body, ast.Name):
+        return "train" if _is_dropped(node.body, node.orelse, facts) else None
+    if _makes_dropout(node.orelse, facts) and _is_dropped(node.orelse, node.body, facts):
         return "eval"
     return None
 
 
 def _is_dropout(statement: ast.stmt, facts: Facts) -> bool:
-    return isinstance(statement, ast.Assign) and _makes_dropout(statement.value, facts)
+    """Whether a statement drops from what it assigns, `x = dropout(x)`: it changes nothing in evaluation."""
+    return (
+        isinstance(statement, ast.Assign)
+        and len(statement.targets) == 1
+        and _makes_dropout(statement.value, facts)
+        and _is_dropped(statement.value, statement.targets[0], facts)
+    )
+
+
+def _is_dropped(dropout: ast.expr, other: ast.expr, facts: Facts) -> bool:
+    """Whether an expression, a name, is what a dropout is applied to, in whatever mode it is in."""
+    if not isinstance(dropout, ast.Call) or not isinstance(other, ast.Name):
+        return False
+    targets = [u.target for u in facts.used.get(dropout, [])]
+    rule = next((t.rule for t in targets if isinstance(t, LayerObject)), None)
+    if (rule is None or not rule.inline) and _says_mode(dropout):
+        return False
+    place = rule.signature.index(rule.inputs[0]) if rule is not None and rule.inline else 0
+    name = rule.inputs[0] if rule is not None and rule.inputs else None
+    given = next((k.value for k in dropout.keywords if k.arg == name), None)
+    if given is None and place < len(dropout.args):
+        given = dropout.args[place]
+    return isinstance(given, ast.Name) and given.id == other.id
+
+
+def _says_mode(call: ast.AST) -> bool:
+    """Whether a call of a dropout says itself that it drops, which goes before the mode."""
+    return isinstance(call, ast.Call) and (
+        len(call.args) > 1 or any(k.arg == "deterministic" for k in call.keywords)
+    )
 
 
 def _makes_dropout(node: ast.expr, facts: Facts) -> bool:
@@ -295,17 +328,18 @@ def _makes_dropout(node: ast.expr, facts: Facts) -> bool:
     )
 
 
-def _is_zero(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value in (0, 0.0) and node.value is not False
-
-
-def _is_rate(node: ast.IfExp, facts: Facts, parents: Mapping[ast.AST, ast.AST]) -> bool:
-    """Whether an expression is the rate of a dropout, or a local that is nothing else."""
-    above = parents[node]
+def _is_rate(
+    node: ast.IfExp,
+    facts: Facts,
+    parents: Mapping[ast.AST, ast.AST],
+    models: Mapping[ast.AST, ModuleModel],
+) -> bool:
+    """Whether an expression is the rate of a dropout, perhaps within a module, or a local that is nothing else."""
+    above: ast.AST = parents[node]
     if isinstance(above, ast.keyword):
         above = parents[above]
     if isinstance(above, ast.Call):
-        return _makes_dropout(above, facts)
+        return _drops(node, facts, parents, models)
     if isinstance(above, ast.Assign) and isinstance(above.targets[0], ast.Name):
         name, function = above.targets[0].id, above
         while not isinstance(function, ast.FunctionDef):
@@ -315,11 +349,27 @@ def _is_rate(node: ast.IfExp, facts: Facts, parents: Mapping[ast.AST, ast.AST]) 
             for n in ast.walk(function)
             if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
         ]
-        return bool(reads) and all(
-            isinstance(above, ast.Call) and _makes_dropout(above, facts)
-            for above in (parents[n] for n in reads)
-        )
+        return bool(reads) and all(_drops(n, facts, parents, models) for n in reads)
     return False
+
+
+def _drops(
+    rate: ast.expr,
+    facts: Facts,
+    parents: Mapping[ast.AST, ast.AST],
+    models: Mapping[ast.AST, ModuleModel],
+) -> bool:
+    """Whether an expression is an argument that says how much is dropped."""
+    argument, above = rate, parents[rate]
+    if isinstance(above, ast.keyword):
+        argument, above = above, parents[above]  # type: ignore[assignment]
+    if not isinstance(above, ast.Call):
+        return False
+    called = parents.get(above)
+    if isinstance(called, ast.Call) and called.func is above and _says_mode(called):
+        if _makes_dropout(above, facts):
+            return False
+    return _makes_dropout(above, facts) or rates.is_told_to_module(above, argument, facts, models)
 
 
 def _opposite(mode: str | None) -> str | None:
