@@ -357,23 +357,30 @@ class ClassEmitter:
         return [f"{self._indent(2)}self.out_features = {text}"], late
 
     def _hiding_locals(self) -> dict[str, str]:
-        """Moved locals that have the name of a field, and another value, while a size still asks for the field."""
-        if self.study.framework != "linen":
-            return {}
-        fields = set(self._field_names())
+        """Moved locals that have the name of a field, and another value, while a size still asks for the field.
+
+        In Haiku, the name of a parameter of the constructor: what was an attribute of its own reads that there.
+        """
+        plain = self._field_names()
+        fields = set(plain.values())
         asked = {
             word
             for origin in self._with_running(self.transport.needs.symbols)
             if isinstance(origin, Expression)
             for word in re.findall(r"(?<![\w.])\w+", origin.text)
         }
+        own = self._own("__init__") if self.study.framework == "haiku" else None
+        stay = set(ast.walk(own)) if own is not None else set()
+        asked = asked if self.study.framework == "linen" else fields
         taken = {n.id for n in ast.walk(self.cls.node) if isinstance(n, ast.Name)} | fields
         found: dict[str, str] = {}
         for statement in self.transport.needs.statements:
-            match statement:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value) if (
-                    name in fields & asked and not _only_defaults(value, name)
-                ):
+            if statement in stay:
+                continue
+            for name in _assigned(statement) & fields & asked:
+                attributes = {at for at, parameter in plain.items() if parameter == name}
+                value = getattr(statement, "value", None)
+                if value is None or not any(_only_defaults(value, at) for at in attributes):
                     found[name] = f"{name}_"
                     while found[name] in taken:
                         found[name] += "_"
@@ -862,6 +869,12 @@ class ClassEmitter:
             self.known.in_method,
             is_code,
         )
+
+
+def _assigned(statement: ast.stmt) -> set[str]:
+    """The names that a statement assigns."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
 
 
 def _only_defaults(value: ast.expr, field_name: str) -> bool:
