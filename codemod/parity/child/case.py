@@ -143,6 +143,10 @@ def load(name: str, paths: list[str], tree: str) -> ModuleType:
 
     Raises Failure.
     """
+    if standins.folders:
+        _given.update(standins.folders)
+        _last.clear()
+        standins.folders.clear()
     _forget(tree, paths)
     sys.path[:] = [*paths, *(path for path in sys.path if path not in _given)]
     _given.update(paths)
@@ -153,11 +157,11 @@ def load(name: str, paths: list[str], tree: str) -> ModuleType:
 
 def _imported(name: str, tree: str) -> ModuleType:
     try:
-        return standins.load(name)
+        return standins.load(name, tree)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        again = _in_package(name) if "." not in name else _without_packages(name, tree)
+        again = _in_package(name, tree) if "." not in name else _without_packages(name, tree)
         if again is not None:
             return again
         raise Failure("imports", describe(error)) from error
@@ -166,7 +170,7 @@ def _imported(name: str, tree: str) -> ModuleType:
 _PACKAGE = "package_of_the_tree"
 
 
-def _in_package(name: str) -> ModuleType | None:
+def _in_package(name: str, tree: str) -> ModuleType | None:
     """A file of the tree's root imported as part of a package, for one whose imports are relative; None if that fails, too."""
     found = importlib.machinery.PathFinder.find_spec(name)
     if found is None or not found.origin or name in sys.modules:
@@ -178,7 +182,7 @@ def _in_package(name: str) -> ModuleType | None:
     package.__path__ = [folder]
     sys.modules[_PACKAGE] = package
     try:
-        return standins.load(f"{_PACKAGE}.{name}")
+        return standins.load(f"{_PACKAGE}.{name}", tree)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
@@ -204,7 +208,7 @@ def _without_packages(name: str, tree: str) -> ModuleType | None:
         bare.__path__ = folders
         sys.modules[package] = bare
     try:
-        return standins.load(name)
+        return standins.load(name, tree)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.machinery
 import importlib.util
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -105,8 +106,11 @@ class _Finder:
         return None
 
 
-def load(name: str) -> ModuleType:
-    """Imports a module, with stand-ins for the libraries that are not installed."""
+folders: list[str] = []  # of the tree, put at the end of sys.path: files are run from there
+
+
+def load(name: str, tree: str) -> ModuleType:
+    """Imports a module of a tree, with stand-ins for the libraries that are not installed."""
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)
     for _ in range(_MOST):
@@ -118,6 +122,12 @@ def load(name: str) -> ModuleType:
             missing = (error.name or "").split(".")[0]
             if not missing or missing in _Finder.names or _is_installed(missing):
                 raise
+            folder = _own_folder(missing, error, tree)
+            if folder is not None:
+                folders.append(folder)
+                sys.path.append(folder)
+                importlib.invalidate_caches()
+                continue
             _stand_in(missing, before)
         except Exception as error:
             broken = _broken(error)
@@ -125,6 +135,26 @@ def load(name: str) -> ModuleType:
                 raise
             _stand_in(broken, before)
     raise ImportError(f"{name} imports too much that is not installed")
+
+
+def _own_folder(missing: str, error: Exception, tree: str) -> str | None:
+    """The folder of the tree, at or above the file that failed, that has what is missing."""
+    root = os.path.realpath(tree)
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    inside = [f for f in map(os.path.realpath, files) if f.startswith(root + os.sep)]
+    folder = os.path.dirname(inside[-1]) if inside else ""
+    while folder.startswith(root):
+        if folder not in folders and _has_code(os.path.join(folder, missing)):
+            return folder
+        folder = os.path.dirname(folder)
+    return None
+
+
+def _has_code(place: str) -> bool:
+    """Whether a place without its suffix is a file of Python, or a folder of such."""
+    if os.path.isfile(f"{place}.py"):
+        return True
+    return os.path.isdir(place) and any(name.endswith(".py") for name in os.listdir(place))
 
 
 def _stand_in(library: str, before: set[str]) -> None:

@@ -86,6 +86,20 @@ def test_flags_have_their_defaults_and_are_defined_anew(tmp_path: Path) -> None:
     assert json.loads(loaded(tmp_path, "model").stdout)["error"] == "6"
 
 
+def test_what_lies_beside_or_above_a_file_is_found_from_there(tmp_path: Path) -> None:
+    inner = tmp_path / "package" / "inner"
+    inner.mkdir(parents=True)
+    for folder in (inner, inner.parent):
+        (folder / "__init__.py").write_text("")
+    (inner / "script.py").write_text(
+        "from helper import x\nimport inner.more\n\ndef use():\n    x()\n"
+    )
+    (inner / "helper.py").write_text("def x():\n    return 1\n")
+    (inner / "more.py").write_text("")
+    found = json.loads(loaded(tmp_path, "package.inner.script").stdout)
+    assert found["error"] == "" and found["for"] == []
+
+
 def test_a_package_that_does_not_import_is_left_out(tmp_path: Path) -> None:
     package = tmp_path / "package"
     package.mkdir()
