@@ -12,6 +12,9 @@ from .failure import Failure, describe
 from .modes import Flag
 from .subject import Flat, Subject, numeric
 
+# By layers of the library, which subclasses of them are made like.
+_RENAMED = {"features": "out_features"}
+
 
 def build(cls: Any, values: Values, job: dict[str, Any], facts: dict[str, Any]) -> Subject:
     """The rewritten module; `facts` are what the original's side tells. Raises Failure."""
@@ -72,6 +75,9 @@ def _constructed(
         kwargs = {
             name: v for name, v in kwargs.items() if name in known or name not in ("name", "parent")
         }
+        for old, new in _RENAMED.items():
+            if old in kwargs and old not in known and new in known:
+                kwargs[new] = kwargs.pop(old)
     kwargs |= {name: call.given(name) for name in call.moved}
     for parameter in added:
         if parameter["name"] in kwargs:
