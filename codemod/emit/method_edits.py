@@ -951,9 +951,13 @@ class MethodEdits:
         return False
 
     def _emptied(self, node: ast.If) -> bool:
-        """Whether all that an `if` did has moved to the constructor."""
+        """Whether all that an `if` did has moved to the constructor, which refuses in its place what it refused."""
         statements = [*node.body, *node.orelse]
-        return bool(statements) and all(s in self.gone for s in statements)
+        left = [s for s in statements if s not in self.gone]
+        refuses = all(isinstance(s, ast.Raise) for s in left) and {
+            n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)
+        } == {"self"}
+        return len(left) < len(statements) and (not left or refuses)
 
     def _pure(self, node: ast.stmt) -> bool:
         """Whether a statement does nothing but bind names."""

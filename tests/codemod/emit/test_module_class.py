@@ -177,3 +177,33 @@ def test_what_a_call_makes_of_an_attribute(start: str, change: str, status: str)
     """Haiku makes modules anew for each run, so that what they keep starts over."""
     text = CHANGING.replace("START", start).replace("CHANGE", change)
     assert rewritten(text).statuses["Net"] == status
+
+
+REFUSING = """
+import haiku as hk
+
+
+class Net(hk.Module):
+    def __init__(self, width=None, mode='a', name=None):
+        super().__init__(name=name)
+        self._width = width
+        self._mode = mode
+
+    def __call__(self, x):
+        if self._mode == 'a':
+            width = x.shape[-1]
+        elif TEST:
+            width = 3
+        else:
+            raise ValueError(f'unknown {self._mode}')
+        return hk.Linear(width)(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "moves"), [("self._mode == 'b'", True), ("x.shape[0] > 2", False)]
+)
+def test_what_a_call_refuses_of_the_fields_the_constructor_refuses(test: str, moves: bool) -> None:
+    text = rewritten(REFUSING.replace("TEST", test)).after["program.py"]
+    assert ("    def __call__(self, x):\n        return self.linear(x)" in text) is moves
+    assert ("raise ValueError(f'unknown {mode}')" in text) is moves
