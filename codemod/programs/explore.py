@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import functools
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..culprit import working_on
@@ -21,6 +23,7 @@ from .kinds import (
     Transformation,
     Transformed,
     Tree,
+    TreeMethod,
     Updates,
 )
 from .linen import Linen
@@ -64,6 +67,18 @@ class Explorer:
         self._install()
 
     # ---- records ------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def tree_reads(self) -> Mapping[Net, Sequence[ast.expr]]:
+        """Where code looks into the trees of each net, once all programs are explored."""
+        found: dict[Net, list[ast.expr]] = defaultdict(list)
+        for node, values in self.interp.facts.values.items():
+            if isinstance(node, ast.Subscript | ast.Attribute):
+                for value in values:
+                    match value:
+                        case Tree(net=net) | TreeMethod(tree=Tree(net=net)):
+                            found[net].append(node)
+        return found
 
     def net(
         self,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 
 from ..emit import layout
+from ..shapes.values import Object
 from . import drawn, graphdefs
 from .graphdefs import Definition
 from .ground import Stay
@@ -29,6 +30,7 @@ class FunctionalRewriter(MergedCalls):
         self.nets = [net for net in self.explorer.nets.values() if net.init in self.inside]
         self.uses = {n: found for n, found in self.explorer.applied.items() if n in self.inside}
         if not self.nets and not self.uses:
+            self._refuse_reads_of_others()
             return
         for node, _ in self.explorer.unknown:
             if node in self.inside:
@@ -53,6 +55,7 @@ class FunctionalRewriter(MergedCalls):
         self.lined: set[tuple[ast.stmt, str]] = set()
         self.unbound: dict[ast.stmt, set[int]] = {}
         self._check_reached()
+        self._refuse_reads_elsewhere()
         self.definitions = self._define()
         for definition in self.definitions.values():
             self._plan(definition)
@@ -88,6 +91,30 @@ class FunctionalRewriter(MergedCalls):
                         node,
                         f"`{self.source.segment(node)}` looks into a tree of parameters as a dict",
                         "go through the tree with `jax.tree.map`, or use the attributes of the module",
+                    )
+
+    def _refuse_reads_of_others(self) -> None:
+        """Code that looks into the variables of a model of another file would have to know their new paths."""
+        for net, reads in self.explorer.tree_reads.items():
+            for node in reads if self._is_rewritten(net) else ():
+                if node in self.inside:
+                    raise Stay(
+                        node,
+                        "the variables of a model of another file are read here, by their old names",
+                        "make the model in this file, or read them off it by hand",
+                    )
+
+    def _is_rewritten(self, net: Net) -> bool:
+        return isinstance(net.model, Object) and net.model.cls.node in self.models
+
+    def _refuse_reads_elsewhere(self) -> None:
+        for net in self.nets:
+            for node in self.explorer.tree_reads.get(net, ()):
+                if node not in self.parents and self._is_rewritten(net):
+                    raise Stay(
+                        net.init,
+                        "these variables are read by their old names in another file",
+                        "hand the model on, and read its attributes there",
                     )
 
     def _check_reached(self) -> None:

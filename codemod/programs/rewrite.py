@@ -185,6 +185,9 @@ class Programs:
         for net in self.explorer.nets.values():
             if inside(net.init):
                 found += _roots(net, models)
+        for net, reads in self.explorer.tree_reads.items():
+            if any(map(inside, reads)):
+                found += _roots(net, models)
         for node, model in self.explorer.unknown:
             if inside(node):
                 found += _class_of(model, models)

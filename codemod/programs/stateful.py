@@ -72,7 +72,11 @@ class ProgramRewriter(Calls):
                     "the parameters given to `apply` do not come from an `init` in sight",
                     "pass the model itself, or merge it with `nnx.merge` by hand",
                 )
-        for net in {a.net for a in uses} | set(self.nets):
+        own = {a.net for a in uses} | set(self.nets)
+        for net, reads in self.explorer.tree_reads.items():
+            if net not in own and any(read in self.inside for read in reads):
+                self._module_of(net)
+        for net in own:
             self._check(net)
             net.module = self._module_of(net)
             self.net_names[net] = self._name_of(net)

@@ -57,3 +57,57 @@ def test_a_call_that_loses_its_parameters_is_broken_without_them(tmp_path: Path)
 """
     assert new in done.after["program.py"]
     check(done, tmp_path)
+
+
+SQUARES = """
+import jax
+
+
+def squares(variables, out):
+    params = variables['params']
+    for name in sorted(params):
+        out.append(jax.tree.map(lambda p: (p**2).sum(), params[name]))
+    variables = dict(variables)
+    variables['params'] = params
+    return sum(float(leaf) for leaf in jax.tree.leaves(out))
+"""
+READ = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from squares import squares
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(WIDTH)(nn.Dense(4)(x))
+
+
+def make(more=False):
+    model = Net()
+    x = jnp.ones((1, 3))
+    variables = model.init(jax.random.key(0), x)
+    if more:
+        print('RESULT', squares(variables, []))
+    return model, variables, x
+
+
+model, variables, x = make(more=True)
+print('RESULT', float(model.apply(variables, x).sum()))
+"""
+
+
+def test_variables_that_another_file_reads_keep_their_names(tmp_path: Path) -> None:
+    done = rewritten({"program.py": READ.replace("WIDTH", "3"), "squares.py": SQUARES})
+    assert done.after["squares.py"] == SQUARES
+    assert done.codes == ["PR103"]
+    check(done, tmp_path)
+
+
+def test_code_that_reads_variables_of_a_class_that_stays_is_left_alone() -> None:
+    reading = "def squares(variables, out):\n    return variables['params']\n"
+    files = {"program.py": READ.replace("WIDTH", "int(x.sum())"), "squares.py": reading}
+    done = rewritten(files)
+    assert done.statuses == {"Net": "kept"}
+    assert done.after["squares.py"] == reading
