@@ -7,7 +7,7 @@ import builtins
 import functools
 import symtable
 import textwrap
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from .chains import is_own, root_name
 from .edits import Edits
@@ -138,6 +138,25 @@ def check_attributes(cls: Class, edits: Edits, emitted: Emitted) -> None:
                 f"`self.{node.attr}` is there in {emitted.model.framework.title()} modules alone",
                 "write this part for NNX by hand, and run the tool again",
             )
+    lost = _stored(ast.walk(cls.node)) - _stored(ast.walk(tree)) - emitted.model.names
+    for node in uses:
+        if node.attr in lost and node.attr not in _inherited(cls):
+            raise Declined(
+                f"nothing would set `self.{node.attr}` in the new text of `{cls.name}`",
+                "set it in a statement of its own",
+            )
+
+
+def _stored(nodes: Iterable[ast.AST]) -> set[str]:
+    """The attributes of `self` that some code sets."""
+    return {node.attr for node in nodes if is_own(node) and isinstance(node.ctx, ast.Store)}
+
+
+def _inherited(cls: Class) -> set[str]:
+    """What the bases of a class define or set."""
+    bases = [owner for owner in classes.mro(cls) if owner is not cls]
+    found = {name for owner in bases for name in owner.members}
+    return found | {name for owner in bases for name in _stored(ast.walk(owner.node))}
 
 
 @functools.cache

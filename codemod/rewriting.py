@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from . import first_carries, forwards, functions, heirs, kept_keys, makers, records, stacks
+from . import abreast, first_carries, forwards, functions, heirs, kept_keys, makers, records, stacks
 from .config import Options
 from .culprit import working_on
 from .edits import EditConflict
@@ -86,11 +86,12 @@ def _prepared(
     apart: frozenset[makers.Apart],
     limit: int,
 ) -> Prepared:
-    """The project with constructors in dataclass modules, layer stacks as functions with a name, modules that hold a
-    layer in the place of its heirs, draws in the place of keys that modules keep, zeros in the place of cells that only
-    tell them, and classes in the place of
+    """The project with constructors in dataclass modules, a statement for each layer, layer stacks as functions with a
+    name, modules that hold a layer in the place of its heirs, draws in the place of keys that modules keep, zeros in
+    the place of cells that only tell them, and classes in the place of
     functions that make layers, and of those given to a transform."""
     stages = [records.prepare(project, rules, leave)]
+    stages.append(abreast.prepare(stages[-1].project, rules, leave))
     stages.append(stacks.prepare(stages[-1].project, rules, leave))
     stages.append(heirs.prepare(stages[-1].project, rules, leave))
     stages.append(kept_keys.prepare(stages[-1].project, rules, leave))

@@ -93,6 +93,7 @@ class Constructor:
 
     def _layer(self, site: Site, rule: Layer, scope: Scope) -> Constructed:
         assert isinstance(site.value, LayerObject)
+        _refuse_shifted(site, self.transport.facts.value(site.node.func))
         use = self._use(site, rule)
         if rule.check is not None:
             rule.check(use)
@@ -265,13 +266,10 @@ class Constructor:
         rule = self.interp.rules.layer(value.function.name)
         if rule is None or not self.names_layer(node.args[0]):
             return None
-        if len(node.args) > 1:
-            raise CannotMove(
-                node, "a partial of a layer with positional arguments", "give them by keyword"
-            )
-        use = use_of(self.interp, rule, dict(value.kwargs), (), {})
+        given = _given_by_partial(node, rule)
+        arguments = {**dict(zip(rule.signature, value.args, strict=False)), **value.kwargs}
+        use = use_of(self.interp, rule, arguments, (), {})
         args = [rule.target if rule.helper else self.target(rule.target)]
-        given = {k.arg: k.value for k in node.keywords if k.arg is not None}
         for name, expression in given.items():
             written = self._argument(node, rule, name, expression, use, scope)
             if written is not None:
@@ -641,6 +639,22 @@ def alternatives(site: Site) -> list[Site]:
         ]
         found.append(dataclasses.replace(site, made=all_made, uses=uses))
     return found
+
+
+def _given_by_partial(node: ast.Call, rule: Layer) -> dict[str, ast.expr]:
+    """The arguments that a partial of a layer holds, by parameter name."""
+    call = ast.copy_location(ast.Call(node.func, node.args[1:], node.keywords), node)
+    return source_arguments(call, (*rule.signature, *rule.keyword_only))
+
+
+def _refuse_shifted(site: Site, called: Value | None) -> None:
+    """Raises Declined where a call gives more by position to a partial that holds arguments by position."""
+    if isinstance(called, Partial) and called.args and site.node.args:
+        raise CannotMove(
+            site.node,
+            "a partial of a layer with positional arguments is called with more of them",
+            "give them by keyword",
+        )
 
 
 def _refuse_mixture(site: Site) -> None:

@@ -313,6 +313,7 @@ class InitBody:
 
     def _raise_or_pass(self, body: Sequence[ast.stmt], scope: Scope, depth: int) -> list[str]:
         if _only_raises(body):
+            self.moved.update(body)
             lines: list[str] = []
             for statement in body:
                 text = (

@@ -755,11 +755,18 @@ class MethodEdits:
             if not any(made.value is layer for made in site.made):
                 continue
             held = self.facts.value(site.node.func)
+            options = held.values if isinstance(held, Either) else (held,)
             for maker, found in self.at_call.items():
-                if maker is not site.node and not (
-                    isinstance(held, Partial) and self.facts.value(maker) is held
-                ):
+                partial = self.facts.value(maker)
+                given = [option is partial and isinstance(option, Partial) for option in options]
+                if maker is not site.node and not any(given):
                     continue
+                if maker is not site.node and not all(given):
+                    raise CannotMove(
+                        maker,
+                        f"a flag that only some of what `{ast.unparse(site.node.func)}` may be is given",
+                        "make the one or the other in an `if`",
+                    )
                 if self._function(maker) is not self._function(call):
                     raise CannotMove(
                         maker, "a flag is given in one method, and used in another", ""

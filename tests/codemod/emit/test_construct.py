@@ -90,3 +90,37 @@ def test_arguments_that_come_in_a_dict(lines: tuple[str, ...], tmp_path: Path) -
 def test_a_dict_that_means_something_else_is_written_out(tmp_path: Path) -> None:
     line = "return nn.Einsum(**dict(shape=(6, 3), einsum_str='ab,bc->ac'))(x)"
     check(rewritten(program(line)), tmp_path)
+
+
+CHOSEN = """
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Net(nn.Module):
+    kind: str = 'batch'
+
+    @nn.compact
+    def __call__(self, x, train: bool = False):
+        if self.kind == 'batch':
+            norm = functools.partial(nn.BatchNorm, use_running_average=not train)
+        else:
+            norm = nn.LayerNorm
+        return norm(name='last')(nn.Dense(3)(x))
+
+
+print(Net().init(jax.random.key(0), jnp.ones((2, 3))))
+"""
+
+
+def test_a_flag_of_only_some_layers_is_not_lost_for_a_bridge() -> None:
+    assert rewritten(CHOSEN).statuses == {"Net": "kept"}
+
+
+def test_more_by_position_than_a_partial_holds_by_position() -> None:
+    lines = ("conv = functools.partial(nn.Conv, 4)", "return conv((3,))(x)")
+    text = program(*lines).replace("import jax\n", "import functools\n\nimport jax\n", 1)
+    assert rewritten(text).statuses == {"Net": "kept"}
