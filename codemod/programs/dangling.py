@@ -15,7 +15,9 @@ def dangling(old: ast.Module, new_text: str) -> set[str]:
     Names that a rewrite gives its own objects count, whether the old text had them or not.
     """
     new = ast.parse(new_text)
-    names = _unbound(new) & (_bound(old) | (_GIVEN - _unbound(old)))
+    loose = _unbound(old)
+    elsewhere = _bound(new) - loose  # a local of another function
+    names = _unbound(new) & (_bound(old) | elsewhere | (_GIVEN - loose))
     attributes = {f".{name}" for name in (_read(new) & _set(old)) - _set(new)}
     return names | attributes
 
