@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax import nnx
-from flax.core import FrozenDict, meta, spmd
+from flax.core import FrozenDict, meta, spmd, unfreeze
 
 # ---- half precision ----------------------------------------------------------------------
 
@@ -580,13 +580,17 @@ class LinenModel(nn.Module):
 
     @nn.compact
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        made: list[nnx.Module] = []
+
         def make(*own: Any, **options: Any) -> nnx.Module:
             module = self.module(*own, **options)
+            made.append(module)
             box_named(module)
             if self.is_initializing():
                 cache_steps(module, *args, **kwargs)
             elif "cache" in self.variables:
                 cache_one_step(module)
+                take_caches(module, self.variables["cache"])
             elif has_cache(module) and self.is_mutable_collection("cache"):
                 raise ValueError("give the cache that `init` makes")
             return module
@@ -596,7 +600,10 @@ class LinenModel(nn.Module):
         with warnings.catch_warnings():
             # What is sown goes to the collections of Linen, not to nnx.capture.
             warnings.filterwarnings("ignore", "Using 'Module.sow", DeprecationWarning)
-            return inner(*args, **kwargs)
+            returned = inner(*args, **kwargs)
+        if self.is_initializing():
+            keep_caches(self, made[-1])
+        return returned
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not callable(getattr(self.module, name, None)):
@@ -638,6 +645,27 @@ def cache_one_step(module: nnx.Module) -> None:
     """Makes room for the caches that are given to a module."""
     for layer in decoding_layers(module).values():
         layer.init_cache((1, 1, layer.in_features))
+
+
+def take_caches(module: Any, caches: Any) -> None:
+    """Makes the caches that are given to a module, where a call would make them."""
+    if not isinstance(caches, Mapping):
+        return
+    for name, cache in caches.items():
+        part = getattr(module, name, None) if isinstance(name, str) else module[name]
+        if part is None:
+            setattr(module, name, nnx.Cache(cache))
+        else:
+            take_caches(part, cache)
+
+
+def keep_caches(model: nn.Module, module: nnx.Module) -> None:
+    """Adds the caches that a call made to those that the module was made with."""
+    made = nnx.traversals.flatten_mapping(nnx.to_pure_dict(nnx.state(module, nnx.Cache)))
+    known = nnx.traversals.flatten_mapping(unfreeze(model.variables.get("cache", {})))
+    if made.keys() - known.keys():
+        for name, caches in nnx.traversals.unflatten_mapping({**made, **known}).items():
+            model.put_variable("cache", name, caches)
 
 
 def cache_steps(

@@ -57,7 +57,10 @@ class Describer:
         children = model.children.values()
         model.sows = sows or any(child.sows for child in children)
         model.sows |= self.base is not None and self.base.model.sows
-        model.writes_at_init = self._writes_at_init() or any(
+        model.makes_in_calls = any(child.makes_in_calls for child in children) or (
+            self.base is not None and self.base.model.makes_in_calls
+        )
+        model.writes_at_init = model.makes_in_calls or self._writes_at_init() or any(
             child.writes_at_init for child in children
         )
         return model

@@ -32,7 +32,7 @@ from ..shapes.values import (
     as_dim,
     from_dim,
 )
-from . import asked, constructors, inheritance, layout, unwritable
+from . import asked, call_made, constructors, inheritance, layout, unwritable
 from .added import argument_value, handed_on
 from .agreement import Measured, agreed
 from .choices import Choices
@@ -104,10 +104,15 @@ class ClassEmitter:
         )
         if self.base is not None:
             inherit(self.flags, self.study, self.base.model)
+        self.call_made = call_made.CallMade(
+            self.edits,
+            call_made.find(self.sites, self._functions(), self.source.parents),
+            self.source.parents,
+        )
         self.known = KnownTests(
             self.flags,
             self._functions(),
-            self.sites,
+            self._made_first(),
             self.file_names.qualified,
             self.source.parents,
         )
@@ -125,6 +130,10 @@ class ClassEmitter:
             dict(self.variable_classes),
         )
         self.writer.numpy = self.file_names.numpy
+
+    def _made_first(self) -> list[Site]:
+        """The sites of what the constructor makes: all but the variables that a call makes."""
+        return [site for site in self.sites if site not in self.call_made.sites]
 
     def _late(self) -> dict[ast.Call, str]:
         """The calls that stay functions, as only a run knows what their layers would be made with."""
@@ -180,12 +189,15 @@ class ClassEmitter:
             self.interp, self.study.facts, self.sites, sizes.needed, sizes.parameters()
         )
         model = describer.model(added)
+        if self.call_made.sites:
+            model.makes_in_calls = model.writes_at_init = True
         model.sown_unread = model.sows and asked.sown_unread(self.interp.project, self.cls)
         model.names_axes = asked.names_axes(self.interp.project, self.cls)
         moved = self.body.moved
         changes = self._method_edits(moved)
         for function in self._functions():
             if function.name not in ("setup", "__init__"):
+                self.call_made.run(function)
                 changes.run(function)
         self._class_edits(body, sizes, model)
         describer.constructor(model, self.stored, self.takes_rngs, self.constructs)
@@ -447,7 +459,7 @@ class ClassEmitter:
             self.transport,
             self.constructor,
             self.writer,
-            self.sites,
+            self._made_first(),
             self._child,
             self.source.indent_unit,
             self.limit,
@@ -654,7 +666,7 @@ class ClassEmitter:
             self.interp,
             self.edits,
             self.study.facts,
-            self.sites,
+            self._made_first(),
             self.flags,
             self.models,
             moved,
@@ -737,8 +749,10 @@ class ClassEmitter:
         late = {fill.attribute for fill in self.fills}
         stored.sort(key=lambda line: line.strip()[5:].partition(" ")[0] in late)
         early = len(stored) - sum(fill.attribute in self.stored for fill in self.fills)
-        lines = [*self.super_lines, *stored[:early], *body, *stored[early:]]
-        inherits = not stored and not body and self._inherits_constructor(sizes)
+        absent = f"{self.file_names.target('flax.nnx.data')}(None)" if self.call_made.sites else ""
+        asked_for = [f"{self._indent(2)}self.{a} = {absent}" for a in self.call_made.attributes()]
+        lines = [*self.super_lines, *stored[:early], *body, *stored[early:], *asked_for]
+        inherits = not stored and not body and not asked_for and self._inherits_constructor(sizes)
         if inherits and self.base is not None:
             self.takes_rngs = self.base.model.takes_rngs
             self.constructs = False

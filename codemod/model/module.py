@@ -83,6 +83,7 @@ class ModuleModel:
     sows: bool = False
     sown_unread: bool = False  # nothing in the project asks for what is sown
     names_axes: bool = False  # its parameters are boxes in Linen
+    makes_in_calls: bool = False  # a call makes variables of it, where it is asked to
     writes_at_init: bool = False  # a run by Linen's `init` changes its own state
     parameters: list[str] = field(
         default_factory=list

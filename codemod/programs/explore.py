@@ -100,14 +100,13 @@ class Explorer:
         return known
 
     def net_of(self, value: Value | None) -> Net | None:
+        """The net that variables are of; None for those of several nets, of which no one model has all."""
         match value:
             case Tree(net=net):
                 return net
             case Table(items=items):
-                return next(
-                    (found for item in items.values() if (found := self.net_of(item)) is not None),
-                    None,
-                )
+                found = {net for item in items.values() if (net := self.net_of(item)) is not None}
+                return next(iter(found)) if len(found) == 1 else None
         return None
 
     def read(self, value: Value | None, node: ast.AST) -> None:

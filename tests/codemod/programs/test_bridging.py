@@ -285,3 +285,27 @@ def test_code_that_does_not_know_the_class_may_ask_for_what_is_sown(tmp_path: Pa
     assert rewritten({"program.py": asks, "other.py": other}).statuses == {"Net": "kept"}
     knows = "import program\n\n\n" + other
     assert rewritten({"program.py": text, "other.py": knows}).statuses == {"Net": "kept"}
+
+
+ASKED = (Path(__file__).parents[3] / "fixtures" / "linen_caches_by_call" / "before.py").read_text()
+LATER = """    variables = model.init(jax.random.key(0), tokens)
+    cache = model.init(jax.random.key(1), tokens, init_cache=True)['cache']
+    print('RESULT', sorted(jax.tree.map(jnp.shape, jax.tree.leaves(cache))))
+    print('RESULT', float(jnp.abs(model.apply(variables, tokens)).sum()))
+    for step in range(3):
+        y, updates = model.apply(
+            {'params': variables['params'], 'cache': cache},
+            tokens[:, step : step + 1],
+            mutable=['cache'],
+        )
+        cache = updates['cache']
+        print('RESULT', float(jnp.abs(y).sum()))
+"""
+
+
+def test_caches_that_a_call_makes_cross_a_bridge(tmp_path: Path) -> None:
+    """The parameters and the cache come from different runs of `init`: no one model has both."""
+    done = rewritten(ASKED[: ASKED.index("    variables = model.init(")] + LATER)
+    assert done.statuses == {"Attention": "rewritten", "Decoder": "rewritten"}
+    assert "linen_model(Decoder" in done.after["program.py"]
+    check(done, tmp_path)
