@@ -98,7 +98,6 @@ RULES = (
                     "axis_rules",
                     "get_axis_names",
                     "param_with_axes",
-                    "remat",
                     "scan_with_axes",
                     "variable_with_axes",
                     "vmap_with_axes",

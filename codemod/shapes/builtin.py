@@ -15,6 +15,7 @@ from .values import (
     TRUE,
     UNKNOWN,
     Array,
+    Begun,
     Bound,
     Class,
     Constant,
@@ -113,7 +114,7 @@ def _sequence(kind: str) -> Any:
             return Items(known, kind)
         if isinstance(args[0], Items):
             return Items(list(args[0].items), kind, open=True)
-        return args[0] if isinstance(args[0], Repeated | Unknown) else None
+        return args[0] if isinstance(args[0], Repeated | Unknown | Begun) else None
 
     return build
 

@@ -409,6 +409,7 @@ def install(interp: Interpreter) -> None:
     interp.handlers["flax.linen.scan"] = linen_scan
     interp.handlers["flax.linen.remat"] = linen_remat
     interp.handlers["flax.linen.checkpoint"] = linen_remat
+    interp.handlers["flax.linen.partitioning.remat"] = linen_remat
     interp.handlers["flax.linen.vmap"] = linen_vmap
     interp.handlers["haiku.scan"] = haiku_scan
     interp.handlers["haiku.experimental.layer_stack"] = layer_stack

@@ -17,6 +17,7 @@ from .facts import RunningSize
 from .values import (
     UNKNOWN,
     Array,
+    Begun,
     Constant,
     Either,
     Index,
@@ -435,7 +436,35 @@ def comprehension(
         and _sites(interp, None) == made
     ):
         return _expanded(interp, node, known, Environment(env.module, env, node=node))
+    if known is not None and isinstance(node, ast.ListComp | ast.GeneratorExp):
+        first = _passing(interp, node, known, Environment(env.module, env, node=node))
+        if first and _sites(interp, None) == made:
+            return Begun(first)
     return result
+
+
+def _passing(
+    interp: Interpreter,
+    node: ast.ListComp | ast.GeneratorExp,
+    known: list[Value],
+    env: Environment,
+) -> list[Value]:
+    """The first items of `[x for x in xs if x is not None]`, up to one that may or may not pass."""
+    match node:
+        case ast.ListComp(
+            elt=ast.Name(id=elt), generators=[ast.comprehension(target=ast.Name(id=name), ifs=[test])]
+        ) | ast.GeneratorExp(
+            elt=ast.Name(id=elt), generators=[ast.comprehension(target=ast.Name(id=name), ifs=[test])]
+        ) if elt == name:
+            found: list[Value] = []
+            for item in known[: interp.max_unrolled]:
+                interp.assign(node.generators[0].target, item, env)
+                passes = interp.truth(interp.evaluate(test, env))
+                if passes is None:
+                    break
+                found += [item] if passes else []
+            return found
+    return []
 
 
 def _symbolic(
