@@ -6,6 +6,7 @@ An even split or a reshape follows from the fact that the program runs.
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import operator
 from collections.abc import Sequence
@@ -108,7 +109,17 @@ def index(interp: Interpreter, node: ast.AST, array: Array, key: Value) -> Value
     simple = _simple_index(interp, array.shape, key)
     if simple is not None:
         return Array(simple, array.dtype)
-    return run(interp, node, operator.getitem, [array, key], {})
+    return run(interp, node, operator.getitem, [array, _as_indices(key)], {})
+
+
+def _as_indices(key: Value) -> Value:
+    """What indexes an array holds integers in a program that runs: that it does not was a guess."""
+    match key:
+        case Items(items=items, kind=kind) if kind != "slice":
+            return dataclasses.replace(key, items=[_as_indices(item) for item in items])
+        case Array(dtype=str() as dtype) if dtype.startswith(("float", "bfloat")):
+            return dataclasses.replace(key, dtype="int32")
+    return key
 
 
 def _simple_index(interp: Interpreter, shape: Shape, key: Value) -> Shape | None:

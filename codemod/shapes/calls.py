@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .. import signatures
 from ..rule import Layer, Use
 from . import (
+    alike,
     builtin,
     classes,
     defaults,
@@ -403,6 +404,7 @@ def _own_features(interp: Interpreter, rule: Layer, site: ast.Call | None) -> Di
     """The last axis of a result that the arguments do not show: the layer itself has it, if it is of those that tell."""
     if site is None or rule.target not in held.TELLING or rule.around:
         return interp.symbols.unknown("the features of a layer")
+    site = alike.first_alike(interp, site)
     return interp.symbols.new(Output(site), ("output", site, interp.root))
 
 
