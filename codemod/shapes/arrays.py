@@ -20,6 +20,7 @@ from .values import (
     Array,
     Constant,
     Items,
+    OpenShape,
     Shape,
     Unknown,
     Value,
@@ -37,6 +38,11 @@ def product(dims: Sequence[Dim]) -> Dim:
 
 def reshape(interp: Interpreter, node: ast.AST, array: Array, target: Value) -> Value:
     """A reshape; one size may be -1, the others are taken at their word."""
+    whole = target.items[0] if isinstance(target, Items) and len(target.items) == 1 else target
+    if isinstance(whole, OpenShape):
+        return Array(None, array.dtype, last=whole.last)
+    if isinstance(whole, Unknown) and whole.text is None:
+        return Array(None, array.dtype)  # a shape, or a size
     shape = reshape_target(interp, target)
     if shape is None:
         return Array(None, array.dtype)
