@@ -662,7 +662,7 @@ def take_caches(module: Any, caches: Any) -> None:
 def keep_caches(model: nn.Module, module: nnx.Module) -> None:
     """Adds the caches that a call made to those that the module was made with."""
     made = nnx.traversals.flatten_mapping(nnx.to_pure_dict(nnx.state(module, nnx.Cache)))
-    known = nnx.traversals.flatten_mapping(unfreeze(model.variables.get("cache", {})))
+    known = nnx.traversals.flatten_mapping(unfreeze(dict(model.variables)).get("cache", {}))
     if made.keys() - known.keys():
         for name, caches in nnx.traversals.unflatten_mapping({**made, **known}).items():
             model.put_variable("cache", name, caches)

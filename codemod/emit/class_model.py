@@ -60,8 +60,10 @@ class Describer:
         model.makes_in_calls = any(child.makes_in_calls for child in children) or (
             self.base is not None and self.base.model.makes_in_calls
         )
-        model.writes_at_init = model.makes_in_calls or self._writes_at_init() or any(
-            child.writes_at_init for child in children
+        model.writes_at_init = (
+            model.makes_in_calls
+            or self._writes_at_init()
+            or any(child.writes_at_init for child in children)
         )
         return model
 

@@ -105,8 +105,8 @@ class Explorer:
             case Tree(net=net):
                 return net
             case Table(items=items):
-                found = {net for item in items.values() if (net := self.net_of(item)) is not None}
-                return next(iter(found)) if len(found) == 1 else None
+                nets = {self.net_of(item) for item in items.values()} - {None}
+                return nets.pop() if len(nets) == 1 else None
         return None
 
     def read(self, value: Value | None, node: ast.AST) -> None:

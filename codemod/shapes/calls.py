@@ -32,6 +32,7 @@ from .values import (
     NONE,
     UNKNOWN,
     Array,
+    Begun,
     Behaviour,
     Bound,
     Class,
@@ -99,13 +100,24 @@ def attribute(interp: Interpreter, owner: Value, name: str, node: ast.AST) -> Va
         case Partial(function=function) if name == "func":
             return function
         case Either(values=values):
-            options = [attribute(interp, option, name, node) for option in values if option != NONE]
+            having = [option for option in values if option != NONE and _may_have(option, name)]
+            options = [attribute(interp, option, name, node) for option in having]
             return joins.either(*options) if options else UNKNOWN
         case Unknown(text=text):
             return Unknown(f"{text}.{name}", owner.why, owner.loop) if text else UNKNOWN
         case Items() | Table() | Repeated() | Constant():
             return Bound(owner, External(f"builtins.{type(owner).__name__}.{name}"), name)
     return _module_attribute(interp, owner, name)
+
+
+def _may_have(value: Value, name: str) -> bool:
+    """Whether a program that runs may read an attribute of one of several values: a plain tuple has few."""
+    match value:
+        case Begun() | Items(kind="tuple", names=()):
+            return hasattr(tuple, name)
+        case Items(kind="list"):
+            return hasattr(list, name)
+    return True
 
 
 def _note_reading(interp: Interpreter, owner: Object, name: str, node: ast.AST) -> None:

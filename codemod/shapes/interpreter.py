@@ -404,7 +404,10 @@ class Interpreter:
             test = operators.settled(self, node.test, env)
         if test is not None:
             self.facts.conditions[node].add(test)
-            return self.execute(node.body if test else node.orelse, env)
+            left = self.execute(node.body if test else node.orelse, env)
+            if left == "raise":
+                self.trouble(node, "what is assumed of the inputs is refused here")
+            return left
         self.facts.conditions[node].update((True, False))
         return self.branch(
             node,

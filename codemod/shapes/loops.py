@@ -436,8 +436,9 @@ def comprehension(
         and _sites(interp, None) == made
     ):
         return _expanded(interp, node, known, Environment(env.module, env, node=node))
-    if known is not None and isinstance(node, ast.ListComp | ast.GeneratorExp):
-        first = _passing(interp, node, known, Environment(env.module, env, node=node))
+    begun = iterable.first if isinstance(iterable, Begun) else known
+    if begun is not None and isinstance(node, ast.ListComp | ast.GeneratorExp):
+        first = _passing(interp, node, begun, Environment(env.module, env, node=node))
         if first and _sites(interp, None) == made:
             return Begun(first)
     return result
@@ -451,10 +452,15 @@ def _passing(
 ) -> list[Value]:
     """The first items of `[x for x in xs if x is not None]`, up to one that may or may not pass."""
     match node:
-        case ast.ListComp(
-            elt=ast.Name(id=elt), generators=[ast.comprehension(target=ast.Name(id=name), ifs=[test])]
-        ) | ast.GeneratorExp(
-            elt=ast.Name(id=elt), generators=[ast.comprehension(target=ast.Name(id=name), ifs=[test])]
+        case (
+            ast.ListComp(
+                elt=ast.Name(id=elt),
+                generators=[ast.comprehension(target=ast.Name(id=name), ifs=[test])],
+            )
+            | ast.GeneratorExp(
+                elt=ast.Name(id=elt),
+                generators=[ast.comprehension(target=ast.Name(id=name), ifs=[test])],
+            )
         ) if elt == name:
             found: list[Value] = []
             for item in known[: interp.max_unrolled]:

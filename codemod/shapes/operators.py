@@ -70,6 +70,8 @@ def binary(
         left, right = _main(left), _main(right)
     if isinstance(left, Array) or isinstance(right, Array):
         return _array_binary(interp, node, op, left, right)
+    if isinstance(left, Begun) and isinstance(op, ast.Add):
+        return Begun(left.first)
     if isinstance(left, Items) or isinstance(right, Items):
         return _items_binary(interp, op, left, right)
     if isinstance(left, Constant) and isinstance(right, Constant):
@@ -88,6 +90,7 @@ def _main(value: Value) -> Value:
     if not isinstance(value, Either):
         return value
     known = [option for option in value.values if option != NONE]
+    known = [option for option in known if not isinstance(option, Object)] or known
     return next(
         (option for option in known if isinstance(option, Array)),
         known[0] if len(known) == 1 else UNKNOWN,
