@@ -16,11 +16,13 @@ from .emit.aliases import Alias, find_alias, write_alias
 from .emit.bridges import Bridge, Bridges, component, other_methods
 from .emit.file_names import FileNames
 from .emit.module_class import ClassEmitter, Emitted
+from .emit.read_variables import path_read
 from .emit.refinement import rewrite_refinement
 from .emit.transport import CannotMove, NeedsFlags
 from .findings import Finding
 from .model.module import ModuleModel
 from .model.study import Contexts, Study, as_base, study
+from .model.trees import locate
 from .new_text import check_attributes, check_leftovers, check_moved, check_strangers, check_text
 from .project import Module
 from .rule import Declined
@@ -289,7 +291,7 @@ def _bridges(
     if user.code == "NX100" or user.framework != attempt.models[used.node].framework:
         return None
     facts = studied.studies[cls.node].facts if cls.node in studied.studies else None
-    if facts is not None and _reads_attributes(cls.node, used, facts):
+    if facts is not None and _reads_attributes(cls, attempt.models[used.node], facts):
         return None  # a bridged module has none
     source, model = cls.module.source, attempt.models[used.node]
     bridges = Bridges(
@@ -385,17 +387,29 @@ def _sites(study: Study, used: Class) -> set[ast.AST]:
     }
 
 
-def _reads_attributes(user: ast.AST, used: Class, facts: Facts) -> bool:
-    """Whether code reads an attribute off a module of a class, other than to call a method."""
-    called = {node.func for node in ast.walk(user) if isinstance(node, ast.Call)}
+def _reads_attributes(user: Class, model: ModuleModel, facts: Facts) -> bool:
+    """Whether code reads an attribute off a module of a class, other than to call a method.
+
+    The variables of a bridge are there, under the names of the attributes.
+    """
+    called = {node.func for node in ast.walk(user.node) if isinstance(node, ast.Call)}
     return any(
         isinstance(node, ast.Attribute)
         and node not in called
         and isinstance(value := facts.value(node.value), Object)
-        and value.cls is used
+        and value.cls is model.cls
         and not is_own(node)
-        for node in ast.walk(user)
+        and not _reads_alike(node, user.module, model)
+        for node in ast.walk(user.node)
     )
+
+
+def _reads_alike(node: ast.Attribute, module: Module, model: ModuleModel) -> bool:
+    """Whether `net.variables["params"]["embed"]["kernel"]` has a path that is the attributes' as well."""
+    if node.attr != "variables":
+        return False
+    _, path = path_read(node, module.source.parents)
+    return path[:1] == ["params"] and locate(model, "linen", path[1:]) == ".".join(path[1:])
 
 
 def _write_bridges(user: Class, found: list[Bridge] | Alias, attempt: ModuleRewrite) -> None:

@@ -20,7 +20,7 @@ from .shapes.dims import SYMBOL
 from .shapes.interpreter import Environment, Interpreter
 from .shapes.values import Class
 from .strangers import strangers, unknown_makers
-from .unset import read_too_early
+from .unset import read_too_early, unbound_local
 
 
 def check_text(cls: Class, edits: Edits, known: Collection[str]) -> ast.Module:
@@ -36,7 +36,14 @@ def check_text(cls: Class, edits: Edits, known: Collection[str]) -> ast.Module:
             f"class `{cls.name}` is written in a way that is not handled ({error.msg})",
             "please report it with the class; rewrite it by hand meanwhile",
         ) from error
-    early = read_too_early(next(n for n in tree.body if isinstance(n, ast.ClassDef)))
+    new = next(n for n in tree.body if isinstance(n, ast.ClassDef))
+    unbound = unbound_local(new)
+    if unbound is not None:
+        raise Declined(
+            f"the constructor of `{cls.name}` would read `{unbound}` before it is bound",
+            "write the constructor by hand",
+        )
+    early = read_too_early(new)
     if early is not None:
         raise Declined(
             f"the constructor of `{cls.name}` would read `self.{early}` before it is set",

@@ -107,10 +107,10 @@ class Choices:
         return None
 
     def _test_of(self, node: ast.If | ast.IfExp, function: ast.FunctionDef) -> ast.expr:
-        """The test of a branch; what a local stands for, in a method that gives the constructor no statements."""
+        """The test of a branch; what a local stands for, in a method whose statements do not begin the constructor."""
         assigned = scope_of(function).assignments
         match node.test:
-            case ast.Name(id=name) if function not in self.constructing():
+            case ast.Name(id=name) if function not in list(self.constructing())[:1]:
                 found = assigned.get(name, [])
                 if len(found) == 1 and isinstance(found[0], ast.Assign):
                     return found[0].value

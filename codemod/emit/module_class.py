@@ -45,6 +45,7 @@ from .init_body import InitBody
 from .known_tests import KnownTests
 from .method_edits import MethodEdits
 from .places import Places
+from .read_variables import read_variables
 from .renaming import rename_within
 from .scans import scan_method
 from .signature import Signature
@@ -199,6 +200,9 @@ class ClassEmitter:
             if function.name not in ("setup", "__init__"):
                 self.call_made.run(function)
                 changes.run(function)
+                read_variables(
+                    function, self.edits, self.study.facts, self.models, self.source.parents
+                )
         self._class_edits(body, sizes, model)
         describer.constructor(model, self.stored, self.takes_rngs, self.constructs)
         helpers = self.constructor.helpers | self.writer.helpers | changes.helpers

@@ -10,13 +10,13 @@ from __future__ import annotations
 import ast
 
 from ..emit import layout
+from ..model.trees import locate
 from ..shapes.values import Object
 from . import drawn, graphdefs
 from .graphdefs import Definition
 from .ground import Stay
 from .kinds import Net, Tree, TreeMethod
 from .merging import MergedCalls
-from .trees import locate
 
 _TREES_AS_TYPES = ("haiku.Params", "haiku.State", "haiku.MutableParams", "haiku.MutableState")
 _TRAIN, _EVAL = "train", "eval"

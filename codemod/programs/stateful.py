@@ -10,6 +10,7 @@ import ast
 from collections.abc import Sequence
 
 from ..model.module import ModuleModel
+from ..model.trees import STATE_TYPES, locate
 from ..shapes.values import Object
 from . import sowing
 from .calls import Calls
@@ -25,7 +26,6 @@ from .kinds import (
 from .linen import BoundModel, BoundPart
 from .modes import placed, torn
 from .roles import MODEL, OPTIMIZER, absorbed
-from .trees import STATE_TYPES, locate
 
 
 class ProgramRewriter(Calls):

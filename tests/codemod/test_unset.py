@@ -1,4 +1,4 @@
-"""Attributes that a constructor reads before it sets them."""
+"""Attributes and locals that a constructor reads before it sets them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from nnx_codemod.codemod.unset import read_too_early
+from nnx_codemod.codemod.unset import read_too_early, unbound_local
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,22 @@ def test_read_too_early(lines: list[str], early: str | None) -> None:
     (cls,) = ast.parse(text).body
     assert isinstance(cls, ast.ClassDef)
     assert read_too_early(cls) == early
+
+
+@pytest.mark.parametrize(
+    ("lines", "unbound"),
+    [
+        (["x = 1", "self.a = x"], None),
+        (["self.a = x", "x = 1"], "x"),
+        (["self.a = given", "given = 1"], None),
+        (["self.a = outside"], None),
+        (["for i in range(2):", "    self.a = x if i else 0", "    x = 1"], None),
+        (["self.a = [y for y in range(2)]", "y = 1"], None),
+        (["self.a = lambda: x", "x = 1"], None),
+    ],
+)
+def test_unbound_local(lines: list[str], unbound: str | None) -> None:
+    text = "class A:\n    def __init__(self, given):\n" + "".join(f"        {x}\n" for x in lines)
+    (cls,) = ast.parse(text).body
+    assert isinstance(cls, ast.ClassDef)
+    assert unbound_local(cls) == unbound

@@ -222,3 +222,54 @@ def test_sizes_that_a_field_chooses_are_told_by_what_each_call_gives(tmp_path: P
     assert "haiku_module(Project, x.shape[-1:], 4)(x)" in text
     assert "haiku_module(Project, x.shape[-2:], 4, axes=2)(x)" in text
     check(done, tmp_path)
+
+
+READ = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Encoder(nn.Module):
+    vocabulary: int
+    width: int
+
+    def setup(self):
+        self.shared = nn.Embed(self.vocabulary, self.width)
+        self.dense = nn.Dense(self.width)
+
+    def __call__(self, tokens):
+        return self.dense(self.shared(tokens))
+
+
+class Tied(nn.Module):
+    vocabulary: int
+    width: int
+
+    def setup(self):
+        self.encoder = Encoder(self.vocabulary, self.width)
+        self.head = nn.Dense(self.vocabulary, use_bias=False)
+
+    def __call__(self, tokens):
+        x = self.encoder(tokens)
+        shared = self.encoder.variables['params']['shared']['embedding']
+        return self.head.apply({'params': {'kernel': shared.T}}, x)
+
+
+tokens = jnp.array([[1, 2, 3, 0]])
+model = Tied(5, 4)
+variables = model.init(jax.random.key(0), tokens)
+print('RESULT', len(jax.tree.leaves(variables)), float(jnp.abs(model.apply(variables, tokens)).sum()))
+"""
+
+
+def test_variables_of_a_bridge_are_read_by_a_path_that_stays(tmp_path: Path) -> None:
+    done = rewritten(READ)
+    assert done.statuses == {"Encoder": "rewritten", "Tied": "bridged"}
+    check(done, tmp_path)
+
+
+def test_variables_of_a_bridge_by_another_path() -> None:
+    text = READ.replace("self.shared = ", "self.table = ").replace("self.shared(", "self.table(")
+    compact = text.replace("['shared']", "['Embed_0']")
+    assert "rewritten" not in rewritten(compact).statuses.values()

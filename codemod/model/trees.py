@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from ..model.module import ModuleModel
 from ..rule import Layer
+from .module import ModuleModel
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 STATE_TYPES = {"params": "nnx.Param", "batch_stats": "nnx.BatchStat", "cache": "nnx.Cache"}

@@ -1,0 +1,85 @@
+"""Variables of another module that a class reads by their Linen paths: `self.encoder.variables["params"]["embed"]["embedding"]`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+
+from ..chains import is_own
+from ..edits import Edits
+from ..model.module import ModuleModel
+from ..model.trees import locate
+from ..shapes import classes
+from ..shapes.facts import Facts
+from ..shapes.values import LayerObject, Object, Value
+from .transport import CannotMove
+
+
+def read_variables(
+    function: ast.FunctionDef,
+    edits: Edits,
+    facts: Facts,
+    models: Mapping[ast.AST, ModuleModel],
+    parents: Mapping[ast.AST, ast.AST],
+) -> None:
+    """Has a method read the attributes that took the place of such variables; what else Linen's modules do declines."""
+    for node in ast.walk(function):
+        if not isinstance(node, ast.Attribute) or node.attr not in _OF_LINEN or is_own(node):
+            continue
+        value = facts.value(node.value)
+        if not _is_module(value):
+            continue
+        if node.attr != "variables":
+            raise CannotMove(
+                node,
+                f"`{node.attr}` of a module runs it with variables that it is given",
+                "write what it computes by hand",
+            )
+        whole, path = path_read(node, parents)
+        target = _target(value, path, models)
+        if target is None:
+            raise CannotMove(
+                node, "variables of a module that are read as a tree", "read its attributes by hand"
+            )
+        edits.replace(whole, f"{edits.render(node.value)}.{target}[...]")
+
+
+_OF_LINEN = ("variables", "apply", "init", "init_with_output", "bind")
+
+
+def _is_module(value: Value | None) -> bool:
+    return isinstance(value, LayerObject) or (
+        isinstance(value, Object) and classes.framework(value.cls) is not None
+    )
+
+
+def path_read(node: ast.expr, parents: Mapping[ast.AST, ast.AST]) -> tuple[ast.expr, list[str]]:
+    """What a chain of subscripts reads, and its keys."""
+    path: list[str] = []
+    while True:
+        match parents.get(node):
+            case ast.Subscript(slice=ast.Constant(value=str() as key)) as above if (
+                above.value is node
+            ):
+                node = above
+                path.append(key)
+            case _:
+                return node, path
+
+
+def _target(
+    value: Value | None, path: list[str], models: Mapping[ast.AST, ModuleModel]
+) -> str | None:
+    """The attribute path of a parameter; None for another variable, or one that is laid out anew."""
+    if not path or path[0] != "params":
+        return None
+    if isinstance(value, LayerObject):
+        found = locate(value.rule, "linen", path[1:])
+        plain = [v for v in value.rule.variables if v.source == "/".join(path[1:])]
+        return found if plain and not plain[0].layout else None
+    model = models.get(value.cls.node) if isinstance(value, Object) else None
+    found = locate(model, "linen", path[1:]) if model is not None else None
+    if model is None or found is None:
+        return None
+    layouts = {v.layout for v in model.variables if ".".join(v.target).replace("/", ".") == found}
+    return found if layouts == {""} else None
