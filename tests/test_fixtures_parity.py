@@ -27,6 +27,7 @@ SAMPLE = (
     "linen_masks",
     "linen_recurrent",
     "linen_variables",
+    "linen_wrappers",
 )
 
 

@@ -8,7 +8,7 @@ from .calls import Call, positional
 from .case import Values
 from .failure import Failure
 from .modes import flags
-from .subject import Flat, Subject, flatten, numeric, unflatten
+from .subject import Flat, Subject, filled, flatten, numeric
 
 _STREAMS = ("params", "dropout")
 
@@ -35,8 +35,9 @@ def linen(cls: Any, values: Values, method: str, reported: dict[str, Any]) -> Su
 
     def apply(params: Flat, state: Flat, arrays: list[Any], mode: str) -> tuple[list[Any], Flat]:
         variables = {
-            collection: unflatten(flat)
+            collection: filled(like[collection], flat)
             for collection, flat in _by_collection({**params, **state}).items()
+            if collection in like
         }
         args, kwargs = call.arguments(arrays, mode, rewritten=False)
         rngs = {"dropout": jax.random.key(1), "params": jax.random.key(2)}
@@ -47,7 +48,8 @@ def linen(cls: Any, values: Values, method: str, reported: dict[str, Any]) -> Su
         return numeric(out), {name: new.get(name, value) for name, value in state.items()}
 
     boxed = initial(0)
-    flat = _flat_collections(meta.unbox(boxed))
+    like = meta.unbox(boxed)
+    flat = _flat_collections(like)
     return Subject(
         {name: value for name, value in flat.items() if name.startswith("params:")},
         {

@@ -78,13 +78,12 @@ def flatten(tree: Any, prefix: str = "") -> Flat:
     return found
 
 
-def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of `flatten`."""
-    tree: dict[str, Any] = {}
-    for path, value in flat.items():
-        *folders, name = path.split("/")
-        inner = tree
-        for folder in folders:
-            inner = inner.setdefault(folder, {})
-        inner[name] = value
-    return tree
+def filled(tree: Any, flat: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A tree like the one that was flattened, with other values; names in it may hold slashes of their own."""
+    return {
+        name: filled(value, flat, f"{prefix}{name}/")
+        if isinstance(value, Mapping)
+        else flat[f"{prefix}{name}"]
+        for name, value in tree.items()
+        if isinstance(value, Mapping) or f"{prefix}{name}" in flat
+    }
