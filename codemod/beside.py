@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -48,7 +49,25 @@ def _within_package(module: Module, project: Project, stem: str) -> str:
     if top.name in roots:
         return ".".join((*folder.relative_to(top.parent).parts, stem))
     among = any((folder / f"{root}.py").exists() for root in roots)
-    return stem if among or _is_script(module, project) else f".{stem}"
+    return stem if among else f".{stem}"
+
+
+def import_either_way(text: str, module: Module, project: Project) -> str:
+    """The new text of a file of a package that may also be run as a script: its helpers are found both ways."""
+    stem = HELPER_FILE.removesuffix(".py")
+    if helper_module(module, project) != f".{stem}" or not _is_script(module, project):
+        return text
+    if any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(module.tree)):
+        return text  # it was never run so
+    source = Source(module.path, text.encode())
+    for node in source.tree.body:
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module == stem:
+            start, end = source.span(node)
+            names = textwrap.indent(text[start:end], source.indent_unit)
+            other = names.replace(f"from .{stem}", f"from {stem}", 1)
+            lines = ["try:", names, "except ImportError:  # run as a script", other]
+            return text[:start] + "\n".join(lines) + text[end:]
+    return text
 
 
 def _is_script(module: Module, project: Project) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .beside import helper_file, helper_module
+from .beside import helper_file, helper_module, import_either_way
 from .config import Options
 from .culprit import working_on
 from .edits import Edits
@@ -211,6 +211,8 @@ def _text(
         local=local,
         limit=limit,
     )
+    if file.helpers:
+        text = import_either_way(text, module, project)
     return None if text == module.source.text else text
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from nnx_codemod.codemod.beside import helper_module
+from nnx_codemod.codemod.beside import helper_module, import_either_way
 from nnx_codemod.codemod.project import Project
 from nnx_codemod.codemod.source import Source
 
@@ -27,12 +29,7 @@ SCRIPT = "import os\nif __name__ == '__main__':\n    pass\n"
         ({"lib/__init__.py": "", "lib/a.py": "", "lib/net.py": "import a"}, "nnx_layers"),
         ({"lib/net.py": "", "main.py": "from lib import net"}, "lib.nnx_layers"),
         ({"lib/net.py": "", "main.py": "import lib.net as n"}, "lib.nnx_layers"),
-        # A script, which is no part of the package when it is run.
-        ({"lib/__init__.py": "", "lib/net.py": SCRIPT}, "nnx_layers"),
-        (
-            {"lib/__init__.py": "", "lib/net.py": SCRIPT, "test.py": "from lib import net"},
-            ".nnx_layers",
-        ),
+        ({"lib/__init__.py": "", "lib/net.py": SCRIPT}, ".nnx_layers"),
         # Run from its own folder, but not without the package around it.
         (
             {"lib/__init__.py": "", "lib/examples/net.py": "import lib as l"},
@@ -61,3 +58,40 @@ def test_helper_module(
     project = Project.of(sources)
     module = next(m for path, m in project.modules.items() if path.name == "net.py")
     assert helper_module(module, project) == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "either_way"),
+    [
+        ({"lib/__init__.py": "", "lib/net.py": SCRIPT}, True),
+        ({"lib/__init__.py": "", "lib/net.py": SCRIPT, "test.py": "from lib import net"}, False),
+        ({"lib/__init__.py": "", "lib/net.py": f"from . import a\n{SCRIPT}"}, False),
+        ({"lib/__init__.py": "", "lib/net.py": "import os"}, False),
+        ({"lib/net.py": SCRIPT}, False),
+    ],
+)
+def test_a_script_in_a_package_finds_its_helpers_either_way(
+    tmp_path: Path, files: dict[str, str], either_way: bool
+) -> None:
+    sources = []
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        sources.append(Source(path))
+    project = Project.of(sources)
+    module = next(m for path, m in project.modules.items() if path.name == "net.py")
+    line = f"from {helper_module(module, project)} import merge_param\n"
+    text = import_either_way(f"import jax\n{line}", module, project)
+    if not either_way:
+        assert text == f"import jax\n{line}"
+        return
+    (module.path.parent / "nnx_layers.py").write_text("merge_param = 1\n")
+    (module.path.parent / "net.py").write_text(
+        text.replace("import jax\n", "") + "print(merge_param)\n"
+    )
+    for command in (["lib/net.py"], ["-m", "lib.net"]):
+        done = subprocess.run(
+            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.stdout == "1\n", done.stderr
