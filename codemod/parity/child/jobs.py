@@ -152,7 +152,7 @@ def _rewritten(job: dict[str, Any]) -> dict[str, Any]:
 
 def _of_class(cls: Any, module: Any, job: dict[str, Any], over: Any) -> dict[str, Any]:
     with draws.equal():
-        values = case.evaluate(job["case"], module, job["seed"], _nnx_names())
+        values = _given(job, module)
         _expect_no_strangers(values, job["class"]["source"])
         subject = rewritten.build(cls, values, job, job["facts"])
         pairings = [_paired(job, subject, part) for part in (0, 1)]
@@ -182,6 +182,15 @@ def _of_class(cls: Any, module: Any, job: dict[str, Any], over: Any) -> dict[str
         **answer,
         **found.facts,
     }
+
+
+def _given(job: dict[str, Any], module: Any) -> case.Values:
+    """The values of the case; code of the originals may make modules in it in a way that the rewrite's cannot be."""
+    try:
+        return case.evaluate(job["case"], module, job["seed"], _nnx_names())
+    except Failure as failure:
+        shown = job["case"]["origin"] != "configuration"
+        raise Failure("stranger" if shown else failure.stage, failure.message) from failure
 
 
 def _expect_no_strangers(values: case.Values, source: str) -> None:
