@@ -44,8 +44,12 @@ from .symbolic import argument_value, array_of_rank, field_value, is_flag, looks
 RANKS = (2, 3, 4, 1, 5)
 WIDE = 4  # the rank of an image
 _FLATTENS = re.compile("flatten|ravel|reshape|rearrange", re.IGNORECASE)
-MAX_TRIES = 32
-_FIRST = 3  # parameters of which each rank is tried among vectors before anything else
+MAX_TRIES = 24
+MANY_STEPS = 100_000  # of one search: a model of models is not read two dozen times
+_FIRST, _LIKELY = (
+    3,
+    (3, 4),
+)  # so many parameters are tried with these ranks among vectors before anything else
 
 
 def as_base(heir: Study, cls: Class, models: Mapping[ast.AST, ModuleModel]) -> Study:
@@ -193,6 +197,7 @@ class _Search:
         self.cls = cls
         self.contexts = contexts
         self.start = {node: len(calls) for node, calls in contexts.calls.items()}
+        self.spent = interp.spent
         self.tried: list[Choice] = []
         self.best: Study | None = None
         self.choice: Choice = {}
@@ -204,7 +209,7 @@ class _Search:
         choice = {name: self.asserted.get(name, rank) for name, rank in choice.items()}
         if (self.best is not None and not self.best.doubts) or choice in self.tried:
             return
-        if len(self.tried) >= MAX_TRIES:
+        if len(self.tried) >= MAX_TRIES or self.interp.spent - self.spent > MANY_STEPS:
             return
         self.tried.append(choice)
         most = self.best.doubts if self.best is not None else None
@@ -216,7 +221,7 @@ class _Search:
     def vary(self, parameters: Iterable[str]) -> None:
         """Goes on from the best choice, one parameter at a time."""
         names = list(parameters)
-        for first, rank in itertools.product(names[:_FIRST], RANKS):  # a way on may lead astray
+        for first, rank in itertools.product(names[:_FIRST], _LIKELY):  # a way on may lead astray
             self.try_ranks({**dict.fromkeys(names, RANKS[0]), first: rank})
         before: Choice | None = None
         while before != self.choice and len(names) > 1:
