@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from ..shapes.printing import is_wrapped
+
 _ATOMS = (
     ast.Name,
     ast.Attribute,
@@ -30,7 +32,7 @@ def bracketed(text: str, node: ast.AST, parent: ast.AST | None) -> str:
 
 
 def _needs(text: str, node: ast.AST, parent: ast.AST | None) -> bool:
-    if not isinstance(parent, ast.expr | ast.comprehension):
+    if not isinstance(parent, ast.expr | ast.comprehension) or is_wrapped(text.strip()):
         return False
     try:
         new = ast.parse(text.strip(), mode="eval").body

@@ -383,8 +383,10 @@ class _Writer:
         return _Text(f"{atom.op}({', '.join(arg.text for arg in args)})", _ATOM)
 
 
-def _is_wrapped(text: str) -> bool:
+def is_wrapped(text: str) -> bool:
     """Whether the first bracket of a text closes with its last, around more than the items of a tuple."""
+    if not text.startswith("("):
+        return False
     try:
         inner = ast.parse(text[1:-1], mode="eval").body
     except SyntaxError:
@@ -398,8 +400,13 @@ def _divides(atom: Atom) -> bool:
 
 
 def _written(text: str) -> _Text:
-    """A symbol's own text, with the precedence that it has; parentheses around it all are put back where needed."""
-    if text.startswith("(") and _is_wrapped(text):
+    """A symbol's own text, with the precedence that it has.
+
+    Parentheses around arithmetic are put back where needed; those around a choice stay: texts are made with it.
+    """
+    if is_wrapped(text):
+        if isinstance(ast.parse(text, mode="eval").body, ast.IfExp | ast.BoolOp | ast.Compare):
+            return _Text(text, _ATOM)
         text = text[1:-1]
     match ast.parse(text.strip(), mode="eval").body:
         case ast.BinOp(op=ast.Add() | ast.Sub()):
