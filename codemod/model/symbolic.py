@@ -87,11 +87,13 @@ def field_value(
     if _is_word(written, [*examples, *([known] if known is not None else [])]):
         return Unknown(text, WORD)
     config = _config_class(interp, annotation, env)
-    if config is not None:
-        return config_object(interp, text, config)
     for example in [*examples, *([known] if known is not None else [])]:
-        if isinstance(example, Object) and classes.framework(example.cls) is None:
-            return config_object(interp, text, example.cls)
+        if config is None and isinstance(example, Object):
+            config = example.cls if classes.framework(example.cls) is None else None
+    if config is not None:
+        there = config_object(interp, text, config)
+        missing = known == NONE or NONE in examples
+        return joins.either(NONE, there) if missing else there
     seen = [
         v
         for example in examples
