@@ -7,51 +7,36 @@ else.
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 from .chains import is_own
-from .edits import Edits
-from .prepared import MadeClass, Prepared, file_by_file
-from .project import Module, Project
+from .prepared import Draft, Leave, Prepared, class_by_class
+from .project import Project
 from .rulebook import Rulebook
 from .shapes import classes
-from .shapes.interpreter import Interpreter
+from .shapes.values import Class
 from .source import Source
 
 
-def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]) -> Prepared:
+def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:
     """Writes such statements in the module classes of a project, but for those named in `leave`."""
-    return file_by_file(
-        project,
-        rules,
-        _may_have,
-        lambda interp, module, prepared: _prepare_module(interp, module, leave, prepared),
-    )
+    return class_by_class(project, rules, leave, _may_have, _prepare_class)
 
 
 def _may_have(source: Source) -> bool:
     return any(_pairs(node) for node in ast.walk(source.tree))
 
 
-def _prepare_module(
-    interp: Interpreter, module: Module, leave: frozenset[tuple[Path, str]], prepared: Prepared
-) -> None:
-    edits = Edits(module.source)
-    made: list[MadeClass] = []
-    for cls in classes.of_file(interp, module):
-        if classes.framework(cls) is None or (module.path, cls.name) in leave:
-            continue
-        found = [(node, pairs) for node in ast.walk(cls.node) if (pairs := _pairs(node))]
-        found = [(node, pairs) for node, pairs in found if "#" not in module.source.segment(node)]
-        for statement, pairs in found:
-            start = module.source.span(statement)[0]
-            indent = module.source.line_indent(start)
-            segment = module.source.segment
-            lines = [f"{segment(target)} = {segment(value)}" for target, value in pairs]
-            edits.replace(statement, f"\n{indent}".join(lines))
-        if found:
-            made.append(MadeClass.anew(cls))
-    prepared.take(module, edits, made)
+def _prepare_class(draft: Draft, cls: Class) -> bool:
+    if classes.framework(cls) is None:
+        return False
+    source, segment = draft.source, draft.source.segment
+    found = [(node, pairs) for node in ast.walk(cls.node) if (pairs := _pairs(node))]
+    found = [(node, pairs) for node, pairs in found if "#" not in segment(node)]
+    for statement, pairs in found:
+        indent = source.line_indent(source.span(statement)[0])
+        lines = [f"{segment(target)} = {segment(value)}" for target, value in pairs]
+        draft.edits.replace(statement, f"\n{indent}".join(lines))
+    return bool(found)
 
 
 def _pairs(node: ast.AST) -> list[tuple[ast.expr, ast.expr]]:

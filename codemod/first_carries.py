@@ -8,18 +8,18 @@ cell that is called too stays, and so does one with a `carry_init` of its own.
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from .edits import Edits
 from .emit import layout
 from .emit.file_names import FileNames
-from .prepared import MadeClass, Prepared, file_by_file
-from .project import Module, Project
+from .prepared import Draft, Leave, Prepared, class_by_class
+from .project import Project
 from .rulebook import Rulebook
 from .shapes import classes
-from .shapes.interpreter import Interpreter
+from .shapes.values import Class
 from .source import Source
 
 _STATES = {"LSTMCell": 2, "OptimizedLSTMCell": 2, "GRUCell": 1, "MGUCell": 1, "SimpleCell": 1}
@@ -28,41 +28,23 @@ _PLAIN_KEYS = (ast.Name, ast.Attribute, ast.Constant, ast.expr_context)
 _UNSPLIT = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Tuple)  # need no brackets
 
 
-def prepare(
-    project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]], limit: int
-) -> Prepared:
+def prepare(project: Project, rules: Rulebook, leave: Leave, limit: int) -> Prepared:
     """Writes the first carries in the module classes of a project, but for those named in `leave`."""
-    return file_by_file(
-        project,
-        rules,
-        _may_have,
-        lambda interp, module, prepared: _prepare_module(interp, module, leave, prepared, limit),
-    )
+    write = functools.partial(_prepare_class, limit=limit)
+    return class_by_class(project, rules, leave, _may_have, write)
 
 
 def _may_have(source: Source) -> bool:
     return "flax" in source.text and "initialize_carry" in source.text
 
 
-def _prepare_module(
-    interp: Interpreter,
-    module: Module,
-    leave: frozenset[tuple[Path, str]],
-    prepared: Prepared,
-    limit: int,
-) -> None:
-    edits = Edits(module.source)
-    names = FileNames(module, interp.environment_of(module), interp.rules)
-    made: list[MadeClass] = []
-    for cls in classes.of_file(interp, module):
-        if classes.framework(cls) != "linen" or (module.path, cls.name) in leave:
-            continue
-        found = list(_first_carries(cls.node, module.source, names))
-        for each in found:
-            _write(each, edits, names, limit)
-        if found:
-            made.append(MadeClass.anew(cls))
-    prepared.take(module, edits, made, names.wanted)
+def _prepare_class(draft: Draft, cls: Class, limit: int) -> bool:
+    if classes.framework(cls) != "linen":
+        return False
+    found = list(_first_carries(cls.node, draft.source, draft.names))
+    for each in found:
+        _write(each, draft.edits, draft.names, limit)
+    return bool(found)
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from .culprit import working_on
 from .edits import Edits, move
 from .emit.file_names import FileNames
 from .emit.names import camel, says_nothing, without_verb
 from .emit.transport import splice
-from .prepared import MadeClass, Prepared, is_python
+from .prepared import Leave, MadeClass, Prepared, is_python
 from .programs.explore import Explorer
 from .programs.haiku import called_method, only_makes
 from .programs.kinds import Transformed
@@ -30,7 +29,7 @@ from .signatures import parameters
 from .source import Source
 
 
-def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]) -> Prepared:
+def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:
     """Writes classes for the functions of a project, but for those at the places in `leave`."""
     candidates = [m for m in project.modules.values() if m.rewritable and _may_transform(m.source)]
     if not candidates:
@@ -56,7 +55,7 @@ def _prepare_module(
     interp: Interpreter,
     explorer: Explorer,
     module: Module,
-    leave: frozenset[tuple[Path, str]],
+    leave: Leave,
     prepared: Prepared,
 ) -> None:
     edits = Edits(module.source)

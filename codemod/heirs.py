@@ -11,18 +11,16 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from .chains import is_own, last_name
 from .edits import Edits
 from .emit.file_names import FileNames
 from .emit.transport import splice
-from .prepared import MadeClass, Prepared, file_by_file
-from .project import Module, Project
+from .prepared import Draft, Leave, Prepared, class_by_class
+from .project import Project
 from .rule import Heritage, Layer
 from .rulebook import Rulebook
 from .shapes import classes
-from .shapes.interpreter import Interpreter
 from .shapes.values import Class, External
 from .signatures import defaults, parameters
 from .source import Source
@@ -40,14 +38,9 @@ class _Unlike(Exception):
     """A class does something with its layer that is not known."""
 
 
-def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]) -> Prepared:
+def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:
     """Writes the heirs of layers as modules, but for those named in `leave`."""
-    return file_by_file(
-        project,
-        rules,
-        _may_have,
-        lambda interp, module, prepared: _prepare_module(interp, module, leave, prepared),
-    )
+    return class_by_class(project, rules, leave, _may_have, _prepare_class)
 
 
 def _may_have(source: Source) -> bool:
@@ -62,28 +55,20 @@ def inherits_layer(cls: Class) -> str | None:
     return None
 
 
-def _prepare_module(
-    interp: Interpreter, module: Module, leave: frozenset[tuple[Path, str]], prepared: Prepared
-) -> None:
-    edits = Edits(module.source)
-    names = FileNames(module, interp.environment_of(module), interp.rules)
-    made = []
-    for cls in classes.of_file(interp, module):
-        left = (module.path, cls.name) in leave or len(cls.bases) != 1
-        if left or inherits_layer(cls) is None:
-            continue
-        base = cls.bases[0]
-        rule = interp.rules.layer(base.name) if isinstance(base, External) else None
-        if rule is None or rule.heritage is None or cls.node.keywords or cls.node.decorator_list:
-            continue
-        trial = edits.fork()
-        try:
-            _Writer(interp.project, cls, rule, rule.heritage, trial, names).write()
-        except _Unlike:
-            continue
-        edits.adopt(trial)
-        made.append(MadeClass.anew(cls))
-    prepared.take(module, edits, made, names.wanted)
+def _prepare_class(draft: Draft, cls: Class) -> bool:
+    if len(cls.bases) != 1 or inherits_layer(cls) is None:
+        return False
+    base = cls.bases[0]
+    rule = draft.interp.rules.layer(base.name) if isinstance(base, External) else None
+    if rule is None or rule.heritage is None or cls.node.keywords or cls.node.decorator_list:
+        return False
+    trial = draft.edits.fork()
+    try:
+        _Writer(draft.interp.project, cls, rule, rule.heritage, trial, draft.names).write()
+    except _Unlike:
+        return False
+    draft.edits.adopt(trial)
+    return True
 
 
 @dataclass

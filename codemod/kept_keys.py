@@ -10,13 +10,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from .chains import is_own
 from .edits import Edits
 from .emit.file_names import FileNames
-from .prepared import MadeClass, Prepared, file_by_file
-from .project import Module, Project
+from .prepared import Draft, Leave, Prepared, class_by_class
+from .project import Project
 from .rulebook import Rulebook
 from .shapes import classes
 from .shapes.interpreter import Interpreter
@@ -27,45 +26,25 @@ _DRAWN = "haiku.next_rng_key"
 _SPLIT = "jax.random.split"
 
 
-def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]) -> Prepared:
+def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:
     """Writes the keys that the modules of a project keep as draws, but for the classes named in `leave`."""
-    return file_by_file(
-        project,
-        rules,
-        _may_have,
-        lambda interp, module, prepared: _prepare_module(interp, module, leave, prepared),
-    )
+    return class_by_class(project, rules, leave, _may_have, _prepare_class)
 
 
 def _may_have(source: Source) -> bool:
     return "haiku" in source.text and "next_rng_key" in source.text
 
 
-def _prepare_module(
-    interp: Interpreter, module: Module, leave: frozenset[tuple[Path, str]], prepared: Prepared
-) -> None:
-    edits = Edits(module.source)
-    names = FileNames(module, interp.environment_of(module), interp.rules)
-    read_elsewhere = {
-        node.attr
-        for other in list(interp.project.modules.values())
-        for node in ast.walk(other.tree)
-        if isinstance(node, ast.Attribute) and not is_own(node)
-    }
-    made: list[MadeClass] = []
-    for cls in classes.of_file(interp, module):
-        if classes.framework(cls) != "haiku" or (module.path, cls.name) in leave:
-            continue
-        found = [
-            key
-            for key in _kept_keys(cls, names)
-            if key.name not in read_elsewhere | _read_by_heirs(interp, cls)
-        ]
-        for key in found:
-            _write(key, edits)
-        if found:
-            made.append(MadeClass.anew(cls))
-    prepared.take(module, edits, made, names.wanted)
+def _prepare_class(draft: Draft, cls: Class) -> bool:
+    if classes.framework(cls) != "haiku":
+        return False
+    found = list(_kept_keys(cls, draft.names))
+    if found:
+        read = _read_elsewhere(draft.interp.project) | _read_by_heirs(draft.interp, cls)
+        found = [key for key in found if key.name not in read]
+    for key in found:
+        _write(key, draft.edits)
+    return bool(found)
 
 
 @dataclass(frozen=True)
@@ -75,6 +54,16 @@ class _KeptKey:
     name: str
     drawn: ast.Assign
     splits: tuple[ast.Assign, ...]
+
+
+def _read_elsewhere(project: Project) -> set[str]:
+    """The attributes that the files of a project read of anything but `self`."""
+    return {
+        node.attr
+        for module in list(project.modules.values())
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute) and not is_own(node)
+    }
 
 
 def _read_by_heirs(interp: Interpreter, cls: Class) -> set[str]:

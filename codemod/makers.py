@@ -22,7 +22,7 @@ from .emit import layout
 from .emit.file_names import FileNames
 from .emit.names import camel, snake, without_verb
 from .model.symbolic import FLAGS
-from .prepared import MadeClass, Prepared, insert_imports, is_python
+from .prepared import Leave, MadeClass, Prepared, insert_imports, is_python
 from .project import Module, Project
 from .rulebook import Rulebook
 from .shapes import classes, frameworks
@@ -85,7 +85,7 @@ class Maker:
 def prepare(
     project: Project,
     rules: Rulebook,
-    leave: frozenset[tuple[Path, str]],
+    leave: Leave,
     apart: frozenset[Apart] = frozenset(),
     limit: int = 100,
 ) -> Prepared:
@@ -126,7 +126,7 @@ class _Finder:
         self,
         interp: Interpreter,
         modules: Sequence[Module],
-        leave: frozenset[tuple[Path, str]],
+        leave: Leave,
         apart: frozenset[Apart] = frozenset(),
     ) -> None:
         self.interp = interp

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from .culprit import working_on
 from .edits import Edits
+from .emit.file_names import FileNames
 from .project import Module, Project
 from .rulebook import Rulebook
-from .shapes import frameworks
+from .shapes import classes, frameworks
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class
 from .source import Source
+
+Leave: TypeAlias = Set[tuple[Path, str]]  # the files and names of what stays as it is written
 
 
 @dataclass(frozen=True)
@@ -76,13 +80,32 @@ class Prepared:
         return max(best, 1)
 
 
-def file_by_file(
+@dataclass
+class Draft:
+    """A file whose classes are being written anew: its names, and the edits so far."""
+
+    interp: Interpreter
+    module: Module
+    names: FileNames
+    edits: Edits
+
+    @property
+    def source(self) -> Source:
+        return self.module.source
+
+
+def class_by_class(
     project: Project,
     rules: Rulebook,
+    leave: Leave,
     may_have: Callable[[Source], bool],
-    write: Callable[[Interpreter, Module, Prepared], None],
+    write: Callable[[Draft, Class], bool],
 ) -> Prepared:
-    """A project with what `write` makes of each file that `may_have` something for it."""
+    """A project with what `write` makes of each class, in the files that `may_have` something for it.
+
+    `write` records its edits of a class in the draft, and says whether there are any. The classes in `leave` are not
+    shown to it.
+    """
     prepared = Prepared(Project(dict(project.modules), project.load))
     candidates = [m for m in project.modules.values() if m.rewritable and may_have(m.source)]
     if not candidates:
@@ -91,7 +114,14 @@ def file_by_file(
     frameworks.install(interp)
     for module in candidates:
         with working_on(module.path):
-            write(interp, module, prepared)
+            names = FileNames(module, interp.environment_of(module), rules)
+            draft = Draft(interp, module, names, Edits(module.source))
+            written = [
+                MadeClass.anew(cls)
+                for cls in classes.of_file(interp, module)
+                if (module.path, cls.name) not in leave and write(draft, cls)
+            ]
+            prepared.take(module, draft.edits, written, names.wanted)
     return prepared
 
 

@@ -8,41 +8,27 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from pathlib import Path
 
 from .edits import Edits
 from .emit.file_names import FileNames
-from .prepared import MadeClass, Prepared, file_by_file
-from .project import Module, Project
+from .prepared import Draft, Leave, Prepared, class_by_class
+from .project import Project
 from .rulebook import Rulebook
 from .shapes import classes
-from .shapes.interpreter import Interpreter
 from .shapes.values import Class
 from .source import Source
 
 
-def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]) -> Prepared:
+def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:
     """Writes constructors for the dataclass modules of a project, but for those named in `leave`."""
-    return file_by_file(
-        project,
-        rules,
-        _may_have,
-        lambda interp, module, prepared: _prepare_module(interp, module, leave, prepared),
-    )
+    return class_by_class(project, rules, leave, _may_have, _prepare_class)
 
 
-def _prepare_module(
-    interp: Interpreter, module: Module, leave: frozenset[tuple[Path, str]], prepared: Prepared
-) -> None:
-    edits = Edits(module.source)
-    names = FileNames(module, interp.environment_of(module), interp.rules)
-    made: list[MadeClass] = []
-    for cls in classes.of_file(interp, module):
-        kept = (module.path, cls.name) in leave or not is_dataclass_module(cls)
-        if not kept and _is_plain(cls, names):
-            _write(cls, edits)
-            made.append(MadeClass.anew(cls))
-    prepared.take(module, edits, made)
+def _prepare_class(draft: Draft, cls: Class) -> bool:
+    if not is_dataclass_module(cls) or not _is_plain(cls, draft.names):
+        return False
+    _write(cls, draft.edits)
+    return True
 
 
 def is_dataclass_module(cls: Class) -> bool:

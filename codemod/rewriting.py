@@ -16,7 +16,7 @@ from .findings import Finding
 from .finishing import ProjectRewrite, finish
 from .model.study import Context, Contexts
 from .modules import Refusal, module_classes
-from .prepared import MadeClass, Prepared, classes_of
+from .prepared import Leave, MadeClass, Prepared, classes_of
 from .programs.rewrite import Programs
 from .project import Module, Project
 from .rulebook import Rulebook
@@ -82,7 +82,7 @@ def _stays(made: MadeClass) -> Finding:
 def _prepared(
     project: Project,
     rules: Rulebook,
-    leave: frozenset[tuple[Path, str]],
+    leave: Leave,
     apart: frozenset[makers.Apart],
     limit: int,
 ) -> Prepared:

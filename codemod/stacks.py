@@ -14,16 +14,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from .edits import Edits
 from .emit.file_names import FileNames
 from .model.sites import statement_of
-from .prepared import MadeClass, Prepared, file_by_file
-from .project import Module, Project
+from .prepared import Draft, Leave, Prepared, class_by_class
+from .project import Project
 from .rulebook import Rulebook
 from .shapes import classes
-from .shapes.interpreter import Interpreter
+from .shapes.values import Class
 from .source import Source
 
 _STACKS = ("haiku.experimental.layer_stack", "haiku.layer_stack")
@@ -40,40 +39,23 @@ class Stack:
     statement: ast.stmt
 
 
-def prepare(project: Project, rules: Rulebook, leave: frozenset[tuple[Path, str]]) -> Prepared:
+def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:
     """Writes the stacks of a project's module classes, but for those named in `leave`."""
-    return file_by_file(
-        project,
-        rules,
-        _may_have,
-        lambda interp, module, prepared: _prepare_module(interp, module, leave, prepared),
-    )
+    return class_by_class(project, rules, leave, _may_have, _prepare_class)
 
 
 def _may_have(source: Source) -> bool:
     return "haiku" in source.text and "layer_stack" in source.text
 
 
-def _prepare_module(
-    interp: Interpreter, module: Module, leave: frozenset[tuple[Path, str]], prepared: Prepared
-) -> None:
-    edits = Edits(module.source)
-    names = FileNames(module, interp.environment_of(module), interp.rules)
-    made: list[MadeClass] = []
-    for cls in classes.of_file(interp, module):
-        if classes.framework(cls) != "haiku" or (module.path, cls.name) in leave:
-            continue
-        found = [
-            s
-            for f in cls.node.body
-            if isinstance(f, ast.FunctionDef)
-            for s in _stacks(f, names, module.source)
-        ]
-        for stack in found:
-            _write(stack, edits)
-        if found:
-            made.append(MadeClass.anew(cls))
-    prepared.take(module, edits, made)
+def _prepare_class(draft: Draft, cls: Class) -> bool:
+    if classes.framework(cls) != "haiku":
+        return False
+    methods = [n for n in cls.node.body if isinstance(n, ast.FunctionDef)]
+    found = [stack for m in methods for stack in _stacks(m, draft.names, draft.source)]
+    for stack in found:
+        _write(stack, draft.edits)
+    return bool(found)
 
 
 def _stacks(method: ast.FunctionDef, names: FileNames, source: Source) -> Iterator[Stack]:
