@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from . import abreast, first_carries, forwards, functions, heirs, kept_keys, makers, records, stacks
+from . import forwards
 from .config import Options
 from .culprit import working_on
 from .edits import EditConflict
@@ -16,7 +16,8 @@ from .findings import Finding
 from .finishing import ProjectRewrite, finish
 from .model.study import Context, Contexts
 from .modules import Refusal, module_classes
-from .prepared import Leave, MadeClass, Prepared, classes_of
+from .prepasses import abreast, first_carries, functions, heirs, kept_keys, makers, records, stacks
+from .prepasses.prepared import Leave, MadeClass, Prepared, classes_of
 from .programs.rewrite import Programs
 from .project import Module, Project
 from .rulebook import Rulebook

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from . import heirs, records
+from .prepasses import heirs, records
 from .edits import Edits
 from .emit.bridges import is_bridge
 from .emit.enclosing import changes_inside

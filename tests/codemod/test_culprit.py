@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nnx_codemod.codemod import functions
+from nnx_codemod.codemod.prepasses import functions
 from nnx_codemod.codemod.config import Options
 from nnx_codemod.codemod.culprit import culprit, working_on
 from nnx_codemod.codemod.run import examine

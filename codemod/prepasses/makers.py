@@ -13,22 +13,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import borrowed, chains
-from .ancestry import class_around
-from .chains import is_own, last_name
-from .culprit import working_on
-from .edits import Edits, move
-from .emit import layout
-from .emit.file_names import FileNames
-from .emit.names import camel, snake, without_verb
-from .model.symbolic import FLAGS
+from .. import chains
+from . import borrowed
+from ..ancestry import class_around
+from ..chains import is_own, last_name
+from ..culprit import working_on
+from ..edits import Edits, move
+from ..emit import layout
+from ..emit.file_names import FileNames
+from ..emit.names import camel, snake, without_verb
+from ..model.symbolic import FLAGS
 from .prepared import Leave, MadeClass, Prepared, insert_imports, is_python
-from .project import Module, Project
-from .rulebook import Rulebook
-from .shapes import classes, frameworks
-from .shapes.interpreter import Interpreter
-from .shapes.values import Class, External, Function, Value
-from .signatures import defaults, is_unpacked, parameters
+from ..project import Module, Project
+from ..rulebook import Rulebook
+from ..shapes import classes, frameworks
+from ..shapes.interpreter import Interpreter
+from ..shapes.values import Class, External, Function, Value
+from ..signatures import defaults, is_unpacked, parameters
 
 _TRANSFORMS = frozenset(
     f"haiku.{name}"

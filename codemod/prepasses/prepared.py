@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from .culprit import working_on
-from .edits import Edits
-from .emit.file_names import FileNames
-from .project import Module, Project
-from .rulebook import Rulebook
-from .shapes import classes, frameworks
-from .shapes.interpreter import Interpreter
-from .shapes.values import Class
-from .source import Source
+from ..culprit import working_on
+from ..edits import Edits
+from ..emit.file_names import FileNames
+from ..project import Module, Project
+from ..rulebook import Rulebook
+from ..shapes import classes, frameworks
+from ..shapes.interpreter import Interpreter
+from ..shapes.values import Class
+from ..source import Source
 
 Leave: TypeAlias = Set[tuple[Path, str]]  # the files and names of what stays as it is written
 

@@ -11,16 +11,16 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .chains import is_own
-from .edits import Edits
-from .emit.file_names import FileNames
+from ..chains import is_own
+from ..edits import Edits
+from ..emit.file_names import FileNames
 from .prepared import Draft, Leave, Prepared, class_by_class
-from .project import Project
-from .rulebook import Rulebook
-from .shapes import classes
-from .shapes.interpreter import Interpreter
-from .shapes.values import Class
-from .source import Source
+from ..project import Project
+from ..rulebook import Rulebook
+from ..shapes import classes
+from ..shapes.interpreter import Interpreter
+from ..shapes.values import Class
+from ..source import Source
 
 _DRAWN = "haiku.next_rng_key"
 _SPLIT = "jax.random.split"

@@ -11,22 +11,22 @@ import ast
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from .culprit import working_on
-from .edits import Edits, move
-from .emit.file_names import FileNames
-from .emit.names import camel, says_nothing, without_verb
-from .emit.transport import splice
+from ..culprit import working_on
+from ..edits import Edits, move
+from ..emit.file_names import FileNames
+from ..emit.names import camel, says_nothing, without_verb
+from ..emit.transport import splice
 from .prepared import Leave, MadeClass, Prepared, is_python
-from .programs.explore import Explorer
-from .programs.haiku import called_method, only_makes
-from .programs.kinds import Transformed
-from .project import Module, Project
-from .rulebook import Rulebook
-from .shapes import frameworks
-from .shapes.interpreter import Interpreter
-from .shapes.values import Function
-from .signatures import parameters
-from .source import Source
+from ..programs.explore import Explorer
+from ..programs.haiku import called_method, only_makes
+from ..programs.kinds import Transformed
+from ..project import Module, Project
+from ..rulebook import Rulebook
+from ..shapes import frameworks
+from ..shapes.interpreter import Interpreter
+from ..shapes.values import Function
+from ..signatures import parameters
+from ..source import Source
 
 
 def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from .edits import Edits
-from .emit.file_names import FileNames
+from ..edits import Edits
+from ..emit.file_names import FileNames
 from .prepared import Draft, Leave, Prepared, class_by_class
-from .project import Project
-from .rulebook import Rulebook
-from .shapes import classes
-from .shapes.values import Class
-from .source import Source
+from ..project import Project
+from ..rulebook import Rulebook
+from ..shapes import classes
+from ..shapes.values import Class
+from ..source import Source
 
 
 def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:
