@@ -17,6 +17,7 @@ from .finishing import ProjectRewrite, finish
 from .model.study import Context, Contexts
 from .modules import Refusal, module_classes
 from .prepasses import abreast, first_carries, functions, heirs, kept_keys, makers, records, stacks
+from .prepasses.maker import Apart
 from .prepasses.prepared import Leave, MadeClass, Prepared, classes_of
 from .programs.rewrite import Programs
 from .project import Module, Project
@@ -46,7 +47,7 @@ def rewrite_project(
     be rewritten stays a function: the project is then rewritten again without it.
     """
     leave: dict[tuple[Path, str], Finding] = {}
-    apart: set[makers.Apart] = set()
+    apart: set[Apart] = set()
     unsized: set[tuple[Path, str]] = set()
     for turn in range(MAX_TURNS):
         prepared = _prepared(
@@ -84,7 +85,7 @@ def _prepared(
     project: Project,
     rules: Rulebook,
     leave: Leave,
-    apart: frozenset[makers.Apart],
+    apart: frozenset[Apart],
     limit: int,
 ) -> Prepared:
     """The project with constructors in dataclass modules, a statement for each layer, layer stacks as functions with a
@@ -123,16 +124,16 @@ def _facts(traced: Traced | None, prepared: Prepared) -> Traced | None:
 def _refused_functions(
     prepared: Prepared,
     result: ProjectRewrite,
-    known: set[makers.Apart],
+    known: set[Apart],
     unsized: set[tuple[Path, str]],
-) -> tuple[dict[tuple[Path, str], Finding], set[makers.Apart]]:
+) -> tuple[dict[tuple[Path, str], Finding], set[Apart]]:
     """The functions whose classes stay, and why; and those that only stay for some of their users, with these.
 
     Those that want a size are added to `unsized`.
     """
     made = classes_of(prepared.made)
     found: dict[tuple[Path, str], Finding] = {}
-    apart: set[makers.Apart] = set()
+    apart: set[Apart] = set()
     for file in result.files:
         for refusal in file.kept:
             cls = made.get((file.module.path, refusal.cls.name))
@@ -155,7 +156,7 @@ def _users(
     cls: MadeClass,
     refusal: Refusal,
     made: Mapping[tuple[Path, str], MadeClass],
-) -> set[makers.Apart]:
+) -> set[Apart]:
     """The classes and functions for whose sake alone the class of a function that makes layers stays."""
     if not cls.of_layers:
         return set()

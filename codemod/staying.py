@@ -6,13 +6,13 @@ import ast
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from .prepasses import heirs, records
 from .edits import Edits
 from .emit.bridges import is_bridge
 from .emit.enclosing import changes_inside
 from .findings import Finding
 from .layer_partials import LayerPartial
 from .modules import ModuleRewrite, Refusal
+from .prepasses import heirs, records
 from .project import Module
 from .shapes import classes
 from .shapes.interpreter import Interpreter

@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 
 from ..chains import is_own
-from .prepared import Draft, Leave, Prepared, class_by_class
 from ..project import Project
 from ..rulebook import Rulebook
 from ..shapes import classes
 from ..shapes.values import Class
 from ..source import Source
+from .prepared import Draft, Leave, Prepared, class_by_class
 
 
 def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from ..edits import Edits
 from ..emit import layout
 from ..emit.file_names import FileNames
-from .prepared import Draft, Leave, Prepared, class_by_class
 from ..project import Project
 from ..rulebook import Rulebook
 from ..shapes import classes
 from ..shapes.values import Class
 from ..source import Source
+from .prepared import Draft, Leave, Prepared, class_by_class
 
 _STATES = {"LSTMCell": 2, "OptimizedLSTMCell": 2, "GRUCell": 1, "MGUCell": 1, "SimpleCell": 1}
 _CELLS = {f"flax.linen.{name}": states for name, states in _STATES.items()}

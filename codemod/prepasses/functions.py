@@ -16,7 +16,6 @@ from ..edits import Edits, move
 from ..emit.file_names import FileNames
 from ..emit.names import camel, says_nothing, without_verb
 from ..emit.transport import splice
-from .prepared import Leave, MadeClass, Prepared, is_python
 from ..programs.explore import Explorer
 from ..programs.haiku import called_method, only_makes
 from ..programs.kinds import Transformed
@@ -27,6 +26,7 @@ from ..shapes.interpreter import Interpreter
 from ..shapes.values import Function
 from ..signatures import parameters
 from ..source import Source
+from .prepared import Leave, MadeClass, Prepared, is_python
 
 
 def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:

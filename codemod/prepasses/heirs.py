@@ -16,7 +16,6 @@ from ..chains import is_own, last_name
 from ..edits import Edits
 from ..emit.file_names import FileNames
 from ..emit.transport import splice
-from .prepared import Draft, Leave, Prepared, class_by_class
 from ..project import Project
 from ..rule import Heritage, Layer
 from ..rulebook import Rulebook
@@ -24,6 +23,7 @@ from ..shapes import classes
 from ..shapes.values import Class, External
 from ..signatures import defaults, parameters
 from ..source import Source
+from .prepared import Draft, Leave, Prepared, class_by_class
 
 _MODULES = {base.removeprefix("haiku.") for base in classes.HAIKU_MODULES}
 _OF_A_MODULE = frozenset(("name", "module_name", "params_dict", "state_dict"))

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from ..chains import is_own
 from ..edits import Edits
 from ..emit.file_names import FileNames
-from .prepared import Draft, Leave, Prepared, class_by_class
 from ..project import Project
 from ..rulebook import Rulebook
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class
 from ..source import Source
+from .prepared import Draft, Leave, Prepared, class_by_class
 
 _DRAWN = "haiku.next_rng_key"
 _SPLIT = "jax.random.split"

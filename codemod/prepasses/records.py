@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 from ..edits import Edits
 from ..emit.file_names import FileNames
-from .prepared import Draft, Leave, Prepared, class_by_class
 from ..project import Project
 from ..rulebook import Rulebook
 from ..shapes import classes
 from ..shapes.values import Class
 from ..source import Source
+from .prepared import Draft, Leave, Prepared, class_by_class
 
 
 def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:

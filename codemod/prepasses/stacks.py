@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from ..edits import Edits
 from ..emit.file_names import FileNames
 from ..model.sites import statement_of
-from .prepared import Draft, Leave, Prepared, class_by_class
 from ..project import Project
 from ..rulebook import Rulebook
 from ..shapes import classes
 from ..shapes.values import Class
 from ..source import Source
+from .prepared import Draft, Leave, Prepared, class_by_class
 
 _STACKS = ("haiku.experimental.layer_stack", "haiku.layer_stack")
 

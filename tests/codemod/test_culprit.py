@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nnx_codemod.codemod.prepasses import functions
 from nnx_codemod.codemod.config import Options
 from nnx_codemod.codemod.culprit import culprit, working_on
+from nnx_codemod.codemod.prepasses import functions
 from nnx_codemod.codemod.run import examine
 
 FUNCTION = """

@@ -10,8 +10,8 @@ from textwrap import dedent
 import pytest
 
 from nnx_codemod.codemod import engine
-from nnx_codemod.codemod.prepasses import borrowed
 from nnx_codemod.codemod.config import Options
+from nnx_codemod.codemod.prepasses import borrowed
 from nnx_codemod.codemod.source import Source
 
 

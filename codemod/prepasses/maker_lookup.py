@@ -1,0 +1,153 @@
+"""What names and calls around functions that make layers stand for."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from .. import chains
+from ..emit.file_names import FileNames
+from ..project import Module
+from ..shapes import classes
+from ..shapes.interpreter import Interpreter
+from ..shapes.values import Class, External, Function, Value
+from .maker import calls_in, is_self, makes_on_self
+
+_TRANSFORMS = frozenset(
+    f"haiku.{name}"
+    for name in (
+        "transform",
+        "transform_with_state",
+        "multi_transform",
+        "multi_transform_with_state",
+    )
+)
+
+
+_DRAWS = frozenset(
+    f"haiku.{name}" for name in ("next_rng_key", "next_rng_keys", "maybe_next_rng_key")
+)
+
+
+# Layers that are only ever called, with one array.
+_PLAIN_LAYERS = frozenset(
+    f"haiku.{name}"
+    for name in (
+        *("Linear", "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose"),
+        *("Conv3DTranspose", "DepthwiseConv1D", "DepthwiseConv2D", "LayerNorm", "GroupNorm"),
+        *("InstanceNorm", "RMSNorm", "Embed", "Flatten", "nets.MLP"),
+    )
+)
+
+
+class Lookup:
+    """Tells what an expression of a file names, by the definitions of the project."""
+
+    def __init__(self, interp: Interpreter, modules: Sequence[Module]) -> None:
+        self.interp = interp
+        self.names = {m: FileNames(m, interp.environment_of(m), interp.rules) for m in modules}
+
+    def method_around(self, node: ast.AST, module: Module) -> Class | None:
+        """The module class in one of whose methods a node stands."""
+        below: ast.AST = node
+        while below in module.source.parents:
+            above = module.source.parents[below]
+            if isinstance(above, ast.ClassDef) and isinstance(below, ast.FunctionDef):
+                value = self.interp.environment_of(module).names.get(above.name)
+                if isinstance(value, Class) and classes.framework(value):
+                    return value
+                return None
+            below = above
+        return None
+
+    def kind(self, call: ast.Call, module: Module) -> str | None:
+        """The framework of what a call makes."""
+        value = self.value(call.func, module)
+        match value:
+            case External(name=name) if self.interp.rules.layer(name) is not None:
+                return "haiku" if name.startswith("haiku.") else "linen"
+            case Class():
+                return classes.framework(value)
+        return None
+
+    def draws(self, call: ast.Call, module: Module) -> bool:
+        return self.names[module].qualified(call.func) in _DRAWS
+
+    def is_plain_layer(self, node: ast.expr, module: Module) -> bool:
+        """Whether an expression makes a layer of Haiku, or a module, that is only ever called, with one array."""
+        if not isinstance(node, ast.Call):
+            return False
+        if self.names[module].qualified(node.func) in _PLAIN_LAYERS:
+            return True
+        made = self.value(node.func, module)
+        return isinstance(made, Class) and _is_plain_module(made)
+
+    def makes_layers(self, function: ast.AST, module: Module) -> bool:
+        """Whether a function itself makes layers, and does not only draw random numbers."""
+        return any(
+            self.kind(call, module)
+            or (isinstance(function, ast.FunctionDef) and makes_on_self(call, function))
+            for call in calls_in(function)
+        )
+
+    def value(self, node: ast.expr, module: Module) -> Value | None:
+        qualified = self.names[module].qualified(node)
+        if qualified is not None:
+            return External(qualified)
+        match node:
+            case ast.Name(id=name) if not self.names[module].shadowed(node):
+                return self.interp.environment_of(module).names.get(name)
+            case ast.Attribute() if (owner := chains.root(node)) is not None:
+                if not self.names[module].shadowed(owner):
+                    return self.interp.peek(node, self.interp.environment_of(module))
+        return None
+
+    def target(self, node: ast.expr, module: Module) -> ast.AST | None:
+        """The function that an expression names, nested ones and methods of the class around it included."""
+        if isinstance(node, ast.Attribute) and is_self(node.value):
+            owner: ast.AST | None = node
+            while owner is not None and not isinstance(owner, ast.ClassDef):
+                owner = module.source.parents.get(owner)
+            body = owner.body if isinstance(owner, ast.ClassDef) else []
+            return next(
+                (f for f in body if isinstance(f, ast.FunctionDef) and f.name == node.attr), None
+            )
+        if isinstance(node, ast.Name):
+            scope: ast.AST = node
+            while scope in module.source.parents:
+                scope = module.source.parents[scope]
+                if isinstance(scope, ast.FunctionDef):
+                    for inner in ast.walk(scope):
+                        if (
+                            isinstance(inner, ast.FunctionDef)
+                            and inner.name == node.id
+                            and inner is not scope
+                        ):
+                            return inner
+        value = self.value(node, module) if isinstance(node, ast.Name | ast.Attribute) else None
+        return value.node if isinstance(value, Function) else None
+
+    def is_transformed(self, function: ast.FunctionDef, module: Module) -> bool:
+        names = self.names[module]
+        for decorator in function.decorator_list:
+            target = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if names.qualified(target) in _TRANSFORMS:
+                return True
+        return any(
+            isinstance(arg, ast.Name) and arg.id == function.name
+            for call in calls_in(module.tree)
+            if names.qualified(call.func) in _TRANSFORMS
+            for arg in call.args
+        )
+
+
+def _is_plain_module(cls: Class) -> bool:
+    """Whether nothing can be done with a Haiku module but to call it with one array."""
+    if classes.framework(cls) != "haiku" or len(classes.mro(cls)) > 1:
+        return False
+    public = {name for name in cls.members if not name.startswith("_")}
+    call = classes.method(cls, "__call__")
+    if public or call is None or not isinstance(call.node, ast.FunctionDef):
+        return False
+    spec = call.node.args
+    return len(spec.args) == 2 and not (spec.vararg or spec.kwarg or spec.kwonlyargs)

@@ -1,0 +1,289 @@
+"""Functions that make layers, written as classes of their framework, and their calls as calls of these."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..culprit import working_on
+from ..edits import Edits, move
+from ..emit import layout
+from ..emit.file_names import FileNames
+from ..emit.names import camel, snake, without_verb
+from ..project import Module
+from ..shapes.interpreter import Interpreter
+from .maker import (
+    Maker,
+    captures,
+    is_method,
+    kept_as,
+    naming,
+    ordered_fields,
+    other_name,
+    reads_name,
+    reads_of,
+)
+from .prepared import MadeClass
+
+
+class Writer:
+    """Writes the classes, and their calls."""
+
+    def __init__(
+        self,
+        interp: Interpreter,
+        edits: Mapping[Module, Edits],
+        makers: Mapping[ast.AST | None, Maker],
+        limit: int,
+    ) -> None:
+        self.interp = interp
+        self.edits = edits
+        self.makers = makers
+        self.limit = limit
+        self.names = {m: FileNames(m, interp.environment_of(m), interp.rules) for m in edits}
+        self.class_names: dict[ast.AST, str] = {}
+
+    def write(self) -> list[MadeClass]:
+        """Records all edits; returns the classes."""
+        for maker in self.makers.values():
+            self.class_names[maker.node] = self._name(maker)
+            maker.captured, maker.attributes = captures(maker)
+        calls = [(m, call, maker) for maker in self.makers.values() for m, call in maker.calls]
+        for module, call, maker in sorted(calls, key=lambda c: _size(c[1])):
+            with working_on(module.path):
+                self._call(module, call, maker)
+        for maker in self.makers.values():
+            for module, node in maker.aliases:
+                self.edits[module].replace(node, self._head(module, node, maker))
+        for maker in sorted(self.makers.values(), key=lambda m: _size(m.node)):
+            with working_on(maker.module.path):
+                self._class(maker)
+        return [
+            MadeClass(
+                m.module.path, self.class_names[m.node], m.node.name, m.node.lineno, of_layers=True
+            )
+            for m in self.makers.values()
+        ]
+
+    def _name(self, maker: Maker) -> str:
+        taken = {n.id for n in ast.walk(maker.module.tree) if isinstance(n, ast.Name)}
+        taken |= {n.name for n in ast.walk(maker.module.tree) if isinstance(n, ast.ClassDef)}
+        taken |= set(self.class_names.values())
+        name = camel(without_verb(maker.node.name))
+        while name in taken:
+            name += "Module"
+        return name
+
+    def _call(self, module: Module, call: ast.Call, maker: Maker) -> None:
+        edits = self.edits[module]
+        positional = [*maker.node.args.posonlyargs, *maker.node.args.args]
+        positional = positional[1:] if is_method(maker) else positional
+        given: dict[str, str] = {
+            p.arg: edits.render(a) for p, a in zip(positional, call.args, strict=False)
+        }
+        given.update({k.arg: edits.render(k.value) for k in call.keywords if k.arg})
+        fields = {p.arg for p in maker.fields}
+        by_place = [p.arg for p in positional[: len(call.args)]]
+        config: list[str] = []
+        named: list[str] = []
+        data: list[str] = []
+        in_order = True
+        ordered = [p.arg for p in ordered_fields(maker)]
+        for name, text in given.items():
+            if name in fields:
+                in_order = in_order and name in by_place and ordered[len(config)] == name
+                config.append(text if in_order else f"{name}={text}")
+            elif name == "name":
+                named = [f"name={text}"]
+            elif name not in ("self", "module"):
+                data.append(text if name in by_place else f"{name}={text}")
+        config += [f"{name}={name}" for name in maker.captured]
+        config += [*[f"{name}=self.{name}" for name in maker.attributes], *named]
+        head = self._head(module, call.func, maker)
+        kept = kept_as(call, module) if not maker.returned else None
+        if kept is not None:  # the module is made here, and called where its value is read
+            edits.replace(call, f"{head}({', '.join(config)})")
+            for read in reads_of(kept, module):
+                edits.replace(read, f"{edits.source.segment(read)}()")
+            return
+        made = f"{head}({', '.join(config)})"
+        edits.replace(call, made if maker.returned else self._applied(module, call, made, data))
+
+    def _applied(self, module: Module, call: ast.Call, made: str, data: Sequence[str]) -> str:
+        """`made(data)`, over several lines where the line that it stands on would become too long."""
+        source = module.source
+        start, end = source.span(call)
+        line_end = source.text.find("\n", end)
+        before = source.text[source.line_start(start) : start]
+        indent = before[: len(before) - len(before.lstrip())]
+        text = layout.call(
+            made,
+            data,
+            indent=indent,
+            unit=source.indent_unit,
+            limit=self.limit,
+            prefix=before.strip(),
+            suffix=source.text[end : line_end if line_end >= 0 else None].rstrip(),
+        )
+        broken = "\n" in text and not any("\n" in argument for argument in data)
+        if not broken:
+            return f"{made}({', '.join(data)})"
+        return layout.call(made, data, indent=indent, unit=source.indent_unit, limit=0)
+
+    def _head(self, module: Module, func: ast.expr, maker: Maker) -> str:
+        name = self.class_names[maker.node]
+        if self._is_other_name(module, func, maker):
+            return self.edits[module].source.segment(func)
+        if module is maker.module or is_method(maker):
+            return name
+        if isinstance(func, ast.Attribute):
+            return f"{self.edits[module].source.segment(func.value)}.{name}"
+        self._import(module, func, name, maker)
+        return name
+
+    @staticmethod
+    def _is_other_name(module: Module, func: ast.expr, maker: Maker) -> bool:
+        """Whether a function is called by a name that a statement gave it, which then is one of its class."""
+        if isinstance(func, ast.Attribute):
+            return func.attr != maker.node.name
+        here = [other_name(node, where) for where, node in maker.aliases if where is module]
+        imported = [
+            alias.name
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            if (alias.asname or alias.name) == getattr(func, "id", None)
+        ]
+        return getattr(func, "id", None) in here or any(n != maker.node.name for n in imported)
+
+    def _import(self, module: Module, func: ast.expr, name: str, maker: Maker) -> None:
+        """Imports the class where the function was imported."""
+        edits = self.edits[module]
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    if (alias.asname or alias.name) == getattr(func, "id", None):
+                        before = edits.source.segment(alias)
+                        if edits.render(alias) == before:
+                            edits.replace(alias, f"{before}, {name}" if maker.left else name)
+
+    # ---- the class -------------------------------------------------------------------------------------------
+
+    def _class(self, maker: Maker) -> None:
+        edits, source = self.edits[maker.module], maker.module.source
+        for name in {naming(n, maker) for n in ast.walk(maker.node) if reads_name(n)}:
+            if isinstance(name, ast.Name):
+                edits.replace(name, repr(snake(without_verb(maker.node.name))))
+                continue
+            call = source.parents[name] if name is not None else None
+            if call is not None and edits.render(call) == source.segment(call):
+                edits.remove_item(call, name)  # type: ignore[arg-type]
+        for node, text in self._renamed(maker):
+            edits.replace(node, text)
+        for layer in maker.returned:
+            edits.insert(source.span(layer)[1], "(inputs)")
+        unit = source.indent_unit
+        lines = self._head_lines(maker, unit)
+        body = self._body(maker, edits, unit)
+        text = "\n".join([*lines, body])
+        top: ast.AST = maker.node
+        if isinstance(source.parents[maker.node], ast.Module):
+            if maker.left:
+                text = f"{text}\n\n\n{source.segment(maker.node)}"
+            edits.replace(maker.node, text)
+            return
+        while not isinstance(source.parents[top], ast.Module):
+            top = source.parents[top]
+        assert isinstance(top, ast.stmt)
+        edits.delete_statement(maker.node)
+        edits.insert_before(top, text + "\n\n\n")
+
+    def _renamed(self, maker: Maker) -> Iterator[tuple[ast.Name | ast.Attribute, str]]:
+        """The reads of what became fields."""
+        stored = {
+            n.id
+            for n in ast.walk(maker.node)
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
+        fields = {p.arg for p in maker.fields} | set(maker.captured)
+        for statement in maker.node.body:
+            for node in ast.walk(statement):
+                if (
+                    isinstance(node, ast.Name)
+                    and node.id in fields - stored
+                    and isinstance(node.ctx, ast.Load)
+                    and self.edits[maker.module].render(node) == node.id
+                ):
+                    yield node, f"self.{node.id}"
+
+    def _head_lines(self, maker: Maker, unit: str) -> list[str]:
+        edits = self.edits[maker.module]
+        base = "flax.linen.Module" if maker.framework == "linen" else "haiku.Module"
+        lines = [f"class {self.class_names[maker.node]}({self.names[maker.module].target(base)}):"]
+        if ast.get_docstring(maker.node) is not None:
+            lines += [f"{unit}{edits.source.segment(maker.node.body[0])}", ""]
+        fields = ordered_fields(maker)
+        if maker.framework == "linen":
+            for parameter in fields:
+                lines.append(f"{unit}{self._declared(maker, parameter, True)}")
+            lines += [f"{unit}{name}: ''" for name in [*maker.captured, *maker.attributes]]
+            lines += ["", f"{unit}@{self.names[maker.module].target('flax.linen.compact')}"]
+            return lines
+        written = [self._declared(maker, p, False) for p in fields]
+        extra = [*maker.captured, *maker.attributes]
+        required = [w for w in written if "=" not in w]
+        optional = [w for w in written if "=" in w]
+        lines += [
+            f"{unit}def __init__({', '.join(['self', *required, *extra, *optional, 'name=None'])}):",
+            f"{unit * 2}super().__init__(name=name)",
+        ]
+        lines += [f"{unit * 2}self.{name} = {name}" for name in [*[p.arg for p in fields], *extra]]
+        return [*lines, ""]
+
+    def _declared(self, maker: Maker, parameter: ast.arg, annotated: bool) -> str:
+        source = maker.module.source
+        text = parameter.arg
+        if parameter.annotation is not None:
+            text += f": {source.segment(parameter.annotation)}"
+        elif annotated:
+            text += ": ''"
+        default = maker.default(parameter)
+        return text if default is None else f"{text} = {source.segment(default)}"
+
+    def _body(self, maker: Maker, edits: Edits, unit: str) -> str:
+        source = maker.module.source
+        fields = {p.arg for p in maker.fields}
+        arguments = []
+        for p in maker.parameters:
+            if p.arg in fields or p.arg in ("self", "module", "name"):
+                continue
+            text = source.segment(p)
+            default = maker.default(p)
+            if default is not None:
+                text += (" = " if p.annotation is not None else "=") + source.segment(default)
+            arguments.append(text)
+        returns = f" -> {source.segment(maker.node.returns)}" if maker.node.returns else ""
+        if maker.returned:
+            arguments, returns = ["inputs"], ""
+        header = unit + layout.signature(
+            "__call__",
+            ["self", *arguments],
+            returns.removeprefix(" -> ") or None,
+            indent=unit,
+            unit=unit,
+            limit=self.limit,
+        )
+        body = maker.node.body[1:] if ast.get_docstring(maker.node) else maker.node.body
+        start, end = source.start_with_comments(body[0]), source.span(body[-1])[1]
+        text = move(edits.render((start, end)), source.line_indent(start), unit * 2)
+        stored = {
+            n.id
+            for n in ast.walk(maker.node)
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
+        again = [f"{unit * 2}{name} = self.{name}" for name in sorted(fields & stored)]
+        return "\n".join([header, *again, unit * 2 + text.lstrip(" \t")])
+
+
+def _size(node: ast.AST) -> int:
+    return sum(1 for _ in ast.walk(node))
