@@ -43,7 +43,8 @@ from .file_names import FileNames
 from .flags import Flags, decide, inherit, inherited_modes
 from .init_body import InitBody
 from .known_tests import KnownTests
-from .method_edits import MethodEdits
+from .method_context import MethodContext
+from .method_edits import edit_method
 from .places import Places
 from .read_variables import read_variables
 from .renaming import rename_within
@@ -195,11 +196,11 @@ class ClassEmitter:
         model.sown_unread = model.sows and asked.sown_unread(self.interp.project, self.cls)
         model.names_axes = asked.names_axes(self.interp.project, self.cls)
         moved = self.body.moved
-        changes = self._method_edits(moved)
+        changes = self._method_context(moved)
         for function in self._functions():
             if function.name not in ("setup", "__init__"):
                 self.call_made.run(function)
-                changes.run(function)
+                edit_method(changes, function)
                 read_variables(
                     function, self.edits, self.study.facts, self.models, self.source.parents
                 )
@@ -664,9 +665,9 @@ class ClassEmitter:
             if isinstance(target, ast.Attribute)
         }
 
-    def _method_edits(self, moved: set[ast.stmt]) -> MethodEdits:
+    def _method_context(self, moved: set[ast.stmt]) -> MethodContext:
         self.constructor.refuse_handed_flags(self.cls.node)
-        return MethodEdits(
+        return MethodContext(
             self.interp,
             self.edits,
             self.study.facts,
@@ -675,7 +676,6 @@ class ClassEmitter:
             self.models,
             moved,
             self.source.parents,
-            self.study.framework,
             self._variable_text,
             self.known.in_method,
             self.limit,
