@@ -16,6 +16,19 @@ def lineage(node: ast.AST, parents: Parents) -> Iterator[ast.AST]:
         above = parents.get(above)
 
 
+def argument_around(node: ast.AST, parents: Parents) -> tuple[ast.AST, ast.AST]:
+    """What a node is as an argument, itself or the keyword that gives it, and what that is a part of."""
+    above = parents[node]
+    return (above, parents[above]) if isinstance(above, ast.keyword) else (node, above)
+
+
+def reads_around(node: ast.AST, name: str, parents: Parents) -> list[ast.Name]:
+    """Where the function around a node reads a name."""
+    function = next(each for each in lineage(node, parents) if isinstance(each, ast.FunctionDef))
+    names = (each for each in ast.walk(function) if isinstance(each, ast.Name))
+    return [each for each in names if each.id == name and isinstance(each.ctx, ast.Load)]
+
+
 def class_around(node: ast.AST, parents: Parents) -> ast.ClassDef | None:
     """The nearest class that a node is a part of."""
     around = (above for above in lineage(node, parents) if above is not node)

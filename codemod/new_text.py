@@ -146,8 +146,9 @@ def check_attributes(cls: Class, edits: Edits, emitted: Emitted) -> None:
                 "write this part for NNX by hand, and run the tool again",
             )
     lost = _stored(ast.walk(cls.node)) - _stored(ast.walk(tree)) - emitted.model.names
+    lost -= _inherited(cls)
     for node in uses:
-        if node.attr in lost and node.attr not in _inherited(cls):
+        if node.attr in lost:
             raise Declined(
                 f"nothing would set `self.{node.attr}` in the new text of `{cls.name}`",
                 "set it in a statement of its own",

@@ -88,10 +88,7 @@ def _prepared(
     apart: frozenset[Apart],
     limit: int,
 ) -> Prepared:
-    """The project with constructors in dataclass modules, a statement for each layer, layer stacks as functions with a
-    name, modules that hold a layer in the place of its heirs, draws in the place of keys that modules keep, zeros in
-    the place of cells that only tell them, and classes in the place of
-    functions that make layers, and of those given to a transform."""
+    """The project as all passes that write ahead leave it, one after the other."""
     stages = [records.prepare(project, rules, leave)]
     stages.append(abreast.prepare(stages[-1].project, rules, leave))
     stages.append(stacks.prepare(stages[-1].project, rules, leave))

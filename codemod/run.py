@@ -112,8 +112,9 @@ class _AsGiven:
 
     def located(self, found: Found) -> Found:
         """What was found, by where it lies."""
-        files = {path.resolve(): data for path, data in found.files.items()}
-        return Found(files, {path.resolve() for path in found.named}, found.problems)
+        real = {given: place for place, given in self.paths.items()}
+        files = {real[path]: data for path, data in found.files.items()}
+        return Found(files, {real[path] for path in found.named}, found.problems)
 
     def path(self, place: Path) -> Path:
         """A file as the user would write it; one that is new is written like its neighbours."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -41,3 +41,10 @@ def is_unpacked(call: ast.Call) -> bool:
     return any(isinstance(arg, ast.Starred) for arg in call.args) or any(
         keyword.arg is None for keyword in call.keywords
     )
+
+
+def written_arguments(names: Sequence[str], call: ast.Call) -> dict[str, ast.expr]:
+    """What a call gives parameters of these names; nothing of what it unpacks from a dict."""
+    given = dict(zip(names, call.args, strict=False))
+    given.update({k.arg: k.value for k in call.keywords if k.arg is not None})
+    return given

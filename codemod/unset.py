@@ -10,9 +10,7 @@ from .chains import is_own
 
 def read_too_early(cls: ast.ClassDef) -> str | None:
     """The first attribute of `self` that `__init__` sets only further down than it reads it, None where none is."""
-    constructor = next(
-        (n for n in cls.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
-    )
+    constructor = _constructor(cls)
     if constructor is None:
         return None
     own = [node for node in ast.walk(constructor) if is_own(node)]
@@ -30,9 +28,7 @@ def read_too_early(cls: ast.ClassDef) -> str | None:
 
 def unbound_local(cls: ast.ClassDef) -> str | None:
     """The first local of `__init__` that it only binds further down than it reads it, None where none is."""
-    constructor = next(
-        (n for n in cls.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
-    )
+    constructor = _constructor(cls)
     if constructor is None:
         return None
     bound_at: dict[str, int] = {}
@@ -45,6 +41,11 @@ def unbound_local(cls: ast.ClassDef) -> str | None:
     given = {node.arg for node in ast.walk(constructor.args) if isinstance(node, ast.arg)}
     early = [n for n in reads if n.id not in given and n.lineno < bound_at.get(n.id, 0)]
     return min(early, key=lambda node: node.lineno).id if early else None
+
+
+def _constructor(cls: ast.ClassDef) -> ast.FunctionDef | None:
+    methods = (n for n in cls.body if isinstance(n, ast.FunctionDef))
+    return next((method for method in methods if method.name == "__init__"), None)
 
 
 def _own_names(

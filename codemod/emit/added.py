@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ..model.module import AddedParameter
 from ..shapes import chosen, classes
+from ..shapes.binding import bind_signature
 from ..shapes.chosen import as_by_default
 from ..shapes.interpreter import Environment, Interpreter
 from ..shapes.values import Class, Items, Object, ShapePart, Value, as_dim
@@ -54,7 +55,7 @@ def _by_name(
     if function is None:
         return None
     parameters = [a.arg for a in function.node.args.args][1:]
-    return {**dict(zip(parameters, args, strict=False)), **kwargs}
+    return bind_signature(parameters, args, kwargs)
 
 
 def evaluated(

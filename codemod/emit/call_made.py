@@ -62,7 +62,7 @@ def _asks_first(
         if isinstance(above, ast.If) and any(below is each for each in above.body):
             tests = above.test.values if isinstance(above.test, ast.BoolOp) else [above.test]
             nodes = [node for test in tests for node in ast.walk(test)]
-            if any(_asked(node) in names for node in nodes if _asked(node) is not None):
+            if any(asked in names for node in nodes if (asked := _asked(node)) is not None):
                 return not any(isinstance(node, ast.Not) for node in nodes)
         below, above = above, parents.get(above)
     return False

@@ -6,19 +6,21 @@ import ast
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..model.module import AddedParameter, ModuleModel
 from ..model.sites import Site
 from ..rule import Declined, Drop, Layer, Mode, Refuse, To, Use, Written
 from ..shapes import classes
+from ..shapes.binding import bind_signature
 from ..shapes.calls import use_of
 from ..shapes.dims import Dim
 from ..shapes.facts import Made
 from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Lifted, Rematerialized, Scanned
 from ..shapes.values import NONE, Class, Constant, External, LayerObject, Object, Partial, Value
+from ..signatures import written_arguments
 from .agreement import Measured, agreed
 from .told import is_text, told
 from .transport import CannotMove, NeedsFlags, Scope, Transport
@@ -104,61 +106,78 @@ class Constructor:
         whole = self._whole(rule, unpacked)
         self._refuse_uncertain(site, rule, unpacked, whole)
         asked = told(self.interp, self.transport, site, rule)
+        inside = {name for keyword in whole for name in unpacked[keyword] or {}}
+        args, positional = self._placed(site, rule, given, inside, use, scope, asked)
+        args += [f"**{self.transport.expression(keyword.value, scope)}" for keyword in whole]
+        late = [n for n in asked if n not in rule.leading and is_text(rule, n, use)]
+        at = positional or min(1, len(args))
+        args[at:at] = self._sizes(site, rule, asked, late)
+        args += [f"{name}={asked[name]}" for name in late]
+        self._note_helpers(asked.values())
+        if not self._is_direct(site.node):
+            head = self.transport.expression(site.node.func, scope)
+        else:
+            if optional:
+                args += self._options(rule, optional, given, scope)
+            else:
+                stated = [n for n in rule.stated if not self._states(rule, n, given)]
+                args += [f"{name}={rule.stated[name]}" for name in stated]
+            head = rule.target if rule.helper else self.target(rule.target)
+            self._needs_helpers(rule, args)
+        if rule.around:
+            self.helpers.add(rule.around)
+        helper = rule.target if rule.helper else None
+        return Constructed(head, args, rule.rngs, helper, rule.around)
+
+    def _placed(
+        self,
+        site: Site,
+        rule: Layer,
+        given: Mapping[str, ast.expr],
+        inside: Collection[str],
+        use: Use,
+        scope: Scope,
+        asked: Mapping[str, str],
+    ) -> tuple[list[str], int]:
+        """What stands first in a layer's constructor, then what the source gives it; how many go by place.
+
+        What is `inside` of dicts that the call unpacks stays there.
+        """
         leading = [
             asked.get(name) or self._leading(name, site, rule, given, use, scope)
             for name in rule.leading
         ]
-        used = {name for name in given if self._target_name(rule, name) in rule.leading}
-        positional = len([text for text in leading if text is not None])
         args = [text for text in leading if text is not None]
+        positional = len(args)
         signature = target_signature(rule.target)
+        inputs = rule.inputs if rule.inline else ()
         for name, node in given.items():
-            if name in used or name in FRAMEWORK_ARGUMENTS or (name in rule.inputs and rule.inline):
+            if self._target_name(rule, name) in rule.leading:
                 continue
-            if any(name in (unpacked[keyword] or {}) for keyword in whole):
+            if name in FRAMEWORK_ARGUMENTS or name in inputs or name in inside:
                 continue
             written = self._argument(site.node, rule, name, node, use, scope)
-            if written is None:
+            if written is None or written[0] in asked:
                 continue
             target, text = written
-            if target in asked:
-                continue
             by_position = _is_positional(site.node, node) and positional == len(args)
             if by_position and signature[len(args) : len(args) + 1] == [target]:
                 args.append(text)
                 positional += 1
             else:
                 args.append(f"{target}={text}")
-        args += [f"**{self.transport.expression(keyword.value, scope)}" for keyword in whole]
+        return args, positional
+
+    def _sizes(
+        self, site: Site, rule: Layer, asked: Mapping[str, str], late: Sequence[str]
+    ) -> list[str]:
+        """The sizes that a layer wants by name, inferred or told by its rule."""
         extra = [name for name in rule.sizes if name not in rule.leading and name not in asked]
         sized = [
             f"{name}={self.transport.size(self._size(site, rule, name), site.node)}"
             for name in extra
         ]
-        late = [n for n in asked if n not in rule.leading and is_text(rule, n, use)]
-        sized += [f"{n}={asked[n]}" for n in asked if n not in (*rule.leading, *late)]
-        at = positional or min(1, len(args))
-        args[at:at] = sized
-        args += [f"{n}={asked[n]}" for n in late]
-        self._note_helpers(asked.values())
-        if optional and self._is_direct(site.node):
-            args += self._options(rule, optional, given, scope)
-            head = rule.target if rule.helper else self.target(rule.target)
-            self._needs_helpers(rule, args)
-        elif self._is_direct(site.node):
-            args += [
-                f"{name}={text}"
-                for name, text in rule.stated.items()
-                if not self._states(rule, name, given)
-            ]
-            head = rule.target if rule.helper else self.target(rule.target)
-            self._needs_helpers(rule, args)
-        else:
-            head = self.transport.expression(site.node.func, scope)
-        if rule.around:
-            self.helpers.add(rule.around)
-        helper = rule.target if rule.helper else None
-        return Constructed(head, args, rule.rngs, helper, rule.around)
+        return sized + [f"{n}={asked[n]}" for n in asked if n not in (*rule.leading, *late)]
 
     def _options(
         self,
@@ -267,7 +286,7 @@ class Constructor:
         if rule is None or not self.names_layer(node.args[0]):
             return None
         given = _given_by_partial(node, rule)
-        arguments = {**dict(zip(rule.signature, value.args, strict=False)), **value.kwargs}
+        arguments = bind_signature(rule.signature, value.args, value.kwargs)
         use = use_of(self.interp, rule, arguments, (), {})
         args = [rule.target if rule.helper else self.target(rule.target)]
         for name, expression in given.items():
@@ -493,8 +512,7 @@ class Constructor:
                 by_keyword = keywords_only and len(child.added) > 1
                 args.append(f"{added.name}={text}" if by_keyword else text)
         fields = self._field_names(site)
-        given = dict(zip(fields, site.node.args, strict=False))
-        given.update({k.arg: k.value for k in site.node.keywords if k.arg is not None})
+        given = written_arguments(fields, site.node)
         for name in child.field_modes:
             if name not in given or not self.flags(given[name]):
                 raise NeedsFlags(child.node, child.name)

@@ -16,7 +16,7 @@ from ..shapes import classes
 from ..shapes.classes import LINEN_MODULE
 from ..shapes.interpreter import Environment
 from ..shapes.values import Class, External, Value
-from ..signatures import is_unpacked
+from ..signatures import is_unpacked, written_arguments
 from . import fillings
 from .brackets import bracketed
 
@@ -277,8 +277,7 @@ class CallWriter:
     def write(self, node: ast.Call) -> str:
         from ..rule import Declined, Drop, Refuse, To
 
-        given: dict[str, ast.expr] = dict(zip(self.rule.signature, node.args, strict=False))
-        given.update({k.arg: k.value for k in node.keywords if k.arg is not None})
+        given = written_arguments(self.rule.signature, node)
         values = {name: self.names.value_of(expression) for name, expression in given.items()}
         known = {name: value for name, value in values.items() if value is not None}
         use = Use(known, {}, frozenset(given))

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ..ancestry import argument_around, reads_around
 from ..chains import is_own
 from ..model.module import ModuleModel
 from ..model.sites import Site
@@ -206,9 +207,7 @@ def _own_parameter(
     node: ast.AST, study: Study, parents: Mapping[ast.AST, ast.AST]
 ) -> tuple[ast.AST | None, str] | None:
     """The method of the same class, and its parameter, that a flag is handed on to."""
-    below, above = node, parents[node]
-    if isinstance(above, ast.keyword):
-        below, above = above, parents[above]
+    below, above = argument_around(node, parents)
     match above:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
             method = next(
@@ -241,8 +240,7 @@ def _meaning(
     while isinstance(above, ast.UnaryOp) and isinstance(above.op, ast.Not):
         negated = not negated
         below, above = above, parents[above]
-    if isinstance(above, ast.keyword):
-        below, above = above, parents[above]
+    below, above = argument_around(below, parents)
     if isinstance(above, ast.Call) and ast.unparse(above.func).endswith("merge_param"):
         return "pass"
     if isinstance(above, ast.IfExp | ast.If) and below is above.test:
@@ -335,20 +333,11 @@ def _is_rate(
     models: Mapping[ast.AST, ModuleModel],
 ) -> bool:
     """Whether an expression is the rate of a dropout, perhaps within a module, or a local that is nothing else."""
-    above: ast.AST = parents[node]
-    if isinstance(above, ast.keyword):
-        above = parents[above]
+    _, above = argument_around(node, parents)
     if isinstance(above, ast.Call):
         return _drops(node, facts, parents, models)
     if isinstance(above, ast.Assign) and isinstance(above.targets[0], ast.Name):
-        name, function = above.targets[0].id, above
-        while not isinstance(function, ast.FunctionDef):
-            function = parents[function]  # type: ignore[assignment]
-        reads = [
-            n
-            for n in ast.walk(function)
-            if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
-        ]
+        reads = reads_around(above, above.targets[0].id, parents)
         return bool(reads) and all(_drops(n, facts, parents, models) for n in reads)
     return False
 
@@ -360,16 +349,14 @@ def _drops(
     models: Mapping[ast.AST, ModuleModel],
 ) -> bool:
     """Whether an expression is an argument that says how much is dropped."""
-    argument, above = rate, parents[rate]
-    if isinstance(above, ast.keyword):
-        argument, above = above, parents[above]  # type: ignore[assignment]
+    argument, above = argument_around(rate, parents)
     if not isinstance(above, ast.Call):
         return False
+    if not _makes_dropout(above, facts):
+        return rates.is_told_to_module(above, argument, facts, models)
     called = parents.get(above)
-    if isinstance(called, ast.Call) and called.func is above and _says_mode(called):
-        if _makes_dropout(above, facts):
-            return False
-    return _makes_dropout(above, facts) or rates.is_told_to_module(above, argument, facts, models)
+    says_mode = isinstance(called, ast.Call) and called.func is above and _says_mode(called)
+    return not says_mode
 
 
 def _opposite(mode: str | None) -> str | None:

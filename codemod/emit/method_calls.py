@@ -10,7 +10,7 @@ from ..shapes import classes
 from ..shapes.calls import use_of
 from ..shapes.facts import Used
 from ..shapes.values import Either, LayerObject, Object, Partial
-from ..signatures import is_unpacked
+from ..signatures import is_unpacked, written_arguments
 from .construct import CallMode
 from .method_context import MethodContext
 from .transport import CannotMove, NeedsFlags
@@ -164,8 +164,7 @@ def _layer_method(context: MethodContext, node: ast.Call, use: Used, layer: Laye
         return
     if is_unpacked(node):
         raise CannotMove(node, f"`{use.method}` gets unpacked arguments", "write the arguments out")
-    given: dict[str, ast.expr] = dict(zip(method.inputs, node.args, strict=False))
-    given.update({k.arg: k.value for k in node.keywords if k.arg is not None})
+    given = written_arguments(method.inputs, node)
     seen = use_of(context.interp, layer.rule, layer.arguments, use.args, use.kwargs)
     written = {
         name: Written(context.edits.render(value), context.facts.value(value), seen)

@@ -32,6 +32,7 @@ from ..shapes.values import (
     as_dim,
     from_dim,
 )
+from ..signatures import written_arguments
 from . import asked, call_made, constructors, inheritance, layout, unwritable
 from .added import argument_value, handed_on
 from .agreement import Measured, agreed
@@ -143,8 +144,7 @@ class ClassEmitter:
         for site in self.sites:
             if site.rule is None or not site.rule.late:
                 continue
-            given = dict(zip(site.rule.signature, site.node.args, strict=False))
-            given.update({k.arg: k.value for k in site.node.keywords if k.arg is not None})
+            given = written_arguments(site.rule.signature, site.node)
             transport = self.transport_factory(lambda name, origin: name)
             try:
                 for name in site.rule.leading:

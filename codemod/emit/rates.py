@@ -9,7 +9,7 @@ import ast
 from collections.abc import Mapping
 from typing import TypeGuard
 
-from ..ancestry import lineage
+from ..ancestry import argument_around, reads_around
 from ..chains import is_own
 from ..model.module import ModuleModel
 from ..shapes import classes
@@ -82,10 +82,7 @@ class _Reader:
 
     def drops(self, node: ast.AST) -> bool:
         """Whether an expression is the rate of a dropout, on one way or another, and nothing else."""
-        above = self.parents[node]
-        argument: ast.AST = node
-        if isinstance(above, ast.keyword):
-            argument, above = above, self.parents[above]
+        argument, above = argument_around(node, self.parents)
         match above:
             case ast.Call():
                 if _is_dropout(above):
@@ -96,14 +93,7 @@ class _Reader:
                     above
                 )
             case ast.Assign(targets=[ast.Name(id=name)]):
-                function = next(
-                    f for f in lineage(above, self.parents) if isinstance(f, ast.FunctionDef)
-                )
-                reads = [
-                    n
-                    for n in ast.walk(function)
-                    if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
-                ]
+                reads = reads_around(above, name, self.parents)
                 return bool(reads) and all(map(self.drops, reads))
             case ast.Compare(ops=[ast.Gt() | ast.NotEq()], comparators=[zero]) if is_zero(zero):
                 return self._guards_dropout(above)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..model.module import AddedParameter
 from ..model.sites import Site
 from ..shapes import classes
+from ..shapes.binding import bind_signature
 from ..shapes.calls import call_method
 from ..shapes.dims import Dim, InputAxis, Origin, names, same
 from ..shapes.facts import Facts, Used
@@ -85,7 +86,7 @@ def _is_container(added: AddedParameter, use: Used) -> bool:
     assert isinstance(use.target, Object)
     function = classes.method(use.target.cls, use.method)
     places = [a.arg for a in function.node.args.args][1:] if function is not None else []
-    given = {**dict(zip(places, use.args, strict=False)), **use.kwargs}
+    given = bind_signature(places, use.args, use.kwargs)
     value = given.get(added.source.split(".")[0])
     if isinstance(value, Object):
         return classes.framework(value.cls) is None

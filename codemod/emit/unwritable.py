@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ..ancestry import lineage
 from ..chains import is_own
 from ..model.module import ModuleModel
-from ..model.sites import Site
+from ..model.sites import Site, walk_own
 from ..model.study import Study
 from ..project import Project
 from ..shapes.dims import Expression, Origin
@@ -45,23 +45,13 @@ def refuse_drawn_keys(
 ) -> None:
     """Keys that a constructor draws: they are new in each run of Haiku, and would stay the same in a module of NNX."""
     for function in functions:
-        for node in _at_once(function) if function.name == "__init__" else ():
+        for node in walk_own(function) if function.name == "__init__" else ():
             if isinstance(node, ast.Call) and qualified(node.func) in _DRAWING:
                 raise CannotMove(
                     node,
                     "the constructor draws a key, which is new in each run of Haiku",
                     "draw it in the method that uses it",
                 )
-
-
-def _at_once(function: ast.FunctionDef) -> Iterator[ast.AST]:
-    """The nodes of a function without those of functions within it."""
-    pending: list[ast.AST] = list(function.body)
-    while pending:
-        node = pending.pop()
-        yield node
-        if not isinstance(node, ast.FunctionDef | ast.Lambda):
-            pending += ast.iter_child_nodes(node)
 
 
 def refuse_sites(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ..model.sites import Site
 from ..shapes.values import Array, Either, External, Function, Items, Partial, Table
+from ..signatures import written_arguments
 from .fillings import FILLINGS, is_name
 from .names import singular_collection
 from .transport import CannotMove, Scope, Transport
@@ -178,8 +179,7 @@ class VariableWriter:
 
     def _haiku(self, site: Site, scope: Scope) -> str:
         names = ("name", "shape", "dtype", "init")
-        given: dict[str, ast.expr] = dict(zip(names, site.node.args, strict=False))
-        given.update({k.arg: k.value for k in site.node.keywords if k.arg is not None})
+        given = written_arguments(names, site.node)
         shape = self._shape(given["shape"], scope) if "shape" in given else "()"
         dtype = self._dtype(given.get("dtype"), scope)
         init = given.get("init")

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from ..shapes import classes
-from ..shapes.calls import bind_signature, call_function, call_method, spatial_axes
+from ..shapes.binding import bind_signature
+from ..shapes.calls import call_function, call_method, spatial_axes
 from ..shapes.dims import names
 from ..shapes.facts import Facts, Used
 from ..shapes.interpreter import Interpreter, OutOfBudget, OutOfPatience, Trouble
@@ -46,10 +47,9 @@ WIDE = 4  # the rank of an image
 _FLATTENS = re.compile("flatten|ravel|reshape|rearrange", re.IGNORECASE)
 MAX_TRIES = 24
 MANY_STEPS = 100_000  # of one search: a model of models is not read two dozen times
-_FIRST, _LIKELY = (
-    3,
-    (3, 4),
-)  # so many parameters are tried with these ranks among vectors before anything else
+# So many parameters are tried with these ranks among vectors before anything else.
+_FIRST = 3
+_LIKELY = (3, 4)
 
 
 def as_base(heir: Study, cls: Class, models: Mapping[ast.AST, ModuleModel]) -> Study:

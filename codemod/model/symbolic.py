@@ -74,22 +74,21 @@ def field_value(
         annotation = None
     written = ast.unparse(annotation) if annotation is not None else ""
     known = interp.evaluate(default, env) if default is not None else None
+    all_known = [*examples, *([known] if known is not None else [])]
     if is_flag(text.rsplit(".", 1)[-1], annotation, default):
         return Unknown(text, "flag")
-    if _INT.match(written) or (
-        not written and _all_sizes([*examples, *([known] if known else [])])
-    ):
+    if _INT.match(written) or (not written and _all_sizes(all_known)):
         size = Size(interp.symbols.new(Expression(text), ("text", interp.root, text)))
         optional = "None" in written or "Optional" in written or known == NONE
         return joins.either(NONE, size) if optional else size
     if re.match(r"^(Optional\[)?float\b", written) or _is_float(known):
         return Unknown(text, "not a size")
-    if _is_word(written, [*examples, *([known] if known is not None else [])]):
+    if _is_word(written, all_known):
         return Unknown(text, WORD)
     config = _config_class(interp, annotation, env)
-    for example in [*examples, *([known] if known is not None else [])]:
-        if config is None and isinstance(example, Object):
-            config = example.cls if classes.framework(example.cls) is None else None
+    if config is None:
+        objects = (each for each in all_known if isinstance(each, Object))
+        config = next((o.cls for o in objects if classes.framework(o.cls) is None), None)
     if config is not None:
         there = config_object(interp, text, config)
         missing = known == NONE or NONE in examples

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ..shapes import classes
 from ..shapes.values import Class, Constant, LayerObject, Object
+from ..signatures import written_arguments
 from . import sowing
 from .certainty import is_compiled_here
 from .ground import FunctionNode, Stay
@@ -185,8 +186,7 @@ class Calls(Statements):
         for call in self.nodes:
             if not isinstance(call, ast.Call) or function not in self.roles.callees(call):
                 continue
-            given: dict[str, ast.expr] = dict(zip(parameters, call.args, strict=False))
-            given.update({k.arg: k.value for k in call.keywords if k.arg is not None})
+            given = written_arguments(parameters, call)
             expression = given.get(flag.id)
             value = self._flag_value(call, expression)
             if expression is None:

@@ -15,7 +15,7 @@ from ..model.module import AddedParameter, ModuleModel
 from ..model.sites import Site
 from ..rule import Declined
 from ..shapes import classes
-from ..shapes.calls import bind_signature
+from ..shapes.binding import bind_signature
 from ..shapes.facts import Facts, Made, Used
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import (

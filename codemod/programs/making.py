@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ..shapes import classes
 from ..shapes.values import Function, Object
+from ..signatures import written_arguments
 from . import drawn, graphdefs
 from .ground import Stay
 from .haiku import maker_call
@@ -160,8 +161,7 @@ class Makings(Keys):
                             self._replace_made(arg, other, role, call)
 
     def _replace_made(self, arg: ast.expr, net: Net, role: FunctionRole, call: ast.Call) -> None:
-        given: dict[str, ast.expr] = dict(zip(role.parameters, call.args, strict=False))
-        given.update({k.arg: k.value for k in call.keywords if k.arg is not None})
+        given = written_arguments(role.parameters, call)
         spec = role.node.args
         if spec.vararg is not None:
             surplus = call.args[len([*spec.posonlyargs, *spec.args]) :]

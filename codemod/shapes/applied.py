@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import joins
 from .arrays import product
-from .calls import bind_signature
+from .binding import bind_signature
 from .dims import Dim
 from .specials import KEY
 from .values import (

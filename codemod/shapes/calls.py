@@ -26,6 +26,7 @@ from . import (
     traced,
 )
 from .arrays import product
+from .binding import bind_signature
 from .dims import Dim, Expression, Output
 from .facts import Made, Used
 from .values import (
@@ -357,11 +358,6 @@ def call_external(
     return library.call(interp, node, name, args, kwargs)
 
 
-def bind_signature(signature: Sequence[str], args: Args, kwargs: Kwargs) -> dict[str, Value]:
-    """Arguments by parameter name; surplus positional ones are dropped."""
-    return {**dict(zip(signature, args, strict=False)), **kwargs}
-
-
 # ---- layers ------------------------------------------------------------------------------------------------
 
 
@@ -640,7 +636,7 @@ def _bound_arguments(
     interp: Interpreter, function: Function, args: Args, kwargs: Kwargs
 ) -> dict[str, Value]:
     names = [a.arg for a in [*function.node.args.posonlyargs, *function.node.args.args]][1:]
-    return {**dict(zip(names, args, strict=False)), **kwargs}
+    return bind_signature(names, args, kwargs)
 
 
 def _record_instance(

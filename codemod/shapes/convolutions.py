@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from .binding import bind_signature
 from .dims import Dim
 from .values import Array, Constant, Items, Value
 
@@ -21,7 +22,7 @@ def convolved(
     interp: Interpreter, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Array | None:
     """What `jax.lax.conv_general_dilated` returns, as far as its layout alone tells."""
-    given = {**dict(zip(_PARAMETERS, args, strict=False)), **kwargs}
+    given = bind_signature(_PARAMETERS, args, kwargs)
     lhs, rhs = given.get("lhs"), given.get("rhs")
     if not isinstance(lhs, Array) or not isinstance(rhs, Array):
         return None

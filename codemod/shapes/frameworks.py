@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from . import applied, enclosed, joins, library, lifts, numpy_random, operators
-from .calls import bind_signature
+from .binding import bind_signature
 from .facts import VariableMade
 from .specials import KEY
 from .values import (

@@ -88,9 +88,8 @@ class Environment:
         return None
 
 
-WOULD_RAISE = (
-    4  # the weight of what no program survives, next to what may only be beyond this reading
-)
+# The weight of what no program survives, next to what may only be beyond this reading.
+WOULD_RAISE = 4
 
 
 @dataclass

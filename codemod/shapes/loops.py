@@ -451,20 +451,13 @@ def _passing(
     env: Environment,
 ) -> list[Value]:
     """The first items of `[x for x in xs if x is not None]`, up to one that may or may not pass."""
-    match node:
-        case (
-            ast.ListComp(
-                elt=ast.Name(id=elt),
-                generators=[ast.comprehension(target=ast.Name(id=name), ifs=[test])],
-            )
-            | ast.GeneratorExp(
-                elt=ast.Name(id=elt),
-                generators=[ast.comprehension(target=ast.Name(id=name), ifs=[test])],
-            )
-        ) if elt == name:
+    match node.elt, node.generators:
+        case ast.Name(id=item_name), [
+            ast.comprehension(target=ast.Name(id=name) as target, ifs=[test])
+        ] if item_name == name:
             found: list[Value] = []
             for item in known[: interp.max_unrolled]:
-                interp.assign(node.generators[0].target, item, env)
+                interp.assign(target, item, env)
                 passes = interp.truth(interp.evaluate(test, env))
                 if passes is None:
                     break

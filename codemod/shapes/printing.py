@@ -385,14 +385,17 @@ class _Writer:
 
 def is_wrapped(text: str) -> bool:
     """Whether the first bracket of a text closes with its last, around more than the items of a tuple."""
-    if not text.startswith("("):
+    if not (text.startswith("(") and text.endswith(")")):
         return False
     try:
-        inner = ast.parse(text[1:-1], mode="eval").body
+        return _stands_inside(ast.parse(text, mode="eval").body)
     except SyntaxError:
         return False
-    whole = ast.parse(text, mode="eval").body
-    return not isinstance(whole, ast.Tuple) and ast.dump(inner) == ast.dump(whole)
+
+
+def _stands_inside(parsed: ast.expr) -> bool:
+    """Whether a parsed text begins with a bracket that is no part of what it says."""
+    return parsed.col_offset > 0 or parsed.lineno > 1
 
 
 def _divides(atom: Atom) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .binding import bind_signature
 from .dims import Dim
 from .real_calls import resolve, run
 from .values import Array, Constant, Items, Value, as_dim
@@ -22,12 +23,8 @@ Args = Sequence[Value]
 Kwargs = Mapping[str, Value]
 
 
-def _bound(names: Sequence[str], args: Args, kwargs: Kwargs) -> dict[str, Value]:
-    return {**dict(zip(names, args, strict=False)), **kwargs}
-
-
 def _sliced(interp: Interpreter, node: ast.AST, args: Args, kwargs: Kwargs) -> Value | None:
-    bound = _bound(("operand", "start_indices", "slice_sizes"), args, kwargs)
+    bound = bind_signature(("operand", "start_indices", "slice_sizes"), args, kwargs)
     operand, sizes = bound.get("operand"), bound.get("slice_sizes")
     if not isinstance(operand, Array) or not isinstance(sizes, Items) or sizes.open:
         return None
@@ -36,12 +33,12 @@ def _sliced(interp: Interpreter, node: ast.AST, args: Args, kwargs: Kwargs) -> V
 
 def _sliced_in_dim(interp: Interpreter, node: ast.AST, args: Args, kwargs: Kwargs) -> Value | None:
     names = ("operand", "start_index", "slice_size", "axis")
-    bound = _bound(names, args, kwargs)
+    bound = bind_signature(names, args, kwargs)
     return _along(bound, [_extent(interp, bound.get("slice_size"))])
 
 
 def _at_index(interp: Interpreter, node: ast.AST, args: Args, kwargs: Kwargs) -> Value | None:
-    bound = _bound(("operand", "index", "axis", "keepdims"), args, kwargs)
+    bound = bind_signature(("operand", "index", "axis", "keepdims"), args, kwargs)
     keeps = bound.get("keepdims", Constant(True))
     if not isinstance(keeps, Constant):
         return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import named_tuples, slices, trees
 from .arrays import product, reshape, reshape_target
+from .binding import bind_signature
 from .dims import Dim, Expression, InputAxis, is_symbolic, same
 from .real_calls import dtype_name
 from .values import (
@@ -172,7 +173,7 @@ def _segments(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
     """Entries along the leading axis become segments, whose number alone may not be known."""
-    given = {**dict(zip(("data", "segment_ids", "num_segments"), args, strict=False)), **kwargs}
+    given = bind_signature(("data", "segment_ids", "num_segments"), args, kwargs)
     data, ids = given.get("data"), given.get("segment_ids")
     if not isinstance(data, Array) or not data.shape:
         return None
@@ -438,7 +439,7 @@ def _spaced(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
     """Numbers from one limit to another, as many as a size says."""
-    given = {**dict(zip(("start", "stop", "num"), args, strict=False)), **kwargs}
+    given = bind_signature(("start", "stop", "num"), args, kwargs)
     count = given.get("num")
     limits = (given.get("start"), given.get("stop"))
     if not isinstance(count, Size) or len(args) > 3 or kwargs.keys() & {"axis", "retstep"}:
@@ -459,7 +460,7 @@ def _choice(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
     """Entries along the first axis of an array, or integers, drawn as often as a shape says."""
-    given = {**dict(zip(("key", "a", "shape"), args, strict=False)), **kwargs}
+    given = bind_signature(("key", "a", "shape"), args, kwargs)
     source, shape = given.get("a"), as_shape(given.get("shape", Items([])))
     if shape is None or "axis" in kwargs:
         return None
