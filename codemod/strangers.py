@@ -17,7 +17,7 @@ def strangers(tree: ast.AST, meaning: Callable[[ast.expr], object]) -> Iterator[
 
     `meaning` says what a name or attribute chain stands for.
     """
-    return (head for head in _makers(tree) if _is_strange(meaning(head)))
+    return (head for head in makers(tree) if _is_strange(meaning(head)))
 
 
 def unknown_makers(tree: ast.AST, value: Callable[[ast.expr], Value | None]) -> Iterator[ast.expr]:
@@ -25,10 +25,10 @@ def unknown_makers(tree: ast.AST, value: Callable[[ast.expr], Value | None]) -> 
 
     `value` says what an expression of the class's methods was found to be.
     """
-    return (head for head in _makers(tree) if _is_given(value(head)))
+    return (head for head in makers(tree) if _is_given(value(head)))
 
 
-def _makers(tree: ast.AST) -> Iterator[ast.expr]:
+def makers(tree: ast.AST) -> Iterator[ast.expr]:
     """The names of what is called for something that is then called itself."""
     called = {
         node.func.id

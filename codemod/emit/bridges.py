@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -24,15 +23,14 @@ from ..shapes.values import (
     Array,
     Class,
     External,
-    LayerObject,
     Object,
-    Partial,
     Unknown,
     Value,
 )
 from ..source import Source
 from . import layout
 from .bound_sizes import for_call
+from .handed import may_be_module, may_give_module
 
 TO_LINEN = "nnx.bridge.to_linen"
 HELPERS = frozenset(("linen_module", "linen_model", "haiku_module"))
@@ -92,11 +90,6 @@ def bound_class(
     if sizes is None:
         return None
     return [helper, model.new_name, *([sizes] if sizes else [])], helper
-
-
-def _is_layer(value: object) -> bool:
-    """Whether a value is a layer class of Linen or Haiku."""
-    return isinstance(value, External) and _LAYER.fullmatch(value.name) is not None
 
 
 def _may_cross(model: ModuleModel) -> bool:
@@ -182,8 +175,14 @@ class Bridges:
         )
         if isinstance(head, External) and head.name.startswith(("flax.linen.", "haiku.")):
             return False  # a lifted transform wants the class
+        if isinstance(cls := self.resolve(node), Class) and above.func is node:
+            return not may_give_module(
+                above, cls, self.value_of, self.resolve, passes=self._is_rewritten
+            )
         return not any(
-            self._is_module(a) and not self._is_rewritten(a) for a in _given(above) if a is not node
+            may_be_module(a, self.value_of, self.resolve) and not self._is_rewritten(a)
+            for a in _given(above)
+            if a is not node
         )
 
     def _is_rewritten(self, argument: ast.expr) -> bool:
@@ -198,8 +197,8 @@ class Bridges:
             isinstance(a, ast.Starred) for a in call.args
         ):
             return None
-        if any(self._is_module(a) for a in _given(call)):
-            return None  # a module given to a module: of which framework it must be is not known
+        if may_give_module(call, cls, self.value_of, self.resolve):
+            return None  # of which framework it must be is not known
         uses = self._uses(call)
         if uses is None or (uses.escapes and other_methods(cls)):
             return None
@@ -235,21 +234,6 @@ class Bridges:
             return added
         source = self.as_given(made, added)
         return added if source is None else dataclasses.replace(added, source=source, fields=())
-
-    def _is_module(self, argument: ast.expr) -> bool:
-        value = self.value_of(argument)
-        while isinstance(value, Partial):
-            value = value.function
-        if isinstance(value, Class | Object | LayerObject) or _is_layer(value):
-            return True
-        for node in ast.walk(argument):
-            if isinstance(node, ast.Name | ast.Attribute):
-                named = self.resolve(node)
-                if isinstance(named, Class) and classes.framework(named) is not None:
-                    return True
-                if _is_layer(named):
-                    return True
-        return False
 
     def _direct(
         self,
@@ -482,7 +466,6 @@ def _root(added: AddedParameter) -> str:
 
 
 _CORES = ("haiku.RNNCore", "haiku._src.recurrent.RNNCore")
-_LAYER = re.compile(r"(?:flax\.linen|haiku)\.(\w+\.)*[A-Z]\w*")
 _OF_LINEN = frozenset(("init", "apply", "init_with_output", "lazy_init", "tabulate"))
 _PLAIN = (
     ast.Name,

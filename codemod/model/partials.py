@@ -43,12 +43,5 @@ def _bound(partial: Partial) -> tuple[Value, Mapping[str, Value]]:
         function, inner = _bound(partial.function)
         return function, {**inner, **partial.kwargs}
     function = partial.function
-    names = _parameters(function) if isinstance(function, Class) else []
+    names = classes.parameters(function) if isinstance(function, Class) else []
     return function, {**dict(zip(names, partial.args, strict=False)), **partial.kwargs}
-
-
-def _parameters(cls: Class) -> list[str]:
-    initialiser = classes.method(cls, "__init__")
-    if initialiser is not None and isinstance(initialiser.node, ast.FunctionDef):
-        return [parameter.arg for parameter in initialiser.node.args.args[1:]]
-    return [declared.name for declared in classes.fields(cls) if not declared.keyword_only]

@@ -27,17 +27,17 @@ def apart(
     """The programs of a module, in the order in which they begin; `module_nodes` are no part of any."""
     facts = explorer.interp.facts
     met = {node for node, _ in explorer.unknown} | explorer.applied.keys() | explorer.bound.keys()
-    inside = {
-        statement: list(_inside(statement, module_nodes))
+    nodes_of = {
+        statement: list(inside(statement, module_nodes))
         for statement in module.tree.body
         if not isinstance(statement, ast.Import | ast.ImportFrom) and statement not in module_nodes
     }
     bearing = {
         statement: nodes
-        for statement, nodes in inside.items()
+        for statement, nodes in nodes_of.items()
         if any(node in met or _bears(facts.values.get(node, ())) for node in nodes)
     }
-    plain = {name for s in inside if s not in bearing for name in _defined(s)}
+    plain = {name for s in nodes_of if s not in bearing for name in _defined(s)}
     environment = explorer.interp.environment_of(module).names
     links = {
         statement: _links(statement, nodes, facts, environment, plain)
@@ -46,7 +46,8 @@ def apart(
     return _components(links)
 
 
-def _inside(statement: ast.stmt, module_nodes: Collection[ast.AST]) -> Iterator[ast.AST]:
+def inside(statement: ast.stmt, module_nodes: Collection[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes of a statement outside of `module_nodes`."""
     pending: list[ast.AST] = [statement]
     while pending:
         node = pending.pop()

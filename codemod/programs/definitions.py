@@ -23,6 +23,7 @@ class Definitions(ProgramRewriter):
     broken: set[ast.Call]
     lined: set[tuple[ast.stmt, str]]
     unbound: dict[ast.stmt, set[int]]
+    ahead: list[tuple[ast.stmt, str]]
     definitions: dict[ast.AST, Definition]
     site_of_value: dict[ast.AST, Definition]
 

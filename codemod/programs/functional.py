@@ -54,6 +54,9 @@ class FunctionalRewriter(MergedCalls):
         self.broken: set[ast.Call] = set()
         self.lined: set[tuple[ast.stmt, str]] = set()
         self.unbound: dict[ast.stmt, set[int]] = {}
+        self.ahead: list[
+            tuple[ast.stmt, str]
+        ] = []  # splits that statements need, behind the makers
         self._check_reached()
         self._refuse_reads_elsewhere()
         self.definitions = self._define()
@@ -70,6 +73,8 @@ class FunctionalRewriter(MergedCalls):
             self._make(definition)
             self._references(definition)
             self._forget_function(definition)
+        for statement, lines in self.ahead:
+            self.edits.insert_before(statement, lines, below_comments=True)
         self._annotations()
         self._break_long_lines()
 

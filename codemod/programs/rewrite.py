@@ -15,8 +15,8 @@ from ..rule import Declined
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, Object, Value
-from . import factories
-from .apart import apart
+from . import escaping, factories
+from .apart import apart, inside
 from .certainty import check
 from .dangling import dangling
 from .explore import Explorer
@@ -147,7 +147,9 @@ class Programs:
         among: Collection[ast.stmt] | None,
     ) -> Declined | None:
         """Tries the forms of programs, best first; why not even the last is possible."""
-        refusal: Declined | None = None
+        refusal: Declined | None = self._escapes(module, models, among)
+        if refusal is not None:
+            return refusal
         for form in _FORMS:
             trial = edits.fork()
             try:
@@ -164,6 +166,24 @@ class Programs:
                 edits.adopt(trial)
                 return None
         return refusal
+
+    def _escapes(
+        self,
+        module: Module,
+        models: Mapping[ast.AST, ModuleModel],
+        among: Collection[ast.stmt] | None,
+    ) -> Declined | None:
+        """Why the models of a program must stay what they are for code that nobody in sight calls."""
+        if not self._classes_of(module, models, among):
+            return None
+        around = self._module_nodes(module, models)
+        file = [n for s in module.tree.body if s not in around for n in inside(s, around)]
+        program = file if among is None else [n for s in among for n in inside(s, around)]
+        try:
+            escaping.check(program, file, self.explorer.interp.facts, module.source.parents)
+        except Stay as stay:
+            return stay
+        return None
 
     def _classes_of(
         self,

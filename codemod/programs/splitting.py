@@ -73,7 +73,7 @@ class SplitInits(Definitions):
         first = self._graphdef_text(definition, init) if definition.at_init else "_"
         left = ", ".join([first, *names, *closed])
         lines = [*lines, f"{left} = {nnx}.split({made}, {param}{', ...' if rest else ''})"]
-        self.edits.insert_before(self._statement_of(init), "\n".join(lines), below_comments=True)
+        self.ahead.append((self._statement_of(init), "\n".join(lines)))
         if definition.with_state:
             self.edits.replace(whole, f"({', '.join(names)})")
         elif definition.flat or whole is not init:

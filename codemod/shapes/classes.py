@@ -150,6 +150,14 @@ def method(cls: Class, name: str) -> Function | None:
     return found if isinstance(found, Function) else None
 
 
+def parameters(cls: Class) -> list[str]:
+    """The names of what a constructor takes by position, `self` aside."""
+    initialiser = method(cls, "__init__")
+    if initialiser is not None and isinstance(initialiser.node, ast.FunctionDef):
+        return [parameter.arg for parameter in initialiser.node.args.args[1:]]
+    return [declared.name for declared in fields(cls) if not declared.keyword_only]
+
+
 def has_decorator(function: ast.AST, *names: str) -> bool:
     """Whether a function carries a decorator whose last name part is one of `names`."""
     return any(

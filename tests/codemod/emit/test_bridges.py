@@ -148,6 +148,71 @@ def test_what_needs_the_class_itself_keeps_it(last: str, tmp_path: Path) -> None
     check(done, tmp_path)
 
 
+NORMED = """
+class Normed(nn.Module):
+    norm: object = nn.LayerNorm
+
+    @nn.compact
+    def __call__(self, x):
+        return self.norm()(x) if self.norm is not None else x
+
+
+def chosen(kind):
+    return {'layer': nn.LayerNorm, 'none': None}[kind] if kind else None
+
+
+class Model(nn.Module):
+    kind: str = 'layer'
+    norm: object = None
+
+    @nn.compact
+    def __call__(self, x):
+        while x.shape[-1] > 2:
+            x = nn.Dense(x.shape[-1] - 2)(x)
+        return Normed(norm=GIVEN)(x).sum() + Block(4)(x)
+"""
+
+
+@pytest.mark.parametrize("given", ["chosen(self.kind)", "self.norm", "getattr(nn, 'LayerNorm')"])
+def test_a_class_that_makes_what_it_is_given_stays_with_who_gives_it(
+    given: str, tmp_path: Path
+) -> None:
+    done = rewritten(LINEN.replace("STAYS", NORMED.replace("GIVEN", given).strip()))
+    assert (done.statuses["Normed"], done.statuses["Block"]) == ("kept", "rewritten")
+    check(done, tmp_path)
+
+
+CONFIGURED = """
+@dataclasses.dataclass(frozen=True)
+class Config:
+    width: int = 4
+
+
+class Sized(nn.Module):
+    config: Config
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(self.config.width)(x)
+
+
+class Model(nn.Module):
+    config: Config = Config()
+
+    @nn.compact
+    def __call__(self, x):
+        while x.shape[-1] > 2:
+            x = nn.Dense(x.shape[-1] - 2)(x)
+        return Sized(self.config)(x)
+"""
+
+
+def test_a_class_that_is_given_a_configuration_is_bridged(tmp_path: Path) -> None:
+    done = rewritten(("import dataclasses\n" + LINEN).replace("STAYS", CONFIGURED.strip()))
+    assert (done.statuses["Sized"], done.statuses["Model"]) == ("rewritten", "bridged")
+    check(done, tmp_path)
+
+
 def test_a_subclass_that_stays_keeps_its_base(tmp_path: Path) -> None:
     model = """
 class Model(Block):

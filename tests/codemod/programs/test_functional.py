@@ -111,3 +111,70 @@ def test_code_that_reads_variables_of_a_class_that_stays_is_left_alone() -> None
     done = rewritten(files)
     assert done.statuses == {"Net": "kept"}
     assert done.after["squares.py"] == reading
+
+
+HANDED_OUT = """
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+
+class State(NamedTuple):
+    params: Any
+    batch_stats: Any
+
+
+class Net(nn.Module):
+    width: int
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = nn.BatchNorm(use_running_average=not train)(nn.Dense(self.width)(x))
+        return nn.relu(x)
+
+
+def create(key, shape, width):
+    model = Net(width=width)
+    variables = model.init(key, jnp.ones(shape), train=False)
+    return model, State(params=variables['params'], batch_stats=variables['batch_stats'])
+
+"""
+
+
+def test_a_model_is_defined_before_it_is_split(tmp_path: Path) -> None:
+    program = """
+model, state = create(jax.random.key(0), (2, 3), 4)
+variables = {'params': state.params, 'batch_stats': state.batch_stats}
+print('RESULT', float(model.apply(variables, jnp.ones((2, 3)), train=False).sum()))
+"""
+    done = rewritten(HANDED_OUT + program)
+    new = done.after["program.py"]
+    assert new.index("def make_model(") < new.index("nnx.split(make_model(")
+    check(done, tmp_path)
+
+
+def test_a_model_that_may_come_back_stays_what_it_was(tmp_path: Path) -> None:
+    library = (
+        HANDED_OUT
+        + """
+def embed(state, model, x):
+    variables = {'params': state.params, 'batch_stats': state.batch_stats}
+    return model.apply(variables, x, train=False)
+"""
+    )
+    program = """
+import jax
+import jax.numpy as jnp
+import library
+
+create, embed = vars(library)['create'], vars(library)['embed']
+model, state = create(jax.random.key(0), (2, 3), 4)
+print('RESULT', float(embed(state, model, jnp.ones((2, 3))).sum()))
+"""
+    done = rewritten({"library.py": library, "program.py": program})
+    assert "class Net(nnx.Module)" in done.after["library.py"]
+    assert "model.init(key" in done.after["library.py"]
+    assert done.codes == ["PR103"]
+    check(done, tmp_path)
