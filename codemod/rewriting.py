@@ -16,7 +16,17 @@ from .findings import Finding
 from .finishing import ProjectRewrite, finish
 from .model.study import Context, Contexts
 from .modules import Refusal, module_classes
-from .prepasses import abreast, first_carries, functions, heirs, kept_keys, makers, records, stacks
+from .prepasses import (
+    abreast,
+    first_carries,
+    functions,
+    gathered,
+    heirs,
+    kept_keys,
+    makers,
+    records,
+    stacks,
+)
 from .prepasses.maker import Apart
 from .prepasses.prepared import Leave, MadeClass, Prepared, classes_of
 from .programs.rewrite import Programs
@@ -91,6 +101,7 @@ def _prepared(
     """The project as all passes that write ahead leave it, one after the other."""
     stages = [records.prepare(project, rules, leave)]
     stages.append(abreast.prepare(stages[-1].project, rules, leave))
+    stages.append(gathered.prepare(stages[-1].project, rules, leave))
     stages.append(stacks.prepare(stages[-1].project, rules, leave))
     stages.append(heirs.prepare(stages[-1].project, rules, leave))
     stages.append(kept_keys.prepare(stages[-1].project, rules, leave))

@@ -22,6 +22,7 @@ from ..shapes.lifts import Lifted
 from . import layout, turns
 from .arms import Arm, arms
 from .construct import Constructor
+from .containers import held, hold_within
 from .names import singular
 from .scans import stacked_lines
 from .transport import CannotMove, Scope, Transport, free_reads, scope_of, splice
@@ -543,9 +544,11 @@ class InitBody:
         if filled is None:
             value = getattr(statement, "value", None)
             items = value if isinstance(value, ast.List) and value.elts else None
+            kept = built.kept or (built.within is not None and built.outermost.kept)
+            if kept and items is not None:
+                hold_within(items, self._made(), self.transport, scope)
             text = self.transport.expression(items, scope) if items is not None else ""
-            held = built.kept or (built.within is not None and built.outermost.kept)
-            start = f"nnx.List({text})" if held else text or "[]"
+            start = f"nnx.List({text})" if kept else text or "[]"
             return self._assigned(f"{built.text} = ", start, "", depth)
         _, element, method = filled
         text = self._nested(element, scope) if method == "append" else self._items(element, scope)
@@ -561,13 +564,12 @@ class InitBody:
         return self.transport.expression(node, scope)
 
     def _nested(self, node: ast.expr, scope: Scope) -> str:
-        """An element of a list of layers: a list within it is an `nnx.List`, too."""
-        text = self.transport.expression(node, scope)
-        if isinstance(node, ast.List):
-            return f"nnx.List({text})"
-        if isinstance(node, ast.Tuple):
-            return f"nnx.List([{text.strip().strip('()').rstrip(',')}])"
-        return f"nnx.Dict({text})" if isinstance(node, ast.Dict) else text
+        """An element of a list of layers: what it holds them in is a container of NNX, too."""
+        hold_within(node, self._made(), self.transport, scope)
+        return held(node, self.transport.expression(node, scope))
+
+    def _made(self) -> set[ast.AST]:
+        return {site.node for site in self.sites}
 
     @staticmethod
     def _constructs(site: Site) -> bool:
@@ -606,6 +608,8 @@ class InitBody:
             return self._unrolled(container, sites[0], running, scope, depth)
         if isinstance(container, Comprehension) and len(container.generators) == 1:
             self._rename_turns(container, scope)
+        if not sites[0].local:
+            hold_within(container, self._made(), self.transport, scope)
         text = self.transport.expression(container, scope)
         kind = "Dict" if isinstance(container, ast.Dict | ast.DictComp) else "List"
         if isinstance(container, ast.Tuple | ast.GeneratorExp):

@@ -1,0 +1,254 @@
+"""Layers that a constructor makes as locals and gathers in a tuple, written where the tuple stands first.
+
+`conv, norm = ...` one by one, `layers = ((conv, norm),)`, `layers = layers + (...)` under a test, and in the end
+`self.layers = layers`: the layers are written into the displays that hold them, and the displays into one list on
+`self`. A local is only written elsewhere if nothing in between changes what its call reads.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ..ancestry import lineage
+from ..chains import is_own, root_name
+from ..project import Project
+from ..rulebook import Rulebook
+from ..shapes import classes
+from ..shapes.values import Class, External
+from ..source import Source
+from .prepared import Draft, Leave, Prepared, class_by_class
+
+_CONSTRUCTORS = ("__init__", "setup")
+_DISPLAYS = (ast.Tuple, ast.List)
+# What may be done with a tuple of layers that can be done with a list of them, too.
+_READERS = ("enumerate", "zip", "len", "reversed", "list", "tuple", "iter")
+
+
+def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:
+    """Writes such layers in the module classes of a project, but for those named in `leave`."""
+    return class_by_class(project, rules, leave, _may_have, _prepare_class)
+
+
+def _may_have(source: Source) -> bool:
+    return "__init__" in source.text or "setup" in source.text
+
+
+def _prepare_class(draft: Draft, cls: Class) -> bool:
+    if classes.framework(cls) is None:
+        return False
+    methods = [n for n in cls.node.body if isinstance(n, ast.FunctionDef)]
+    constructor = next((m for m in methods if m.name in _CONSTRUCTORS), None)
+    if constructor is None:
+        return False
+    layers = list(_gathered(draft, constructor))
+    for layer in layers:
+        draft.edits.replace(layer.read, draft.source.segment(layer.call))
+        draft.edits.delete_statement(layer.made)
+    if layers:
+        for tuples in _tuples(cls, constructor):
+            _write_as_list(draft, tuples)
+    return bool(layers)
+
+
+# ---- layers that locals hold -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """A local that holds a layer for the display which it is put into."""
+
+    made: ast.Assign
+    call: ast.Call
+    read: ast.Name
+
+
+def _gathered(draft: Draft, constructor: ast.FunctionDef) -> Iterator[_Gathered]:
+    for block in _blocks(constructor):
+        for place, statement in enumerate(block):
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call) if (
+                    _is_named_layer(draft, call)
+                ):
+                    mentions = list(_mentions(constructor, name))
+                    reads = [n for n in mentions if isinstance(n.ctx, ast.Load)]
+                    user = _display_user(draft, reads[0], block) if len(reads) == 1 else None
+                    if user is None or len(mentions) != 2 or block.index(user) <= place:
+                        continue
+                    between = block[place + 1 : block.index(user)]
+                    if not any(_changes(draft, each, call) for each in between):
+                        yield _Gathered(statement, call, reads[0])
+
+
+def _mentions(function: ast.FunctionDef, name: str) -> Iterator[ast.Name]:
+    return (n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name)
+
+
+def _blocks(function: ast.FunctionDef) -> Iterator[list[ast.stmt]]:
+    """The bodies of a function and of the tests in it; what a loop makes is another layer in each turn."""
+    pending = [function.body]
+    while pending:
+        block = pending.pop()
+        yield block
+        for statement in block:
+            if isinstance(statement, ast.If):
+                pending += [statement.body, statement.orelse]
+
+
+def _is_named_layer(draft: Draft, call: ast.Call) -> bool:
+    """Whether a call makes a layer that the order of its making does not name."""
+    made = draft.interp.peek(call.func, draft.interp.environment_of(draft.module))
+    name = next((k.value for k in call.keywords if k.arg == "name"), None)
+    if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+        return False
+    match made:
+        case External(name=qualified):
+            return draft.interp.rules.layer(qualified) is not None
+        case Class():
+            return classes.framework(made) is not None
+    return False
+
+
+def _display_user(draft: Draft, read: ast.Name, block: Sequence[ast.stmt]) -> ast.stmt | None:
+    """The statement of a block which puts a local into a tuple or a list that it assigns, adds or appends."""
+    parents = draft.source.parents
+    top: ast.AST = read
+    while isinstance(parents[top], _DISPLAYS):
+        top = parents[top]
+    if top is read:
+        return None
+    for above in lineage(parents[top], parents):
+        match above:
+            case ast.BinOp(op=ast.Add()):
+                continue
+            case ast.Call(func=ast.Attribute(attr="append" | "extend"), args=[_], keywords=[]):
+                continue
+            case ast.Expr(value=ast.Call()) | ast.Assign() | ast.AugAssign():
+                return above if above in block else None
+        return None
+    return None
+
+
+def _changes(draft: Draft, statement: ast.stmt, call: ast.Call) -> bool:
+    """Whether a statement may change what a call reads: it assigns it, or does more with it than make a layer."""
+    read = {n.id for n in ast.walk(call) if isinstance(n, ast.Name)}
+    own = {n.attr for n in ast.walk(call) if is_own(n)}
+    for node in ast.walk(statement):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()) if name in read:
+                return True
+            case ast.Attribute(attr=name, ctx=ast.Store()) if name in own:
+                return True
+            case ast.Subscript(ctx=ast.Store()) if root_name(node.value) in read:
+                return True
+            case ast.Call() if not _is_named_layer(draft, node):
+                touched = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+                if touched & (read - {root_name(call.func)}):
+                    return True
+    return False
+
+
+# ---- the list that they end in -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Tuples:
+    """A local tuple that grows before an attribute takes it."""
+
+    start: ast.Assign
+    grown: list[ast.Assign | ast.AugAssign]
+    kept: ast.Assign
+
+
+def _tuples(cls: Class, constructor: ast.FunctionDef) -> Iterator[_Tuples]:
+    for start in constructor.body:
+        match start:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Tuple()):
+                found = _grown(cls, constructor, start, name)
+                if found is not None:
+                    yield found
+
+
+def _grown(
+    cls: Class, constructor: ast.FunctionDef, start: ast.Assign, name: str
+) -> _Tuples | None:
+    """A tuple of which each mention is its start, an addition to it, or the attribute that takes it in the end."""
+    grown: list[ast.Assign | ast.AugAssign] = []
+    kept: list[ast.Assign] = []
+    known = 1
+    for block in _blocks(constructor):
+        for statement in block:
+            match statement:
+                case ast.Assign(
+                    targets=[ast.Name(id=target)],
+                    value=ast.BinOp(left=ast.Name(id=left), op=ast.Add(), right=ast.Tuple()),
+                ) if target == left == name:
+                    grown.append(statement)
+                    known += 2
+                case ast.AugAssign(target=ast.Name(id=target), op=ast.Add(), value=ast.Tuple()) if (
+                    target == name
+                ):
+                    grown.append(statement)
+                    known += 1
+                case ast.Assign(
+                    targets=[ast.Attribute() as attribute], value=ast.Name(id=value)
+                ) if value == name and is_own(attribute) and block is constructor.body:
+                    kept.append(statement)
+                    known += 1
+    mentions = list(_mentions(constructor, name))
+    if len(kept) != 1 or len(mentions) != known or not _is_read_as_list(cls, kept[0]):
+        return None
+    if any(each.lineno > kept[0].lineno for each in grown):
+        return None
+    return _Tuples(start, grown, kept[0])
+
+
+def _is_read_as_list(cls: Class, kept: ast.Assign) -> bool:
+    """Whether the class does nothing with an attribute that a list in the place of a tuple would not do."""
+    target = kept.targets[0]
+    parents = cls.module.source.parents
+    for node in ast.walk(cls.node):
+        if node is target or not is_own(node) or not _same_attribute(node, target):
+            continue
+        match parents[node]:
+            case ast.For(iter=each) | ast.comprehension(iter=each) if each is node:
+                continue
+            case ast.Call(func=ast.Name(id=function)) if function in _READERS:
+                continue
+            case ast.Subscript(value=value, slice=index) if value is node and not isinstance(
+                index, ast.Slice
+            ):
+                continue
+        return False
+    return True
+
+
+def _same_attribute(node: ast.Attribute, target: ast.expr) -> bool:
+    return isinstance(target, ast.Attribute) and node.attr == target.attr
+
+
+def _write_as_list(draft: Draft, tuples: _Tuples) -> None:
+    """Has the attribute take a list where the local took the tuple."""
+    edits, source = draft.edits, draft.source
+    attribute = source.segment(tuples.kept.targets[0])
+    edits.replace(tuples.start.targets[0], attribute)
+    _bracket(draft, tuples.start.value)
+    for statement in tuples.grown:
+        value = statement.value
+        value = value.right if isinstance(value, ast.BinOp) else value
+        head = (source.span(statement)[0], source.span(value)[0])
+        edits.replace(head, f"{attribute} += ")
+        _bracket(draft, value)
+    edits.delete_statement(tuples.kept)
+
+
+def _bracket(draft: Draft, display: ast.expr) -> None:
+    """Square brackets in the place of a tuple's parentheses."""
+    start, end = draft.source.span(display)
+    if draft.source.text[start] == "(":
+        draft.edits.replace((start, start + 1), "[")
+        draft.edits.replace((end - 1, end), "]")
+    else:
+        draft.edits.insert(start, "[")
+        draft.edits.insert(end, "]")

@@ -1,0 +1,76 @@
+"""Layers that a constructor makes as locals and gathers in a tuple: what may be written elsewhere, and what may not."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from nnx_codemod.codemod.prepasses import gathered
+from nnx_codemod.codemod.project import Project
+from nnx_codemod.codemod.rulebook import Rulebook
+from nnx_codemod.codemod.source import Source
+from nnx_codemod.rules import catalogue
+
+PROGRAM = """
+import haiku as hk
+
+
+class Net(hk.Module):
+    def __init__(self, width, deep, name=None):
+        super().__init__(name=name)
+        {body}
+
+    def __call__(self, x):
+        {call}
+        return x
+"""
+BODY = """
+one = hk.Linear(width, name="one")
+two = hk.Linear(3, name="two")
+layers = (one, two)
+if deep:
+    three = hk.Linear(4, name="three")
+    layers = layers + (three,)
+self.layers = layers
+"""
+CALL = "for layer in self.layers:\n    x = layer(x)"
+
+
+def prepared(body: str, call: str = CALL) -> str:
+    """What the pass makes of a module."""
+    text = PROGRAM.format(
+        body=textwrap.indent(body.strip(), " " * 8).strip(),
+        call=textwrap.indent(call, " " * 8).strip(),
+    )
+    path = Path("net.py").resolve()
+    project = Project.of([Source(path, text.encode())])
+    found = gathered.prepare(project, Rulebook(catalogue()), frozenset())
+    return found.project.modules[path].source.text
+
+
+def test_a_tuple_that_grows_becomes_a_list() -> None:
+    text = prepared(BODY)
+    assert 'self.layers = [hk.Linear(width, name="one"), hk.Linear(3, name="two")]' in text
+    assert 'self.layers += [hk.Linear(4, name="three"),]' in text
+    assert "layers = layers" not in text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        BODY.replace("layers = (one", "width = 2\nlayers = (one"),
+        BODY.replace("layers = (one", "update(width)\nlayers = (one"),
+        BODY.replace("self.layers = layers", "self.layers = layers\nself.one = one"),
+        BODY.replace('name="one"', ""),
+    ],
+    ids=["assigned again", "handed to a call", "read twice", "named by the order"],
+)
+def test_a_layer_whose_call_may_mean_something_else_stays(body: str) -> None:
+    assert "one = hk.Linear" in prepared(body)
+
+
+def test_a_tuple_that_is_added_to_in_a_call_stays_a_tuple() -> None:
+    text = prepared(BODY, "for layer in self.layers + self.layers:\n    x = layer(x)")
+    assert "self.layers = layers" in text
