@@ -182,13 +182,16 @@ class _Reach:
             names = offered.get(source, set())
             if name == "*":
                 found |= names
-            elif name in names or (names and not name and self._uses(path, names)):
+            elif name in names or (names and not name and self._uses(path, names, bound)):
                 found.add(bound)
         return found
 
-    def _uses(self, path: Path, names: set[str]) -> bool:
-        """Whether a file that imports a module says one of its names, or is a package that hands the module on."""
-        return path.name == "__init__.py" or not names.isdisjoint(self._words(path))
+    def _uses(self, path: Path, names: set[str], bound: str) -> bool:
+        """Whether a file that imports a module says one of its names or asks for one that it does not say, or is a
+        package that hands the module on."""
+        if path.name == "__init__.py" or not names.isdisjoint(self._words(path)):
+            return True
+        return f"getattr({bound},".encode() in self.files[path]
 
     @functools.cache  # noqa: B019 - lives as long as the search
     def _words(self, path: Path) -> frozenset[str]:

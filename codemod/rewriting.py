@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from . import forwards
+from .by_name import found_by_name
 from .config import Options
 from .culprit import working_on
 from .edits import EditConflict
@@ -241,7 +242,10 @@ def _rewrite_prepared(
             interp.environment_of(module)
     programs.explore(modules)
     _show_inputs(interp, contexts)
-    needed = used_by_fixed(interp, fixed)
+    needed = {
+        **found_by_name(interp, modules, module_classes(interp)),
+        **used_by_fixed(interp, fixed),
+    }
     settled = settle(interp, modules, programs, contexts, options, needed)
     return finish(interp, modules, settled, options)
 

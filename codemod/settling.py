@@ -119,6 +119,7 @@ class _Rounds:
             lambda module: found.names_of(module, self.interp),
             self.modules,
             self.options.line_length,
+            self.bridged.keys() & found.models.keys(),
         )
         if outcome.unfollowed:
             self._bridge_or_keep(outcome.unfollowed, found)

@@ -60,9 +60,7 @@ def find_alias(
     asked: list[tuple[Module, ast.Attribute]] = []
     for module, here in found.items():
         for node in here.mentions(cls):
-            if isinstance(
-                module.source.parents.get(node), ast.arg | ast.AnnAssign | ast.FunctionDef
-            ):
+            if module.source.is_annotation(node):
                 continue
             method = _method_asked(module, node, methods)
             if method is not None:

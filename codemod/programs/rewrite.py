@@ -19,6 +19,8 @@ from . import escaping, factories
 from .apart import apart, inside
 from .certainty import check
 from .dangling import dangling
+from .escapes import Escapes, Handed
+from .escapes import declined as handed_on
 from .explore import Explorer
 from .functional import FunctionalRewriter
 from .ground import Stay
@@ -53,6 +55,7 @@ class Programs:
 
     def __init__(self, interp: Interpreter) -> None:
         self.explorer = Explorer(interp)
+        self._handed: Handed | None = None
 
     def explore(self, modules: Iterable[Module]) -> None:
         self.explorer.run_rest(modules)
@@ -64,8 +67,12 @@ class Programs:
         names_of: Callable[[Module], FileNames],
         modules: Iterable[Module],
         limit: int,
+        bridged: Collection[ast.AST] = (),
     ) -> ProgramOutcome:
-        """Records the edits of every module's programs; on a refusal, which classes must stay with their programs."""
+        """Records the edits of every module's programs; on a refusal, which classes must stay with their programs.
+
+        `bridged` are rewritten classes that are not among the models, as the programs run them in a bridge.
+        """
         outcome = ProgramOutcome()
         modules = list(modules)
         interp = self.explorer.interp
@@ -86,6 +93,7 @@ class Programs:
         if not outcome.unfollowed:
             for module in modules:
                 self._check_makers(module, edits_of(module), models, made, outcome)
+            self._check_handed(modules, edits_of, models, bridged, outcome)
         return outcome
 
     def _check_makers(
@@ -108,6 +116,25 @@ class Programs:
             finding = Finding(node, "PR102", declined.message, declined.help)
             for cls in _made_by(target, made):
                 outcome.unfollowed.setdefault(cls, finding)
+
+    def _check_handed(
+        self,
+        modules: Collection[Module],
+        edits_of: Callable[[Module], Edits],
+        models: Mapping[ast.AST, ModuleModel],
+        bridged: Collection[ast.AST],
+        outcome: ProgramOutcome,
+    ) -> None:
+        """A class that is handed on as a value to where no rewrite has followed it stays as it is."""
+        if self._handed is None:
+            inside = {node for module in modules for node in self._module_nodes(module, models)}
+            self._handed = Handed(self.explorer.interp, modules, inside)
+        escapes = Escapes(self._handed, edits_of, models, bridged)
+        for module in modules:
+            for node, target in escapes.find(module):
+                refusal = handed_on(models[target].name)
+                finding = Finding(node, "PR102", refusal.message, refusal.help)
+                outcome.unfollowed.setdefault(target, finding)
 
     def _rewrite_module(
         self,

@@ -565,6 +565,10 @@ def _assume_equal(interp: Interpreter, left: Value | None, right: Value | None) 
             _assume_equal(interp, one, two)
         return
     a, b = as_dim(left), as_dim(right)
+    if a is None and b is not None and left is not None:
+        a = dim_of(interp, left)
+    if b is None and a is not None and right is not None:
+        b = dim_of(interp, right)
     if a is not None and b is not None:
         interp.symbols.equate(a, b)
 

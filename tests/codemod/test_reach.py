@@ -78,6 +78,7 @@ def test_what_imports_a_framework(text: str, concerns: bool) -> None:
         ("import models\nmodels.MLP()", True),
         ("import models as m\nm.make()", True),
         ("import models\nprint(models.LIMIT)", False),
+        ("import models\ngetattr(models, name)()", True),
         ("import models\nprint('make')  # MLP", False),
         ("from .models import MLP", True),
         ("from . import models\nmodels.MLP()", True),

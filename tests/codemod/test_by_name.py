@@ -1,0 +1,80 @@
+"""Classes that code finds by a name which reading does not tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from nnx_codemod.tests.programs import rewritten
+
+NET = """
+import flax.linen as nn
+from registry import *
+
+
+class Layer(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(3)(x)
+
+
+DECORATOR
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(2)(Layer()(x))
+"""
+REGISTRY = """
+MODELS = {}
+
+
+def register(cls):
+    MODELS[cls.__name__] = cls
+    return cls
+
+
+def registered(name):
+    def add(cls):
+        MODELS[name] = cls
+        return cls
+    return add
+
+
+def titled(cls):
+    cls.title = cls.__name__.lower()
+    return cls
+"""
+
+
+@pytest.mark.parametrize(
+    ("decorator", "follows"),
+    [
+        ("@register", False),
+        ("@registered('net')", False),
+        ("@unknown.thing", False),
+        ("@titled", True),
+        ("", True),
+    ],
+)
+def test_decorators(decorator: str, follows: bool) -> None:
+    done = rewritten(
+        {"net.py": NET.replace("DECORATOR\n", decorator + "\n"), "registry.py": REGISTRY}
+    )
+    assert (done.statuses["Net"] == "rewritten") is follows
+    assert ("NX104" in done.codes) is not follows
+
+
+@pytest.mark.parametrize(
+    ("asked", "follows"),
+    [
+        ("getattr(net, name)", False),
+        ("getattr(net, f'N{name}')", False),
+        ("getattr(net, f'get_{name}')", True),
+        ("getattr(net, 'Other', None)", True),
+        ("getattr(name, 'Net')", True),
+    ],
+)
+def test_names_that_are_asked_for(asked: str, follows: bool) -> None:
+    user = f"import net\n\n\ndef model(name):\n    return {asked}\n"
+    done = rewritten({"net.py": NET.replace("DECORATOR\n", ""), "user.py": user})
+    assert (done.statuses["Net"] == "rewritten") is follows
+    assert done.statuses["Layer"] == "rewritten"
