@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from . import forwards
@@ -68,7 +68,7 @@ def rewrite_project(
         facts = _facts(traced, prepared)
         result = _rewrite_prepared(prepared.project, rules, options, fixed, progress, facts)
         refused, users = _refused_functions(prepared, result, apart, unsized)
-        if not refused and not users:
+        if (not refused and not users) or (not users and _put_back(prepared, result, refused)):
             restored = _restored(prepared, result, leave, unsized)
             _tell_of_functions(restored, forwards.of_project(project, rules))
             return restored
@@ -175,6 +175,28 @@ def _users(
         name = written.function if written is not None else user.name
         found.add((cls.path, cls.function, user.module.path, name))
     return found
+
+
+def _put_back(
+    prepared: Prepared, result: ProjectRewrite, refused: Collection[tuple[Path, str]]
+) -> bool:
+    """Puts classes that stay in the place of those that were written anew for them, where that is all it takes."""
+    functions = {(made.path, made.function) for made in prepared.made if made.is_function}
+    names: dict[Path, set[str]] = {}
+    for path, name in refused:
+        if (path, name) in functions:
+            return False
+        names.setdefault(path, set()).add(name)
+    texts: dict[Path, str | None] = {}
+    for file in result.files:
+        path = file.module.path
+        if path in names and file.new_text is not None:
+            texts[path] = prepared.put_back(path, names[path], file.new_text)
+    if None in texts.values():
+        return False
+    for file in result.files:
+        file.new_text = texts.get(file.module.path, file.new_text)
+    return True
 
 
 def _restored(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,23 @@ class Prepared:
             self.made += made
             self.put(module, text)
 
+    def put_back(self, path: Path, names: Set[str], text: str) -> str | None:
+        """A new text of a file with classes as they were before they were written anew.
+
+        None where that is not all there is to it: more than such classes was written ahead in the file, or the new
+        text has changed one of these.
+        """
+        made = [each for each in self.made if each.path == path]
+        before = _segments(self.originals[path])
+        after = _segments(self.project.modules[path].source)
+        anew = {each.name: (after.get(each.name, ""), before.get(each.name, "")) for each in made}
+        if any(each.is_function for each in made) or not all(old for _, old in anew.values()):
+            return None
+        prepared = self.project.modules[path].source.text
+        if _exchanged(prepared, anew.values()) != self.originals[path].text:
+            return None
+        return _exchanged(text, [anew[name] for name in sorted(names)])
+
     def original_line(self, path: Path, line: int) -> int:
         """The line of the original text that a line of the prepared text comes from."""
         if path not in self.originals:
@@ -78,6 +96,22 @@ class Prepared:
             if b + 1 <= line:
                 best = a + min(line - b, size) if size else best
         return max(best, 1)
+
+
+def _segments(source: Source) -> dict[str, str]:
+    """The text of each class of a file that is the only one of its name."""
+    nodes = [node for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef)]
+    names = Counter(node.name for node in nodes)
+    return {node.name: source.segment(node) for node in nodes if names[node.name] == 1}
+
+
+def _exchanged(text: str, pairs: Iterable[tuple[str, str]]) -> str | None:
+    """A text with the second of each pair in the place of the first; None where that does not stand there once."""
+    for old, new in pairs:
+        if text.count(old) != 1:
+            return None
+        text = text.replace(old, new)
+    return text
 
 
 @dataclass
