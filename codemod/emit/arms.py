@@ -1,21 +1,47 @@
-"""Layers that a conditional expression makes: `nn.Dense(4)(x) if self.wide else x` has them only where the test holds."""
+"""Layers that only one side of a choice makes, or calls: `nn.Dense(4)(x) if self.wide else x` has them where the test holds.
+
+Linen gives a layer its variables when it is called. One that a method makes in any case, under a name or in `setup`, and
+calls in a branch has none where the branch is not taken.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..ancestry import lineage
+from ..chains import is_own, last_name, root_name
 from ..model.module import ModuleModel
 from ..model.sites import Site
+from ..project import Module
+from .transport import Scope, Transport, scope_of
+
+_REPEATED = (
+    ast.For,
+    ast.While,
+    ast.Try,
+    ast.FunctionDef,
+    ast.Lambda,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One side of a conditional expression: the one for a test that holds, or the other."""
+    """One side of a choice: the one for a test that holds, or the other."""
 
-    node: ast.IfExp
+    node: ast.IfExp | ast.If
     holds: bool
+
+    @property
+    def said(self) -> tuple[str, bool]:
+        """What two sides have in common that are taken together."""
+        return ast.dump(self.node.test), self.holds
 
 
 def arms(site: Site, child: ModuleModel | None, parents: Mapping[ast.AST, ast.AST]) -> list[Arm]:
@@ -35,6 +61,128 @@ def arms(site: Site, child: ModuleModel | None, parents: Mapping[ast.AST, ast.AS
             found.append(Arm(above, below is above.body))
         below = above
     return found[::-1]
+
+
+def arms_of_calls(
+    site: Site,
+    child: ModuleModel | None,
+    parents: Mapping[ast.AST, ast.AST],
+    around: Iterable[Module],
+) -> list[Arm]:
+    """The sides of choices that all calls of a site's layer stand in, outermost first.
+
+    Whoever writes them has to see that their tests mean the same where the layer is made. `around` are the files that
+    may reach an attribute from elsewhere.
+    """
+    if site.in_list or site.built is not None or not _has_variables(site, child):
+        return []
+    reads = _reads(site, parents)
+    if not reads or site.variable is not None:
+        return []
+    sides = [_plain(_sides(read, site, parents)) for read in reads]
+    shared = set.intersection(*({arm.said for arm in each} for each in sides))
+    if shared and site.own_attribute is not None:
+        if any(_reaches(module, site.own_attribute, _class_of(site, parents)) for module in around):
+            return []
+    return [arm for arm in sides[0] if arm.said in shared]
+
+
+def told_early(test: ast.expr, site: Site, scope: Scope, transport: Transport) -> bool:
+    """Whether a test around a call means the same, and is known, where the constructor makes the layer."""
+    there = scope_of_test(test, scope, transport)
+    for node in ast.walk(test):
+        if is_own(node) and (node.attr not in transport.fields or node.attr in transport.changed):
+            return False
+        if not isinstance(node, ast.Name) or node.id in there.parameters:
+            continue
+        bound = there.assignments.get(node.id, ())
+        if node.id in there.loop_names or (there is not scope and bound):
+            return False
+        if any(s.lineno >= site.statement.lineno for s in bound):
+            return False
+    return transport.can_write(test, there)
+
+
+def scope_of_test(test: ast.expr, scope: Scope, transport: Transport) -> Scope:
+    """The names that a test reads: those of `scope`, unless it stands in another method."""
+    parents = transport.source.parents
+    function = next(n for n in lineage(test, parents) if isinstance(n, ast.FunctionDef))
+    same = function is scope.function or scope.function in lineage(function, parents)
+    return scope if same else scope_of(function)
+
+
+def _reads(site: Site, parents: Mapping[ast.AST, ast.AST]) -> Sequence[ast.expr]:
+    """Where a layer's name is read; nothing where the name may stand for something else as well."""
+    if site.own_attribute is not None:
+        found = [
+            n
+            for n in ast.walk(_class_of(site, parents))
+            if is_own(n) and n.attr == site.own_attribute
+        ]
+        stores = [n for n in found if not isinstance(n.ctx, ast.Load)]
+        return [n for n in found if n not in stores] if len(stores) == 1 else []
+    if site.alias is None:
+        return []
+    names = [n for n in ast.walk(site.function) if isinstance(n, ast.Name) and n.id == site.alias]
+    stored = [n for n in names if not isinstance(n.ctx, ast.Load)]
+    return [n for n in names if n not in stored] if len(stored) == 1 else []
+
+
+def _class_of(site: Site, parents: Mapping[ast.AST, ast.AST]) -> ast.ClassDef:
+    return next(n for n in lineage(site.node, parents) if isinstance(n, ast.ClassDef))
+
+
+def _reaches(module: Module, attribute: str, cls: ast.ClassDef) -> bool:
+    """Whether a file reads an attribute of that name off another object, or has a subclass of the class."""
+    imported = {
+        alias.asname or alias.name.split(".")[0]
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and node.attr == attribute and not is_own(node):
+            if root_name(node) not in imported:
+                return True
+        if isinstance(node, ast.ClassDef) and cls.name in map(last_name, node.bases):
+            return True
+    return False
+
+
+def _sides(read: ast.AST, site: Site, parents: Mapping[ast.AST, ast.AST]) -> list[Arm]:
+    """The choices around a read that are made once per call, up to what it shares with the making of the layer."""
+    around = set(lineage(site.statement, parents))
+    found: list[Arm] = []
+    below = read
+    for above in lineage(parents[read], parents):
+        if above in around or isinstance(parents.get(above), ast.ClassDef):
+            break
+        if isinstance(above, _REPEATED):
+            found = []
+        elif isinstance(above, ast.If | ast.IfExp) and below is not above.test:
+            body = above.body if isinstance(above.body, list) else [above.body]
+            found.append(Arm(above, below in body))
+        below = above
+    return found[::-1]
+
+
+def _plain(found: Sequence[Arm]) -> list[Arm]:
+    """Sides without those that the next one implies: `elif kind == 'b'` behind `if kind == 'a'`."""
+    implied = [
+        not one.holds and two.holds and _exclude(one, two) for one, two in itertools.pairwise(found)
+    ]
+    return [arm for arm, known in zip(found, [*implied, False], strict=False) if not known]
+
+
+def _exclude(one: Arm, two: Arm) -> bool:
+    """Whether two tests ask one expression for different constants."""
+    match one.node.test, two.node.test:
+        case (
+            ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=first)]),
+            ast.Compare(left=right, ops=[ast.Eq()], comparators=[ast.Constant(value=second)]),
+        ):
+            return first != second and ast.dump(left) == ast.dump(right)
+    return False
 
 
 def _has_variables(site: Site, child: ModuleModel | None) -> bool:

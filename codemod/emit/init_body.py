@@ -20,7 +20,7 @@ from ..shapes.dims import Running, names
 from ..shapes.facts import RunningSize
 from ..shapes.lifts import Lifted
 from . import layout, turns
-from .arms import Arm, arms
+from .arms import Arm, arms, arms_of_calls, scope_of_test, told_early
 from .construct import Constructor
 from .containers import held, hold_within
 from .names import singular
@@ -91,6 +91,9 @@ class InitBody:
 
     def block(self, body: Sequence[ast.stmt], scope: Scope, depth: int, whole: bool) -> list[str]:
         lines: list[str] = []
+        waiting: list[
+            tuple[set[str], list[str]]
+        ] = []  # for the sizes that a loop further down tells
         for place, statement in enumerate(body):
             if isinstance(statement, ast.If) and not whole and self._leaves(statement, scope):
                 rest = self.block(body[place + 1 :], scope, depth + 1, whole)
@@ -98,13 +101,26 @@ class InitBody:
                     lines += self._if(statement, scope, depth, whole)
                     return lines
                 return lines + self._guarded(statement, scope, depth, rest)
+            known = len(self.transport.needs.sizes)
             made = self.statement(statement, scope, depth, whole)
+            late = self._told_later(known) if statement in self.by_statement else set()
+            if late and place + 1 < len(body):
+                waiting.append((late, made))
+                continue
+            made += [line for sizes, held in waiting if sizes <= self.carried for line in held]
+            waiting = [(sizes, held) for sizes, held in waiting if not sizes <= self.carried]
             lines += ["", *made] if lines and lines[-1] and _begins_function(made) else made
             if isinstance(statement, ast.If) and not whole and made:
                 if self._leaves(statement, scope, making=True):
                     rest = self.block(body[place + 1 :], scope, depth + 1, whole)
                     return [*lines, self._line(depth, "else:"), *rest] if rest else lines
-        return lines
+        return lines + [line for _, held in waiting for line in held]
+
+    def _told_later(self, known: int) -> set[str]:
+        """The running sizes among those needed since `known` were, whose loops are not written yet."""
+        running = self.transport.facts.running
+        needed = {n for dim in self.transport.needs.sizes[known:] for n in names(dim)}
+        return {n for n in needed - self.carried if n in running and str(running[n].update) != n}
 
     def _leaves(self, statement: ast.If, scope: Scope, making: bool = False) -> bool:
         """`if cond: return x`: what follows runs only if it does not hold; `making` where the branch makes layers."""
@@ -495,7 +511,7 @@ class InitBody:
     ) -> list[str]:
         """The lines of sites, each under the tests of the conditional expressions that it stands in."""
         lines: list[str] = []
-        arm_of = {site.node: self._arm(site, level) for site in sites}
+        arm_of = {site.node: self._arm(site, scope, level) for site in sites}
         for node, group in itertools.groupby(
             sites, lambda s: arm.node if (arm := arm_of[s.node]) else None
         ):
@@ -510,18 +526,24 @@ class InitBody:
             then, orelse = (
                 self._in_arms(sides[side], scope, depth + 1, level + 1) for side in (True, False)
             )
+            there = scope_of_test(node.test, scope, self.transport)
             if then:
-                lines += [
-                    *self._clause(depth, "if", self.transport.expression(node.test, scope)),
-                    *then,
-                ]
+                test = self.transport.expression(node.test, there)
+                lines += [*self._clause(depth, "if", test), *then]
                 lines += [self._line(depth, "else:"), *orelse] if orelse else []
             else:
-                lines += [*self._clause(depth, "if", self._negated(node.test, scope)), *orelse]
+                lines += [*self._clause(depth, "if", self._negated(node.test, there)), *orelse]
         return lines
 
-    def _arm(self, site: Site, level: int) -> Arm | None:
-        found = arms(site, self.child_of(site), self.transport.source.parents)
+    def _arm(self, site: Site, scope: Scope, level: int) -> Arm | None:
+        child, parents = self.child_of(site), self.transport.source.parents
+        found = arms(site, child, parents)
+        if site.node not in self.telling:
+            project = self.constructor.interp.project
+            home = project.home(site.node)
+            around = project.neighbourhood(home) if home is not None else ()
+            called = arms_of_calls(site, child, parents, around)
+            found += [a for a in called if told_early(a.node.test, site, scope, self.transport)]
         found = [arm for arm in found if self.dropped_test(arm.node.test) is None]
         return found[level] if level < len(found) else None
 

@@ -97,6 +97,7 @@ class ClassEmitter:
         if self.study.framework == "haiku":
             unwritable.refuse_changing_attributes(self._functions())
             unwritable.refuse_drawn_keys(self._functions(), self.file_names.qualified)
+        unwritable.refuse_changing_objects(self._functions(), self.study)
         unwritable.refuse_sites(self.study, self.sites, self.base, self.models, self.interp.project)
         refuse_changes(self.cls.node, self.interp, self.models, self.file_names.qualified)
         self._site_names().choose()

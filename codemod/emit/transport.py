@@ -72,6 +72,15 @@ class Needs:
     fields: set[str] = field(default_factory=set)
     kept_fields: set[str] = field(default_factory=set)
 
+    def copy(self) -> Needs:
+        return Needs(
+            dict(self.statements),
+            dict(self.symbols),
+            list(self.sizes),
+            set(self.fields),
+            set(self.kept_fields),
+        )
+
 
 @dataclass
 class Transport:
@@ -137,6 +146,17 @@ class Transport:
         pieces: list[tuple[int, int, str]] = []
         self._collect(node, scope, pieces, bound)
         return splice(self.source.text, start, end, pieces)
+
+    def can_write(self, node: ast.expr, scope: Scope) -> bool:
+        """Whether an expression can be written for the constructor."""
+        needs = self.needs.copy()
+        try:
+            self.expression(node, scope)
+        except CannotMove:
+            return False
+        finally:
+            self.needs = needs
+        return True
 
     def is_static(self, node: ast.AST, scope: Scope, seen: frozenset[str] = frozenset()) -> bool:
         """Whether an expression can be computed from fields and constants alone, as it is written."""

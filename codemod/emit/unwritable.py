@@ -12,11 +12,14 @@ from ..model.module import ModuleModel
 from ..model.sites import Site, walk_own
 from ..model.study import Study
 from ..project import Project
+from ..shapes import classes
 from ..shapes.dims import Expression, Origin
+from ..shapes.values import Class, Object
 from . import inheritance
 from .init_body import InitBody
 from .transport import CannotMove
 
+_MAKING = ("__init__", "__post_init__", "__setstate__")
 _DRAWING = ("haiku.next_rng_key", "haiku.maybe_next_rng_key", "haiku.next_rng_keys")
 
 
@@ -38,6 +41,39 @@ def refuse_changing_attributes(functions: Iterable[ast.FunctionDef]) -> None:
                     f"each call changes `self.{min(changed)}`, which Haiku forgets between runs",
                     "keep it in a local of the method, or as state",
                 )
+
+
+def refuse_changing_objects(functions: Iterable[ast.FunctionDef], study: Study) -> None:
+    """An object that keeps something for the next call: the original made it anew for each run of the module."""
+    for function in functions:
+        for node in ast.walk(function) if function.name in ("setup", "__init__") else ():
+            if not isinstance(node, ast.Assign) or not any(is_own(t) for t in node.targets):
+                continue
+            made = study.facts.value(node.value)
+            if not isinstance(made, Object) or classes.framework(made.cls) is not None:
+                continue
+            method = _changing_method(made.cls)
+            if method is not None:
+                raise CannotMove(
+                    node,
+                    f"`{made.cls.name}.{method.name}` keeps something in the object, which each run makes anew",
+                    "make the object in the method that uses it, or have its methods return what they keep",
+                )
+
+
+def _changing_method(cls: Class) -> ast.FunctionDef | None:
+    """A method of a plain class that changes an attribute, or what is in one, once the object is made."""
+    for owner in classes.mro(cls):
+        for method in owner.node.body:
+            if not isinstance(method, ast.FunctionDef) or method.name in _MAKING:
+                continue
+            for node in ast.walk(method):
+                targets = node.targets if isinstance(node, ast.Assign) else []
+                if isinstance(node, ast.AugAssign | ast.AnnAssign) and node.value is not None:
+                    targets = [node.target]
+                if any(inheritance.written_attributes(target) for target in targets):
+                    return method
+    return None
 
 
 def refuse_drawn_keys(

@@ -175,7 +175,7 @@ def _widened_array(
         return None
     if end.shape is None or len(end.shape) != len(start.shape):
         interp.trouble(node, f"a turn may change how many axes `{name}` has")
-        return Array(None, start.dtype)
+        return Array(None, start.dtype, start.optional)
     dims: list[Dim] = []
     for axis, (one, two) in enumerate(zip(start.shape, end.shape, strict=True)):
         one, two = interp.symbols.resolve(one), interp.symbols.resolve(two)
@@ -195,7 +195,7 @@ def _widened_array(
     shape = tuple(dims)
     if all(same(a, b) for a, b in zip(shape, start.shape, strict=True)):
         return None
-    return Array(shape, start.dtype)
+    return Array(shape, start.dtype, start.optional)
 
 
 def _after(interp: Interpreter, node: ast.AST, head: dict[str, Value], env: Environment) -> None:
@@ -204,7 +204,7 @@ def _after(interp: Interpreter, node: ast.AST, head: dict[str, Value], env: Envi
         end = env.names.get(name)
         if isinstance(start, Array) and isinstance(end, Array) and start.shape and end.shape:
             if len(start.shape) != len(end.shape):
-                env.names[name] = Array(None, end.dtype)
+                env.names[name] = Array(None, end.dtype, end.optional)
                 continue
             for axis, (one, two) in enumerate(zip(start.shape, end.shape, strict=True)):
                 place = axis - len(start.shape)
@@ -213,7 +213,7 @@ def _after(interp: Interpreter, node: ast.AST, head: dict[str, Value], env: Envi
                     interp.facts.running[str(one)] = RunningSize(
                         node, name, place, running.initial, two
                     )
-            env.names[name] = Array(start.shape, end.dtype)
+            env.names[name] = Array(start.shape, end.dtype, end.optional)
         elif isinstance(start, Size) and as_dim(end) is not None:
             env.names[name] = start
 

@@ -1,0 +1,46 @@
+"""What a class may hold that no rewrite of it could keep."""
+
+from __future__ import annotations
+
+import pytest
+
+from nnx_codemod.tests.programs import rewritten
+
+KEEPS = """
+import jax.numpy as jnp
+from flax import linen as nn
+
+
+class Angles:
+    def __init__(self, dim):
+        self.dim, self.table = dim, {}
+
+    def __call__(self, x):
+        TABLE
+        return x * jnp.cos(angles)
+
+
+class Turned(nn.Module):
+    width: int
+
+    def setup(self):
+        self.angles = Angles(self.width)
+        self.out = nn.Dense(self.width)
+
+    def __call__(self, x):
+        return self.angles(self.out(x))
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("angles = self.table[len(x)] = jnp.arange(self.dim)", "kept"),
+        ("self.dim += 1; angles = jnp.arange(self.dim)", "kept"),
+        ("angles = jnp.arange(self.dim)", "rewritten"),
+    ],
+)
+def test_an_object_that_keeps_something_is_not_kept(line: str, status: str) -> None:
+    done = rewritten(KEEPS.replace("TABLE", line))
+    assert done.statuses == {"Turned": status}
+    assert done.codes == (["NX101"] if status == "kept" else [])
