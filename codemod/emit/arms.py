@@ -16,6 +16,7 @@ from ..chains import is_own, last_name, root_name
 from ..model.module import ModuleModel
 from ..model.sites import Site
 from ..project import Module
+from .own_kernels import is_applied
 from .transport import Scope, Transport, scope_of
 
 _REPEATED = (
@@ -76,7 +77,7 @@ def arms_of_calls(
     """
     if site.in_list or site.built is not None or not _has_variables(site, child):
         return []
-    reads = _reads(site, parents)
+    reads = [read for read in _reads(site, parents) if not is_applied(read, parents)]
     if not reads or site.variable is not None:
         return []
     sides = [_plain(_sides(read, site, parents)) for read in reads]

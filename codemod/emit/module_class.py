@@ -203,7 +203,12 @@ class ClassEmitter:
                 self.call_made.run(function)
                 edit_method(changes, function)
                 read_variables(
-                    function, self.edits, self.study.facts, self.models, self.source.parents
+                    function,
+                    self.edits,
+                    self.study.facts,
+                    self.models,
+                    self.source.parents,
+                    self.file_names.target,
                 )
         self._class_edits(body, sizes, model)
         describer.constructor(model, self.stored, self.takes_rngs, self.constructs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..chains import is_own
 from ..edits import Edits
@@ -12,6 +12,8 @@ from ..model.trees import locate
 from ..shapes import classes
 from ..shapes.facts import Facts
 from ..shapes.values import LayerObject, Object, Value
+from .brackets import bracketed
+from .own_kernels import product
 from .transport import CannotMove
 
 
@@ -21,14 +23,22 @@ def read_variables(
     facts: Facts,
     models: Mapping[ast.AST, ModuleModel],
     parents: Mapping[ast.AST, ast.AST],
+    target: Callable[[str], str],
 ) -> None:
-    """Has a method read the attributes that took the place of such variables; what else Linen's modules do declines."""
+    """Has a method read the attributes that took the place of such variables, and compute what a dense layer does with
+    a kernel that it is given; what else Linen's modules do declines."""
     for node in ast.walk(function):
         if not isinstance(node, ast.Attribute) or node.attr not in _OF_LINEN or is_own(node):
             continue
         value = facts.value(node.value)
         if not _is_module(value):
             continue
+        call = parents.get(node)
+        if node.attr == "apply" and isinstance(call, ast.Call) and call.func is node:
+            computed = product(call, facts, edits, target)
+            if computed is not None:
+                edits.replace(call, bracketed(computed, call, parents.get(call)))
+                continue
         if node.attr != "variables":
             raise CannotMove(
                 node,
@@ -36,12 +46,12 @@ def read_variables(
                 "write what it computes by hand",
             )
         whole, path = path_read(node, parents)
-        target = _target(value, path, models)
-        if target is None:
+        place = _target(value, path, models)
+        if place is None:
             raise CannotMove(
                 node, "variables of a module that are read as a tree", "read its attributes by hand"
             )
-        edits.replace(whole, f"{edits.render(node.value)}.{target}[...]")
+        edits.replace(whole, f"{edits.render(node.value)}.{place}[...]")
 
 
 _OF_LINEN = ("variables", "apply", "init", "init_with_output", "bind")

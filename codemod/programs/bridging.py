@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 
 from ..edits import EditConflict, Edits
 from ..emit.aliases import Alias, find_alias, write_alias
-from ..emit.bridges import Bridge, Bridges, crosses_with, mentioned, methods_of
+from ..emit.bridges import (
+    Bridge,
+    Bridges,
+    crosses_with,
+    mentioned,
+    methods_of,
+    other_methods,
+)
 from ..model.module import ModuleModel
 from ..project import Module
 from ..shapes import classes
@@ -96,7 +103,7 @@ def bridges(
             limit,
         )
         found[module] = here
-    if not found or any(_reads_paths(m, model) for m in found):
+    if not found or any(_reads_paths(m, model) or _looks_inside(m, cls) for m in found):
         return None
     methods = {
         name for m in modules for name in _asked_for(m, cls, model, module_nodes, m in found)
@@ -214,6 +221,35 @@ def _asked_for(
                 yield attr
             case ast.keyword(arg="method", value=ast.Constant(value=str(name))) if name in own:
                 yield name
+
+
+def _looks_inside(module: Module, cls: Class) -> bool:
+    """Whether a program gives `apply` a function of its own, `method=features`, that asks more of the module than to
+    run its methods."""
+    nodes = list(ast.walk(module.tree))
+    own = {n.name: n for n in nodes if isinstance(n, ast.FunctionDef)}
+    asked = [n.value for n in nodes if isinstance(n, ast.keyword) and n.arg == "method"]
+    handed: list[ast.FunctionDef | ast.Lambda] = [n for n in asked if isinstance(n, ast.Lambda)]
+    handed += [own[n.id] for n in asked if isinstance(n, ast.Name) and n.id in own]
+    methods = other_methods(cls)
+    return not all(_runs_methods_alone(function, module, methods) for function in handed)
+
+
+def _runs_methods_alone(
+    function: ast.FunctionDef | ast.Lambda, module: Module, methods: Collection[str]
+) -> bool:
+    """Whether a function only calls its first argument, or its public methods."""
+    first = function.args.args[0].arg if function.args.args else ""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and node.id == first:
+            above = module.source.parents.get(node)
+            if isinstance(above, ast.Attribute):
+                if above.attr not in methods or above.attr.startswith("_"):
+                    return False
+                node, above = above, module.source.parents.get(above)
+            if not isinstance(above, ast.Call) or above.func is not node:
+                return False
+    return True
 
 
 def _reads_paths(module: Module, model: ModuleModel) -> bool:

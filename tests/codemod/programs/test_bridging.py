@@ -309,3 +309,10 @@ def test_caches_that_a_call_makes_cross_a_bridge(tmp_path: Path) -> None:
     assert done.statuses == {"Attention": "rewritten", "Decoder": "rewritten"}
     assert "linen_model(Decoder" in done.after["program.py"]
     check(done, tmp_path)
+
+
+def test_a_program_that_looks_into_the_model_with_a_function_of_its_own() -> None:
+    look = "def look(module, x):\n    return module.linear1(2 * x)\n\n\n"
+    text = program(last="print('RESULT', model.apply(variables, x, method=look).shape)")
+    done = rewritten(text.replace("def evaluate", look + "def evaluate"))
+    assert done.statuses == {"Net": "kept"}
