@@ -153,9 +153,11 @@ def _reaches(module: Module, attribute: str, cls: ast.ClassDef) -> bool:
 def _sides(read: ast.AST, site: Site, parents: Mapping[ast.AST, ast.AST]) -> list[Arm]:
     """The choices around a read that are made once per call, up to what it shares with the making of the layer."""
     around = set(lineage(site.statement, parents))
+    in_its_own = site.function in lineage(read, parents)
     found: list[Arm] = []
     below = read
     for above in lineage(parents[read], parents):
+        found += _left_before(below, above, site, in_its_own)
         if above in around or isinstance(parents.get(above), ast.ClassDef):
             break
         if isinstance(above, _REPEATED):
@@ -165,6 +167,24 @@ def _sides(read: ast.AST, site: Site, parents: Mapping[ast.AST, ast.AST]) -> lis
             found.append(Arm(above, below in body))
         below = above
     return found[::-1]
+
+
+def _left_before(below: ast.AST, above: ast.AST, site: Site, in_its_own: bool) -> list[Arm]:
+    """The other sides of `if done: return x` in the block that holds what is `below`, last first.
+
+    Of the site's own function, those behind the site.
+    """
+    blocks = [getattr(above, name, None) for name in ("body", "orelse")]
+    block = next((b for b in blocks if isinstance(b, list) and below in b), [])
+    before = block[: block.index(below)] if block else []
+    return [
+        Arm(statement, False)
+        for statement in reversed(before)
+        if isinstance(statement, ast.If)
+        and not statement.orelse
+        and isinstance(statement.body[-1], ast.Return)
+        and (not in_its_own or statement.lineno > site.statement.lineno)
+    ]
 
 
 def _plain(found: Sequence[Arm]) -> list[Arm]:
