@@ -48,6 +48,7 @@ class Definitions(ProgramRewriter):
             definition = found.get(site)
             if definition is None:
                 whole = graphdefs.outermost(site, self.facts.values, self.parents)
+                self._refuse_two_targets(whole, net)
                 definition = found[site] = Definition(whole, net.model)
             if net not in definition.nets:
                 definition.nets.append(net)

@@ -260,7 +260,7 @@ def unfollowed(
                 continue
         if not isinstance(value, Class | Function) or value.node not in known:
             continue
-        if edits.render(node) == edits.source.segment(node) and node in module.source.parents:
+        if node in module.source.parents and edits.keeps(node):
             yield node, value.node
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from ..shapes import classes
 from ..shapes.values import Function, Object
-from ..signatures import written_arguments
 from . import drawn, graphdefs
 from .ground import Stay
 from .haiku import maker_call
@@ -15,23 +14,17 @@ from .keys import Keys
 from .kinds import (
     Net,
     Transformed,
-    is_model,
 )
 from .modes import Making
-from .roles import MODEL, FunctionRole
+from .roles import MODEL
 
 
 class Makings(Keys):
     """Writes the statements that make modules."""
 
-    def _construct(self, node: ast.Assign, target: ast.expr, init: ast.Call) -> None:
+    def _construct(self, node: ast.Assign, net: Net) -> None:
         """The statement that kept what `init` returned makes the module."""
-        net = next(net for net in self.nets if net.init is init)
         name = self.object_name(net, MODEL, node)
-        role = self._receiver(node)
-        if role is not None and self._given_model(role, net):
-            self._construct_at_callers(role, net, node)
-            return
         indent = self.source.line_indent(self.source.span(node)[0])
         lines, text = self._constructor(net, lambda e: self._plain(e))
         self.makings.append(Making(node, name))
@@ -136,63 +129,6 @@ class Makings(Keys):
             case ast.Assign(targets=[ast.Tuple(elts=[_, ast.Name(id=name)])]):
                 return name.startswith("_")
         return False
-
-    def _receiver(self, node: ast.AST) -> FunctionRole | None:
-        return self.roles.functions.get(self._enclosing(node))
-
-    def _given_model(self, role: FunctionRole, net: Net) -> bool:
-        """Whether the enclosing function was handed the unbound model."""
-        for parameter in [*role.node.args.args, *role.node.args.kwonlyargs]:
-            if any(v is net.model for v in self.facts.values.get(parameter, [])) and is_model(
-                net.model
-            ):
-                return True
-        return False
-
-    def _construct_at_callers(self, role: FunctionRole, net: Net, node: ast.Assign) -> None:
-        """A function that initialises the model that it is given: its callers make the module."""
-        self._delete(node)
-        for call in self.nodes:
-            if isinstance(call, ast.Call) and role.node in self.roles.callees(call):
-                for arg in [*call.args, *[k.value for k in call.keywords]]:
-                    found = self.facts.value(arg)
-                    for other in self.explorer.nets.values():
-                        if other.init is net.init and found is other.model:
-                            self._replace_made(arg, other, role, call)
-
-    def _replace_made(self, arg: ast.expr, net: Net, role: FunctionRole, call: ast.Call) -> None:
-        given = written_arguments(role.parameters, call)
-        spec = role.node.args
-        if spec.vararg is not None:
-            surplus = call.args[len([*spec.posonlyargs, *spec.args]) :]
-        else:
-            surplus = []
-
-        def text(node: ast.expr) -> str:
-            if isinstance(node, ast.Name) and node.id in given:
-                return self._plain(given[node.id])
-            return self._plain(node)
-
-        maker = self._maker(net)
-        lines, made = self._constructor(net, text, surplus)
-        if isinstance(arg, ast.Name):
-            definition = next(
-                (n for n in self.nodes if isinstance(n, ast.Assign) and n.value is maker), None
-            )
-            if definition is None:
-                raise Stay(
-                    arg, "the model is made elsewhere", "make it where a sample input is at hand"
-                )
-            indent = self.source.line_indent(self.source.span(definition)[0])
-            self.makings.append(Making(definition, arg.id))
-            lines.append(self.construction.statement(arg.id, made, indent))
-            self.edits.replace(definition, f"\n{indent}".join(lines))
-            self._forget(definition)
-            return
-        if lines:
-            raise Stay(arg, "a model of several modules is made here", "give it a name of its own")
-        self.edits.replace(arg, made)
-        self.gone.add(arg)
 
     def _constructor(
         self, net: Net, text: Callable[[ast.expr], str], surplus: Sequence[ast.expr] = ()

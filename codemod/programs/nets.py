@@ -8,6 +8,7 @@ from ..emit.constructors import default_name
 from ..emit.names import haiku_name
 from ..model.module import ModuleModel
 from ..shapes.values import Function, LayerObject, Object
+from . import graphdefs
 from .ground import FunctionNode, ProgramGround, Stay
 from .haiku import maker_call, module_of, only_makes
 from .kinds import (
@@ -31,6 +32,14 @@ class NetNames(ProgramGround):
         if net.escaped:
             node, why = net.escaped[0]
             raise Stay(node, why, "write the new values into the model with `nnx.update`")
+
+    def _refuse_two_targets(self, made: ast.AST | None, net: Net) -> None:
+        """Raises Stay where one statement gives an unbound model two names, `self.model = model = Net()`."""
+        above = self.parents.get(made) if made is not None else None
+        if isinstance(above, ast.Assign) and len(above.targets) > 1:
+            raise Stay(
+                net.init, "the model is given two names at once", "give it them one after the other"
+            )
 
     def _module_of(self, net: Net) -> Object | LayerObject:
         """The module object whose class the net's model is."""
@@ -118,11 +127,21 @@ class NetNames(ProgramGround):
                 return self.net_names[net]
         return "model"
 
+    def _home(self, net: Net) -> ast.AST:
+        """The function that makes a net's model: where it is initialised, but for a function that is given it."""
+        function, site = self._enclosing(net.init), graphdefs.site_of(net.model)
+        given = isinstance(function, FunctionNode) and any(
+            value is net.model
+            for parameter in ast.walk(function.args)
+            for value in self.facts.values.get(parameter, [])
+        )
+        return self._enclosing(site) if given and site in self.inside else function
+
     def _at_home(self, net: Net, node: ast.AST) -> bool:
         """Whether a node stands in the scope where the net's model is made."""
         if net.init not in self.inside:
             return False
-        home = self._enclosing(net.init)
+        home = self._home(net)
         current: ast.AST | None = node
         while current is not None:
             if current is home:

@@ -6,6 +6,7 @@ import ast
 
 from ..shapes import classes
 from ..shapes.values import Class
+from .given import GivenModels
 from .ground import Stay
 from .kinds import (
     Gradients,
@@ -16,11 +17,10 @@ from .kinds import (
     Tree,
     Updates,
 )
-from .making import Makings
 from .roles import MODEL, OPTIMIZER, net_of
 
 
-class Optimizers(Makings):
+class Optimizers(GivenModels):
     """What takes the place of optimiser states, train states and updates."""
 
     def _effect(self, node: ast.stmt, value: ast.expr) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ..model.module import ModuleModel
 from ..model.trees import STATE_TYPES, locate
 from ..shapes.values import Object
-from . import sowing
+from . import graphdefs, sowing
 from .calls import Calls
 from .ground import FunctionNode, Stay
 from .kinds import (
@@ -41,11 +41,12 @@ class ProgramRewriter(Calls):
             return
         self._prepare(uses)
         self._find_dead_parameters()
+        self._find_moved_parameters()
         for node in self.nodes:
             if isinstance(node, FunctionNode):
                 self._function(node)
         for statement in [n for n in self.nodes if isinstance(n, ast.stmt)]:
-            if statement not in self.gone:
+            if not self._is_gone(statement):
                 self._statement(statement)
         for node in self.nodes:
             if isinstance(node, ast.expr) and not self._is_gone(node):
@@ -78,6 +79,10 @@ class ProgramRewriter(Calls):
                 self._module_of(net)
         for net in own:
             self._check(net)
+            site = graphdefs.site_of(net.model)
+            if site is not None:
+                whole = graphdefs.outermost(site, self.facts.values, self.parents)
+                self._refuse_two_targets(whole, net)
             net.module = self._module_of(net)
             self.net_names[net] = self._name_of(net)
         self._refuse_one_name_for_two()

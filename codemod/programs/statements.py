@@ -81,7 +81,7 @@ class Statements(Optimizers):
             return
         init = self._init_within(value)
         if init is not None:
-            self._construct(node, target, init)
+            self._initialise(node, init)
             return
         if isinstance(value, ast.Call) and self._is_tree_update(value):
             self._tree_update(node, value)
@@ -97,10 +97,11 @@ class Statements(Optimizers):
             self._forget(node)
             return
         if left is None:
-            if isinstance(value, ast.Call) and self.roles.callees(value):
+            callees = self.roles.callees(value) if isinstance(value, ast.Call) else []
+            if not callees:
+                self._delete(node)
+            elif not all(map(self._only_initialises, callees)):
                 self._only_call(node, target, value)
-                return
-            self._delete(node)
             return
         if left != self.source.segment(target):
             self.edits.replace(target, left)
@@ -184,32 +185,7 @@ class Statements(Optimizers):
         nets = any(getattr(n.model, "function", None) is function for n in self.net_names)
         return made and nets and bool(reads) and all(map(self._feeds_transform, reads))
 
-    def _init_within(self, value: ast.expr) -> ast.Call | None:
-        """The init call that a value comes from."""
-        current = value
-        while isinstance(current, ast.Subscript | ast.Attribute):
-            current = current.value
-        if (
-            isinstance(current, ast.Call)
-            and isinstance(current.func, ast.Attribute)
-            and current.func.attr in ("pop", "unfreeze")
-        ):
-            return self._init_within(current.func.value)
-        if (
-            isinstance(current, ast.Call)
-            and current.args
-            and self.names.qualified(current.func)
-            in (
-                "flax.core.unfreeze",
-                "flax.core.freeze",
-            )
-        ):
-            return self._init_within(current.args[0])
-        if isinstance(current, ast.Call) and any(net.init is current for net in self.nets):
-            return current
-        return None
-
-    def _only_call(self, node: ast.Assign, target: ast.expr, value: ast.Call) -> None:
+    def _only_call(self, node: ast.Assign, target: ast.expr, value: ast.expr) -> None:
         """A call of which only absorbed values are kept stands alone."""
         start, end = self.source.span(node)[0], self.source.span(value)[0]
         self.edits.delete((start, end))
@@ -247,6 +223,9 @@ class Statements(Optimizers):
 
     def _return(self, node: ast.Return, value: ast.expr) -> None:
         self._refuse_updates_within(value)
+        init = self._init_within(value)
+        if init is not None and self._gives_back(node, init):
+            return
         made = self._made_here(node, value)
         if made is not None:
             self.edits.replace(value, made)
