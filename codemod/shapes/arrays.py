@@ -74,8 +74,8 @@ def _doubt_reshape(interp: Interpreter, node: ast.AST, before: Shape, after: Sha
     """Speaks against a reshape that brings in an axis of an input which its array has not got."""
     had = {name for dim in before for name in names(interp.symbols.resolve(dim))}
     for dim in after:
-        for name, origin in interp.symbols.origins_of(dim).items() if is_symbolic(dim) else ():
-            if isinstance(origin, InputAxis) and name not in had:
+        for name in names(interp.symbols.resolve(dim)) if is_symbolic(dim) else ():
+            if isinstance(interp.symbols.origins[name], InputAxis) and name not in had:
                 interp.trouble(node, "a reshape to an axis that the array has not got")
                 return
 

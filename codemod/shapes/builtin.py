@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from . import classes, operators
-from .dims import Dim, is_symbolic
+from .dims import Dim, Rounded, is_symbolic, names, symbol_name
 from .values import (
     FALSE,
     NONE,
@@ -143,8 +143,12 @@ def _number(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
     match args[0]:
         case Constant(value=int() | float() as known):
             return Constant(int(known))
-        case Size():
-            return args[0]
+        case Size(dim=dim):
+            dim = interp.symbols.resolve(dim)
+            whole = symbol_name(dim) is not None or not names(dim) & interp.symbols.fractional
+            return args[0] if whole else Size(interp.symbols.rounded(("int(", dim, ")")))
+        case Unknown(parts=parts) if parts:
+            return Size(interp.symbols.rounded(("int(", *parts, ")")))
         case Unknown(text=text) if text:
             return Unknown(
                 f"int({text.removeprefix('(').removesuffix(')') if _wrapped(text) else text})"
@@ -193,9 +197,12 @@ def _extreme(function: str) -> Any:
 def _extreme_dim(interp: Interpreter, function: str, dims: list[Dim]) -> Value:
     from jax import core
 
-    result = interp.symbols.resolve(dims[0])
-    for dim in dims[1:]:
-        other = interp.symbols.resolve(dim)
+    found = [interp.symbols.resolve(dim) for dim in dims]
+    if any(isinstance(interp.symbols.origin(dim), Rounded) for dim in found):  # it may be 0
+        between = [part for dim in found[1:] for part in (", ", dim)]
+        return Size(interp.symbols.rounded((f"{function}(", found[0], *between, ")")))
+    result = found[0]
+    for other in found[1:]:
         if isinstance(result, int) and isinstance(other, int):
             result = max(result, other) if function == "max" else min(result, other)
         elif is_symbolic(result) or is_symbolic(other):
@@ -222,6 +229,14 @@ def _isinstance(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None
     return None if answer is None else Constant(answer)
 
 
+# The abstract classes of `numbers`, by what is one of them.
+_NUMBERS: dict[str | None, type | tuple[type, ...]] = {
+    "integral": int,
+    "real": (int, float),
+    "number": (int, float, complex),
+}
+
+
 def _instance_of(value: Value, cls: Value) -> bool | None:
     if isinstance(cls, Items):
         answers = [_instance_of(value, option) for option in cls.items]
@@ -238,8 +253,10 @@ def _instance_of(value: Value, cls: Value) -> bool | None:
             "dict",
         ):
             return type(known).__name__ == name
+        case Constant(value=known) if name in _NUMBERS:
+            return isinstance(known, _NUMBERS[name])
         case Size() if name is not None:
-            return name == "int"
+            return name == "int" or name in _NUMBERS
         case Items(kind=kind) if name is not None:
             return name in (kind, "sequence", "iterable")
         case Table():

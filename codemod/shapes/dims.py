@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,6 +103,18 @@ class Unexplained(Origin):
     why: str
 
 
+@dataclass(frozen=True)
+class Rounded(Origin):
+    """A size that `int` makes of a number that is not whole, 0 perhaps; `parts` are sizes, and the text around them."""
+
+    parts: tuple[Dim | str, ...] = field(compare=False)
+
+    @property
+    def sizes(self) -> list[Dim]:
+        """The sizes that are computed with."""
+        return [part for part in self.parts if not isinstance(part, str)]
+
+
 class Symbols:
     """The symbols of one interpretation, all in one JAX scope."""
 
@@ -115,6 +127,7 @@ class Symbols:
         self._by_origin: dict[Any, Dim] = {}
         self._bound: dict[str, Dim] = {}
         self._count = 0
+        self.fractional: set[str] = set()  # those of numbers that may be no integers
 
     def new(self, origin: Origin, key: Any = None) -> Dim:
         """A symbol for `origin`; the same `key` gives the same symbol again."""
@@ -135,6 +148,11 @@ class Symbols:
 
     def unknown(self, why: str) -> Dim:
         return self.new(Unexplained(why))
+
+    def rounded(self, parts: Iterable[Dim | str]) -> Dim:
+        """The size that the text of `parts` computes, which calls `int`."""
+        found = tuple(part if isinstance(part, str) else self.resolve(part) for part in parts)
+        return self.new(Rounded(found), ("rounded", *map(str, found)))
 
     # ---- facts -------------------------------------------------------------------------------
 
@@ -159,7 +177,7 @@ class Symbols:
             name = symbol_name(giving)
             if self.is_explained(giving) and not self.is_explained(kept):
                 continue  # what can be told stays told
-            if name is not None and self._yields(giving) and name not in names(kept):
+            if name is not None and self._yields(giving) and name not in self.origins_of(kept):
                 self._bound[name] = kept
                 return True
         return False
@@ -186,6 +204,8 @@ class Symbols:
                 return 3
             case InputAxis():
                 return 2
+            case Rounded():
+                return 1
             case _:
                 return 0
 
@@ -206,7 +226,7 @@ class Symbols:
         merged = self.new(origin)
         apart = {**dict.fromkeys(axes[:-1], 1), axes[-1]: merged}
         (name,) = names(merged)
-        for dim in dims:
+        for dim in [each for whole in dims for each in (whole, *self._within(whole))]:
             if not same(substitute(substitute(dim, apart), {name: product}), dim):
                 return False
         self._bound.update(apart)
@@ -220,16 +240,41 @@ class Symbols:
         return None if name is None else self.origins[name]
 
     def origins_of(self, dim: Dim) -> dict[str, Origin]:
-        return {name: self.origins[name] for name in sorted(names(self.resolve(dim)), key=_number)}
+        """The origins of all symbols in a size, and in what it rounds."""
+        found = set(names(self.resolve(dim)))
+        for inner in self._within(dim):
+            found |= names(inner)
+        return {name: self.origins[name] for name in sorted(found, key=_number)}
+
+    def _within(self, dim: Dim) -> Iterator[Dim]:
+        """The sizes that are rounded somewhere in a size."""
+        for name in names(self.resolve(dim)):
+            origin = self.origins[name]
+            for inner in origin.sizes if isinstance(origin, Rounded) else ():
+                yield self.resolve(inner)
+                yield from self._within(inner)
 
     def render(self, dim: Dim, text: Callable[[str, Origin], str]) -> str:
         """`dim` as Python; `text` writes each symbol."""
         from .printing import render
 
         dim = self.resolve(dim)
-        return render(
-            dim, {name: text(name, origin) for name, origin in self.origins_of(dim).items()}
-        )
+        texts = {}
+        for name in names(dim):
+            origin = self.origins[name]
+            if isinstance(origin, Rounded):
+                texts[name] = self._rounded_text(origin, text)
+            else:
+                texts[name] = text(name, origin)
+        return render(dim, texts)
+
+    def _rounded_text(self, origin: Rounded, text: Callable[[str, Origin], str]) -> str:
+        pieces = []
+        for part, after in zip(origin.parts, [*origin.parts[1:], ""], strict=True):
+            piece = part if isinstance(part, str) else self.render(part, text)
+            apart = not isinstance(part, str) and str(after).startswith((" *", " /"))
+            pieces.append(f"({piece})" if apart and not piece.isidentifier() else piece)
+        return "".join(pieces)
 
 
 def _number(name: str) -> int:

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from ..chains import is_own
-from .dims import Expression, Unexplained
+from .dims import Expression, Rounded, Unexplained, names
 from .values import Size, Value
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def by_name(interp: Interpreter, target: ast.expr, value: Value) -> Value:
         or frame.function.name != "__init__"
     ):
         return value
-    origins = list(interp.symbols.origins_of(value.dim).values())
-    if len(origins) != 1 or not isinstance(origins[0], Unexplained):
+    symbols = [interp.symbols.origins[name] for name in names(interp.symbols.resolve(value.dim))]
+    if len(symbols) != 1 or not isinstance(symbols[0], Unexplained | Rounded):
         return value
     if not _is_set_once(target, frame.function):
         return value

@@ -14,7 +14,7 @@ from . import chosen, parts
 from .arrays import index as index_array
 from .arrays import matmul
 from .classes import fields, is_record
-from .dims import Dim, Expression, differ, is_symbolic, same
+from .dims import Dim, Expression, Rounded, differ, is_symbolic, names, same
 from .values import (
     FALSE,
     FLAG,
@@ -81,6 +81,8 @@ def binary(
         if one is not None and two is not None:
             return _dims(interp, op, one, two)
     text = _composed(interp, op, left, right)
+    if text is None and (parts := _fraction(interp, op, left, right)):
+        return Unknown(parts=parts)
     loop = getattr(left, "loop", None) or getattr(right, "loop", None)
     return Unknown(text, loop=loop) if text else UNKNOWN
 
@@ -103,6 +105,27 @@ def _dims(interp: Interpreter, op: ast.operator, left: Dim, right: Dim) -> Value
         return from_dim(_BINARY[type(op)](left, right))
     except Exception:  # an operation that JAX cannot decide on symbols
         return UNKNOWN
+
+
+def _fraction(
+    interp: Interpreter, op: ast.operator, left: Value, right: Value
+) -> tuple[Dim | str, ...]:
+    """A product or a quotient of a size and a number that is not whole; empty where it is something else."""
+    sign = {ast.Mult: " * ", ast.Div: " / "}.get(type(op))
+    sides = [each.dim if isinstance(each, Size) else _number_text(each) for each in (left, right)]
+    if sign is None or None in sides or not isinstance(left, Size):
+        return ()
+    return (sides[0], sign, sides[1])
+
+
+def _number_text(value: Value) -> str | None:
+    """The text of a number that a constructor can compute, outside of any loop."""
+    match value:
+        case Unknown(text=text, loop=None, why=why) if text and why != WORD:
+            return text
+        case Constant(value=int() | float() as known) if not isinstance(known, bool):
+            return repr(known)
+    return None
 
 
 def _composed(interp: Interpreter, op: ast.operator, left: Value, right: Value) -> str | None:
@@ -143,9 +166,11 @@ def dim_of(interp: Interpreter, value: Value) -> Dim | None:
     if dim is not None:
         return dim
     if isinstance(value, Unknown) and value.text is not None and value.why not in _NO_SIZES:
-        return interp.symbols.new(
+        symbol = interp.symbols.new(
             Expression(value.text, value.loop), ("text", interp.root, value.text, value.loop)
         )
+        interp.symbols.fractional |= names(symbol)
+        return symbol
     return None
 
 
@@ -428,7 +453,7 @@ def _ordered(interp: Interpreter, op: ast.cmpop, left: Value, right: Value) -> V
         if isinstance(difference, int):
             return Constant(function(difference, 0))
         origins = interp.symbols.origins_of(difference).values()
-        if any(isinstance(origin, Expression) for origin in origins):
+        if any(isinstance(origin, Expression | Rounded) for origin in origins):
             return UNKNOWN  # a field or the count of a loop, which may be 0
         try:
             return Constant(bool(function(one, two)))  # decided by the least extent of 1

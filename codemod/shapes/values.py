@@ -215,13 +215,15 @@ WORD = "a word"  # some string
 class Unknown(Value):
     """Something that reading cannot tell. `text`, where set, writes it in a constructor (`config.dtype`).
 
-    What a loop goes through is so written in the turns of `loop` alone. `told` is what a rule says of it.
+    What a loop goes through is so written in the turns of `loop` alone. `told` is what a rule says of it. `parts` are
+    the sizes, and the text between them, of a number that is not whole.
     """
 
     text: str | None = None
     why: str = ""
     loop: ast.AST | None = None
     told: str = ""
+    parts: tuple[Dim | str, ...] = ()
 
 
 @dataclass(eq=False)
