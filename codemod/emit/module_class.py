@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import functools
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ..chains import is_own
 from ..edits import Edits, dedent_block
 from ..model import built
-from ..model.filled import Filled, changed_attributes
+from ..model.filled import Filled, changed_attributes, changes
 from ..model.module import AddedParameter, ModuleModel
 from ..model.presence import decided_by_test
 from ..model.sites import Site, find, literal_name
@@ -258,7 +260,7 @@ class ClassEmitter:
         return self._plain_assignments()
 
     def _plain_assignments(self) -> dict[str, str]:
-        """Haiku: attributes that `__init__` sets to one of its parameters as it is."""
+        """Haiku: attributes that `__init__` sets to one of its parameters as it is, and to nothing else."""
         initialiser = self._own("__init__")
         if initialiser is None:
             return {}
@@ -276,7 +278,8 @@ class ClassEmitter:
                     value=ast.Name(id=parameter),
                 ) if parameter in parameters:
                     found[name] = parameter
-        return found
+        stored = Counter(node.attr for node in changes(initialiser) if is_own(node))
+        return {name: parameter for name, parameter in found.items() if stored[name] == 1}
 
     def _own(self, name: str) -> ast.FunctionDef | None:
         return next((f for f in self._functions() if f.name == name), None)
