@@ -658,14 +658,25 @@ class InitBody:
         found: list[tuple[str, RunningSize]] = []
         for site in sites:
             text = self.transport.substitutes.get(site.node, "")
-            for symbol, fact in self.transport.facts.running.items():
-                if symbol in self.transport.needs.symbols and _mentions(
-                    text, self.running_names(symbol)
-                ):
-                    if isinstance(self.transport.symbols.origins.get(symbol), Running):
-                        found.append((symbol, fact))
+            running = [
+                (symbol, fact)
+                for symbol, fact in self.transport.facts.running.items()
+                if symbol in self.transport.needs.symbols
+                and _mentions(text, self.running_names(symbol))
+                and isinstance(self.transport.symbols.origins.get(symbol), Running)
+            ]
+            found += self._of_own_loop(site, running)
             found += self._carried_along(site)
         return list(dict(found).items())
+
+    def _of_own_loop(
+        self, site: Site, running: list[tuple[str, RunningSize]]
+    ) -> list[tuple[str, RunningSize]]:
+        """Those of running sizes that a loop over the site changes, where several loops have one name for theirs."""
+        if len({self.running_names(symbol) for symbol, _ in running}) == len(running):
+            return running
+        calls = {use.call for use in site.uses if use.call is not None}
+        return [each for each in running if calls & set(ast.walk(each[1].loop))] or running
 
     def _carried_along(self, site: Site) -> list[tuple[str, RunningSize]]:
         """The other sizes that the loop in which a layer is called changes, and that are needed behind it."""

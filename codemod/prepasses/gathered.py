@@ -1,14 +1,15 @@
-"""Layers that a constructor makes as locals and gathers in a tuple, written where the tuple stands first.
+"""Layers that a constructor makes as locals, written where they are put away first.
 
-`conv, norm = ...` one by one, `layers = ((conv, norm),)`, `layers = layers + (...)` under a test, and in the end
-`self.layers = layers`: the layers are written into the displays that hold them, and the displays into one list on
-`self`. A local is only written elsewhere if nothing in between changes what its call reads.
+`layer = hk.Linear(8)` and `self.layers.append(layer)`; or `conv` and `norm` one by one, `layers = ((conv, norm),)`,
+`layers = layers + (...)` under a test, and in the end `self.layers = layers`: the layers are written into the calls and
+displays that hold them, and such tuples into one list on `self`. A local is only written elsewhere if nothing in between
+changes what its call reads, and if the order of making, which names layers in Haiku, stays the same.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..ancestry import lineage
@@ -21,7 +22,6 @@ from ..source import Source
 from .prepared import Draft, Leave, Prepared, class_by_class
 
 _CONSTRUCTORS = ("__init__", "setup")
-_DISPLAYS = (ast.Tuple, ast.List)
 # What may be done with a tuple of layers that can be done with a list of them, too.
 _READERS = ("enumerate", "zip", "len", "reversed", "list", "tuple", "iter")
 
@@ -42,7 +42,7 @@ def _prepare_class(draft: Draft, cls: Class) -> bool:
     constructor = next((m for m in methods if m.name in _CONSTRUCTORS), None)
     if constructor is None:
         return False
-    layers = list(_gathered(draft, constructor))
+    layers = _gathered(draft, constructor)
     for layer in layers:
         draft.edits.replace(layer.read, draft.source.segment(layer.call))
         draft.edits.delete_statement(layer.made)
@@ -57,51 +57,61 @@ def _prepare_class(draft: Draft, cls: Class) -> bool:
 
 @dataclass(frozen=True)
 class _Gathered:
-    """A local that holds a layer for the display which it is put into."""
+    """A local that holds a layer for the one statement that puts it where it stays."""
 
     made: ast.Assign
     call: ast.Call
     read: ast.Name
+    user: ast.stmt
+    between: Sequence[ast.stmt]
 
 
-def _gathered(draft: Draft, constructor: ast.FunctionDef) -> Iterator[_Gathered]:
-    for block in _blocks(constructor):
-        for place, statement in enumerate(block):
-            match statement:
-                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call) if (
-                    _is_named_layer(draft, call)
-                ):
-                    mentions = list(_mentions(constructor, name))
-                    reads = [n for n in mentions if isinstance(n.ctx, ast.Load)]
-                    user = _display_user(draft, reads[0], block) if len(reads) == 1 else None
-                    if user is None or len(mentions) != 2 or block.index(user) <= place:
+def _gathered(draft: Draft, constructor: ast.FunctionDef) -> list[_Gathered]:
+    found = [layer for block in _blocks(constructor) for layer in _of_block(draft, block)]
+    made = {layer.made for layer in found}
+    found = [layer for layer in found if layer.user not in made]
+    found = [layer for layer in found if len(list(_mentions(constructor, layer.read.id))) == 2]
+    while True:  # Haiku names by their order those that have no name
+        kept = [layer for layer in found if _has_name(layer.call) or _keeps_order(layer, found)]
+        if len(kept) == len(found):
+            return kept
+        found = kept
+
+
+def _of_block(draft: Draft, block: Sequence[ast.stmt]) -> Iterator[_Gathered]:
+    for place, made in enumerate(block):
+        match made:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call) if _makes_layer(
+                draft, call
+            ):
+                for after in range(place + 1, len(block)):
+                    reads = list(_mentions(block[after], name))
+                    if not reads:
                         continue
-                    between = block[place + 1 : block.index(user)]
-                    if not any(_changes(draft, each, call) for each in between):
-                        yield _Gathered(statement, call, reads[0])
+                    between = block[place + 1 : after]
+                    moves = not any(_changes(draft, each, call) for each in between)
+                    if len(reads) == 1 and moves and _is_put_away(draft, reads[0], block[after]):
+                        yield _Gathered(made, call, reads[0], block[after], between)
+                    break
 
 
-def _mentions(function: ast.FunctionDef, name: str) -> Iterator[ast.Name]:
-    return (n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name)
+def _mentions(tree: ast.AST, name: str) -> Iterator[ast.Name]:
+    return (n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == name)
 
 
 def _blocks(function: ast.FunctionDef) -> Iterator[list[ast.stmt]]:
-    """The bodies of a function and of the tests in it; what a loop makes is another layer in each turn."""
+    """The bodies of a function, and of the tests and loops in it."""
     pending = [function.body]
     while pending:
         block = pending.pop()
         yield block
         for statement in block:
-            if isinstance(statement, ast.If):
+            if isinstance(statement, ast.If | ast.For):
                 pending += [statement.body, statement.orelse]
 
 
-def _is_named_layer(draft: Draft, call: ast.Call) -> bool:
-    """Whether a call makes a layer that the order of its making does not name."""
+def _makes_layer(draft: Draft, call: ast.Call) -> bool:
     made = draft.interp.peek(call.func, draft.interp.environment_of(draft.module))
-    name = next((k.value for k in call.keywords if k.arg == "name"), None)
-    if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
-        return False
     match made:
         case External(name=qualified):
             return draft.interp.rules.layer(qualified) is not None
@@ -110,24 +120,55 @@ def _is_named_layer(draft: Draft, call: ast.Call) -> bool:
     return False
 
 
-def _display_user(draft: Draft, read: ast.Name, block: Sequence[ast.stmt]) -> ast.stmt | None:
-    """The statement of a block which puts a local into a tuple or a list that it assigns, adds or appends."""
+def _has_name(call: ast.Call) -> bool:
+    return any(keyword.arg == "name" for keyword in call.keywords)
+
+
+def _keeps_order(layer: _Gathered, others: Collection[_Gathered]) -> bool:
+    """Whether a layer is made after the same layers where it is read, and before the same."""
+    along = {each.call: each for each in others if each.user is layer.user}
+    for statement in layer.between:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Call) and not _stands_in(node, along):
+                return False
+    for node in ast.walk(layer.user):
+        if isinstance(node, ast.Call) and _end(node) < _place(layer.read):
+            return False
+    before = [each for each in along.values() if _place(each.read) < _place(layer.read)]
+    return all(_place(each.made) < _place(layer.made) for each in before)
+
+
+def _stands_in(node: ast.Call, calls: Collection[ast.Call]) -> bool:
+    return any(inner is node for call in calls for inner in ast.walk(call))
+
+
+def _place(node: ast.expr | ast.stmt) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+def _end(node: ast.expr) -> tuple[int, int]:
+    return node.end_lineno or 0, node.end_col_offset or 0
+
+
+def _is_put_away(draft: Draft, read: ast.Name, statement: ast.stmt) -> bool:
+    """Whether a statement puts a local into a tuple, a list or a layer, which it assigns, adds or appends."""
     parents = draft.source.parents
-    top: ast.AST = read
-    while isinstance(parents[top], _DISPLAYS):
-        top = parents[top]
-    if top is read:
-        return None
-    for above in lineage(parents[top], parents):
+    held = False
+    for above in lineage(parents[read], parents):
         match above:
-            case ast.BinOp(op=ast.Add()):
-                continue
+            case ast.Tuple() | ast.List() | ast.Dict():
+                held = True
+            case ast.keyword() | ast.BinOp(op=ast.Add()):
+                continue  # a layer that alone is given to another is a local of the new constructor, too
             case ast.Call(func=ast.Attribute(attr="append" | "extend"), args=[_], keywords=[]):
+                return parents[above] is statement and isinstance(statement, ast.Expr)
+            case ast.Call() if held and _makes_layer(draft, above):
                 continue
-            case ast.Expr(value=ast.Call()) | ast.Assign() | ast.AugAssign():
-                return above if above in block else None
-        return None
-    return None
+            case ast.Assign() | ast.AugAssign():
+                return held and above is statement
+            case _:
+                return False
+    return False
 
 
 def _changes(draft: Draft, statement: ast.stmt, call: ast.Call) -> bool:
@@ -142,7 +183,7 @@ def _changes(draft: Draft, statement: ast.stmt, call: ast.Call) -> bool:
                 return True
             case ast.Subscript(ctx=ast.Store()) if root_name(node.value) in read:
                 return True
-            case ast.Call() if not _is_named_layer(draft, node):
+            case ast.Call() if not _makes_layer(draft, node):
                 touched = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
                 if touched & (read - {root_name(call.func)}):
                     return True

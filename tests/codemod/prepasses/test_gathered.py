@@ -63,12 +63,35 @@ def test_a_tuple_that_grows_becomes_a_list() -> None:
         BODY.replace("layers = (one", "width = 2\nlayers = (one"),
         BODY.replace("layers = (one", "update(width)\nlayers = (one"),
         BODY.replace("self.layers = layers", "self.layers = layers\nself.one = one"),
-        BODY.replace('name="one"', ""),
+        BODY.replace(', name="one"', "").replace("(one, two)", "(two, one)"),
+        BODY.replace(', name="one"', "").replace("(one, two)", "(two, other(), one)"),
+        BODY.replace(', name="one"', "").replace("layers = (one", "other()\nlayers = (one"),
     ],
-    ids=["assigned again", "handed to a call", "read twice", "named by the order"],
+    ids=["set again", "handed on", "read twice", "another order", "after a call", "before a call"],
 )
 def test_a_layer_whose_call_may_mean_something_else_stays(body: str) -> None:
     assert "one = hk.Linear" in prepared(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "written"),
+    [
+        (
+            "self.layers = []\nfor i in range(3):\n    layer = hk.Linear(i)\n    self.layers.append(layer)",
+            "self.layers.append(hk.Linear(i))",
+        ),
+        (
+            "one = hk.Linear(3)\ntwo = hk.Linear(4)\nself.net = hk.Sequential([one, abs, two])",
+            "self.net = hk.Sequential([hk.Linear(3), abs, hk.Linear(4)])",
+        ),
+        (
+            "one = hk.LSTM(3)\ncore = hk.ResetCore(one)\nself.core = hk.DeepRNN([core])",
+            "self.core = hk.DeepRNN([hk.ResetCore(one)])",  # what that holds is left to the constructor
+        ),
+    ],
+)
+def test_layers_are_written_where_they_are_put_away(body: str, written: str) -> None:
+    assert written in prepared(body)
 
 
 def test_a_tuple_that_is_added_to_in_a_call_stays_a_tuple() -> None:
