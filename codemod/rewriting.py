@@ -27,6 +27,7 @@ from .prepasses import (
     makers,
     records,
     stacks,
+    unnamed,
 )
 from .prepasses.maker import Apart
 from .prepasses.prepared import Leave, MadeClass, Prepared, classes_of
@@ -107,6 +108,7 @@ def _prepared(
     stages.append(heirs.prepare(stages[-1].project, rules, leave))
     stages.append(kept_keys.prepare(stages[-1].project, rules, leave))
     stages.append(first_carries.prepare(stages[-1].project, rules, leave, limit))
+    stages.append(unnamed.prepare(stages[-1].project, rules, leave, apart))
     # Functions that hang together in a way that is not sorted out stay.
     with contextlib.suppress(EditConflict):
         stages.append(makers.prepare(stages[-1].project, rules, leave, apart, limit))
