@@ -527,7 +527,7 @@ def rematerialized(cls: type[nnx.Module], **options: Any) -> type[nnx.Module]:
 
 
 class LinenModule(nn.Module):
-    """A module of NNX as one of Linen; `sizes` tells its leading arguments from those of the call.
+    """A module of NNX as one of Linen; `sizes` tells its leading arguments from those of the call, others in a dict.
 
     As in Linen, a random stream that `init` is not given, such as dropout's, comes from the one of the parameters.
     """
@@ -535,17 +535,19 @@ class LinenModule(nn.Module):
     module: Callable[..., nnx.Module]
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = FrozenDict()
-    sizes: Callable[..., Sequence[int]] | None = None
+    sizes: Callable[..., Sequence[Any]] | None = None
 
     @nn.compact
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         sizes = self.sizes(*args, **kwargs) if self.sizes is not None else ()
+        leading = [size for size in sizes if not isinstance(size, dict)]
+        options = {k: v for named in sizes if isinstance(named, dict) for k, v in named.items()}
 
         def make(rngs: nnx.Rngs) -> nnx.Module:
             if "default" not in rngs:
                 streams = {stream: rngs[stream].key[...] for stream in rngs}
                 rngs = nnx.Rngs(default=rngs.params(), **streams)
-            return self.module(*sizes, *self.args, **self.kwargs, rngs=rngs)
+            return self.module(*leading, *self.args, **self.kwargs, **options, rngs=rngs)
 
         bridge = nnx.bridge.ToLinen(make)
         nn.share_scope(self, bridge)
@@ -559,7 +561,7 @@ def linen_module(
     module: Callable[..., nnx.Module],
     /,
     *args: Any,
-    call_sizes: Callable[..., Sequence[int]] | None = None,
+    call_sizes: Callable[..., Sequence[Any]] | None = None,
     name: str | None = None,
     **kwargs: Any,
 ) -> LinenModule:
@@ -576,7 +578,7 @@ class LinenModel(nn.Module):
     module: Callable[..., nnx.Module]
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = FrozenDict()
-    sizes: Callable[..., Sequence[int]] | None = None
+    sizes: Callable[..., Sequence[Any]] | None = None
 
     @nn.compact
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -619,7 +621,7 @@ def linen_model(
     module: Callable[..., nnx.Module],
     /,
     *args: Any,
-    call_sizes: Callable[..., Sequence[int]] | None = None,
+    call_sizes: Callable[..., Sequence[Any]] | None = None,
     name: str | None = None,
     **kwargs: Any,
 ) -> LinenModel:

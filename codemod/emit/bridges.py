@@ -13,6 +13,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .. import signatures
 from ..ancestry import lineage
 from ..chains import is_own, root_name
 from ..edits import Edits
@@ -84,7 +85,7 @@ def bound_class(
     if plain and not methods:
         rest = [] if model.takes_rngs else ["skip_rng=True"]
         return [TO_LINEN, model.new_name, *rest], None
-    if any(a.optional or a.method != "__call__" for a in model.added) or not model.takes_rngs:
+    if any(not _may_be_told(a, model) for a in model.added) or not model.takes_rngs:
         return None
     sizes = _sizes_of_call(cls, model.added) if model.added else ""
     if sizes is None:
@@ -215,9 +216,9 @@ class Bridges:
                 return None  # the sizes are those of a call
         elif _gives_name(call, cls) or (uses.methods and model.added and not told):
             return None
-        if any(a.optional or a.method != "__call__" for a in model.added):
+        if any(not _may_be_told(a, model) for a in model.added):
             return None
-        if told and not (uses.escapes and model.added):
+        if told and not any(a.optional for a in model.added) and not (uses.escapes and model.added):
             leading = [text for _, text in sizes if text]
             return Bridge(call, self._with_helper(helper, call, leading, []), helper)
         if any(_may_give(call, cls, added.fields) for added in bound):
@@ -444,8 +445,16 @@ def _is_same_literal(one: ast.expr, other: ast.expr) -> bool:
         return False
 
 
+def _may_be_told(added: AddedParameter, model: ModuleModel) -> bool:
+    """Whether a helper can tell a size from the call that it makes the module for."""
+    return added.method == "__call__" and not (added.optional and model.framework == "haiku")
+
+
 def _sizes_of_call(cls: Class, added: Sequence[AddedParameter]) -> str | None:
-    """`call_sizes=lambda x, **_: (x.shape[-1],)`: the sizes in terms of what the module is called with."""
+    """`call_sizes=lambda x, **_: (x.shape[-1],)`: the sizes in terms of what the module is called with.
+
+    Those of inputs that may be left out come last, by name.
+    """
     function = _method(cls, "__call__")
     if function is None or any("self." in a.source or a.fields for a in added):
         return None
@@ -456,8 +465,15 @@ def _sizes_of_call(cls: Class, added: Sequence[AddedParameter]) -> str | None:
     if not set(roots) <= set(names) or any(_is_told_apart(cls, "__call__", r) for r in roots):
         return None
     last = max(names.index(root) for root in roots)
-    values = ", ".join(a.source for a in added) + ("," if len(added) == 1 else "")
-    return f"call_sizes=lambda {', '.join(names[: last + 1])}, *_, **__: ({values})"
+    known = signatures.defaults(function.args)
+    needed = [f"{name}=None" if name in known else name for name in names[: last + 1]]
+    items = [a.source for a in added if not a.optional]
+    by_name = [
+        f'"{a.name}": None if {_root(a)} is None else {a.source}' for a in added if a.optional
+    ]
+    items += [f"{{{', '.join(by_name)}}}"] if by_name else []
+    values = ", ".join(items) + ("," if len(items) == 1 else "")
+    return f"call_sizes=lambda {', '.join(needed)}, *_, **__: ({values})"
 
 
 def _root(added: AddedParameter) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 
+from ..ancestry import lineage
 from ..chains import is_own
 from ..edits import Edits
 from ..shapes.facts import Facts
@@ -43,15 +44,24 @@ def _given(call: ast.Call) -> tuple[ast.expr, ast.expr] | None:
     return None
 
 
-def product(call: ast.Call, facts: Facts, edits: Edits, target: Callable[[str], str]) -> str | None:
+def product(
+    call: ast.Call,
+    facts: Facts,
+    edits: Edits,
+    target: Callable[[str], str],
+    parents: Mapping[ast.AST, ast.AST],
+) -> str | None:
     """What a dense layer computes with a kernel that it is given; None for other calls and layers.
 
-    `target` is how the file writes a qualified name.
+    A layer that is never called itself would be made for nothing: that is None, too. `target` is how the file writes
+    a qualified name.
     """
     found = _given(call)
     assert isinstance(call.func, ast.Attribute)
     layer = facts.value(call.func.value)
-    if found is None or not isinstance(layer, LayerObject) or layer.site is None:
+    if found is None or not _is_called(call.func.value, parents):
+        return None
+    if not isinstance(layer, LayerObject) or layer.site is None:
         return None
     given = {name for name, value in layer.arguments.items() if value != NONE}
     plain = layer.rule.source == _DENSE and given <= {*_OPTIONS, *_UNREAD}
@@ -66,6 +76,14 @@ def product(call: ast.Call, facts: Facts, edits: Edits, target: Callable[[str], 
     asarray = target("jax.numpy.asarray")
     written = ast.unparse(dtype)
     return f"{asarray}({x}, {written}) @ {asarray}({kernel}, {written})"
+
+
+def _is_called(layer: ast.expr, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether the class reads a layer, by the same words, in another way than to run it with another's kernel."""
+    around = next(n for n in lineage(layer, parents) if isinstance(n, ast.ClassDef))
+    said = ast.dump(layer)
+    reads = [n for n in ast.walk(around) if isinstance(n, type(layer)) and ast.dump(n) == said]
+    return not all(is_applied(read, parents) for read in reads)
 
 
 def _operand(node: ast.expr, edits: Edits) -> str:

@@ -35,7 +35,7 @@ def read_variables(
             continue
         call = parents.get(node)
         if node.attr == "apply" and isinstance(call, ast.Call) and call.func is node:
-            computed = product(call, facts, edits, target)
+            computed = product(call, facts, edits, target, parents)
             if computed is not None:
                 edits.replace(call, bracketed(computed, call, parents.get(call)))
                 continue

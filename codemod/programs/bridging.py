@@ -103,7 +103,7 @@ def bridges(
             limit,
         )
         found[module] = here
-    if not found or any(_reads_paths(m, model) or _looks_inside(m, cls) for m in found):
+    if not found or any(_reads_paths(m, model, rewritten) or _looks_inside(m, cls) for m in found):
         return None
     methods = {
         name for m in modules for name in _asked_for(m, cls, model, module_nodes, m in found)
@@ -252,12 +252,12 @@ def _runs_methods_alone(
     return True
 
 
-def _reads_paths(module: Module, model: ModuleModel) -> bool:
-    """Whether a program reads the variables of the original by their names, which the bridge's differ from."""
+def _reads_paths(module: Module, model: ModuleModel, rewritten: Collection[ast.AST]) -> bool:
+    """Whether code that stays reads the variables of the original by their names, which the bridge's differ from."""
     renamed = (path for path in model.variables if path.source != path.target)
     parts = ("/".join(path.source).split("/") for path in renamed)
     names = {next(part for part in each if not part.startswith("~")) for each in parts}
-    for node in ast.walk(module.tree):
+    for node in _outside(module, rewritten):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             above = module.source.parents.get(node)
             key = isinstance(above, ast.Subscript) and node.value in names

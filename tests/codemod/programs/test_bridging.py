@@ -316,3 +316,39 @@ def test_a_program_that_looks_into_the_model_with_a_function_of_its_own() -> Non
     text = program(last="print('RESULT', model.apply(variables, x, method=look).shape)")
     done = rewritten(text.replace("def evaluate", look + "def evaluate"))
     assert done.statuses == {"Net": "kept"}
+
+
+def test_a_size_of_an_input_that_may_be_left_out(tmp_path: Path) -> None:
+    text = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Mix(nn.Module):
+    width: int
+
+    @nn.compact
+    def __call__(self, x, scale=1.0, context=None):
+        y = nn.Dense(self.width)(x) * scale
+        if context is not None:
+            y = y + nn.Dense(self.width)(context)
+        return y
+
+
+class Runner:
+    model_class = Mix
+
+    def run(self, *inputs, **more):
+        model = vars(type(self))['model_class'](width=3)
+        variables = model.init(jax.random.key(0), *inputs, **more)
+        return float(jnp.abs(model.apply(variables, *inputs, **more)).sum())
+
+
+x, context = jnp.ones((2, 5)), jnp.ones((2, 7))
+print('RESULT', Runner().run(x), Runner().run(x, context=context), Runner().run(x, 2.0, context))
+"""
+    done = rewritten(text)
+    assert done.statuses == {"Mix": "rewritten"}
+    assert "model_class = LinenMix" in done.after["program.py"]
+    check(done, tmp_path)
