@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterable, Iterator
 from .modules import Refusal
 from .project import Module
 from .shapes import classes
-from .shapes.interpreter import Environment, Interpreter, ModuleValue
+from .shapes.interpreter import Interpreter
+from .shapes.scopes import Environment, ModuleValue
 from .shapes.values import Class, External, Function, Partial, Value
 
 _PLAIN_PACKAGES = frozenset((*sys.stdlib_module_names, "flax", "haiku"))

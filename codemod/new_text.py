@@ -17,7 +17,8 @@ from .model.study import Study
 from .rule import Declined
 from .shapes import classes
 from .shapes.dims import SYMBOL
-from .shapes.interpreter import Environment, Interpreter
+from .shapes.interpreter import Interpreter
+from .shapes.scopes import Environment
 from .shapes.values import Class
 from .strangers import strangers, unknown_makers
 from .unset import read_too_early, unbound_local

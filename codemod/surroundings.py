@@ -19,7 +19,8 @@ from .emit.file_names import FileNames, is_shadowed
 from .programs.kinds import Transformed
 from .project import Module
 from .rule import Declined
-from .shapes.interpreter import Environment, Interpreter
+from .shapes.interpreter import Interpreter
+from .shapes.scopes import Environment
 from .shapes.values import Class, External, Function, Value
 from .strangers import strangers
 

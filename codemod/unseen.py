@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator
 
 from .rule import Declined
 from .shapes import classes
-from .shapes.interpreter import Environment, Interpreter
+from .shapes.interpreter import Interpreter
+from .shapes.scopes import Environment
 from .shapes.values import Class, External, Function
 
 _MADE_BY_METHODS = ("get_parameter", "get_state", "create_parameter")

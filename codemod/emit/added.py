@@ -9,7 +9,8 @@ from ..model.module import AddedParameter
 from ..shapes import chosen, classes
 from ..shapes.binding import bind_signature
 from ..shapes.chosen import as_by_default
-from ..shapes.interpreter import Environment, Interpreter
+from ..shapes.interpreter import Interpreter
+from ..shapes.scopes import Environment
 from ..shapes.values import Class, Items, Object, ShapePart, Value, as_dim
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from ..edits import Edits
 from ..model.module import ModuleModel
 from ..project import Module
-from ..shapes.interpreter import Interpreter, ModuleValue
+from ..shapes.interpreter import Interpreter
+from ..shapes.scopes import ModuleValue
 from ..shapes.values import Class
 from . import layout
 from .bridges import Bridges, bound_class

@@ -14,7 +14,7 @@ from ..rule import Call, Use, Written
 from ..rulebook import Rulebook
 from ..shapes import classes
 from ..shapes.classes import LINEN_MODULE
-from ..shapes.interpreter import Environment
+from ..shapes.scopes import Environment
 from ..shapes.values import Class, External, Value
 from ..signatures import is_unpacked, written_arguments
 from . import fillings

@@ -16,7 +16,8 @@ from ..shapes.binding import bind_signature
 from ..shapes.calls import call_method
 from ..shapes.dims import Dim, InputAxis, Origin, names, same
 from ..shapes.facts import Facts, Used
-from ..shapes.interpreter import Interpreter, OutOfBudget
+from ..shapes.interpreter import Interpreter
+from ..shapes.scopes import OutOfBudget
 from ..shapes.values import Array, Items, LayerObject, Object, Table, Value
 
 STEPS = 40_000

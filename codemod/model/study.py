@@ -21,7 +21,8 @@ from ..shapes.binding import bind_signature
 from ..shapes.calls import call_function, call_method, spatial_axes
 from ..shapes.dims import names
 from ..shapes.facts import Facts, Used
-from ..shapes.interpreter import Interpreter, OutOfBudget, OutOfPatience, Trouble
+from ..shapes.interpreter import Interpreter
+from ..shapes.scopes import OutOfBudget, OutOfPatience, Trouble
 from ..shapes.values import (
     NONE,
     UNKNOWN,

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from ..shapes import classes, joins
 from ..shapes.dims import Expression, InputAxis
 from ..shapes.held import Held, is_module
-from ..shapes.interpreter import Environment, Interpreter
+from ..shapes.interpreter import Interpreter
+from ..shapes.scopes import Environment
 from ..shapes.values import (
     NONE,
     UNKNOWN,

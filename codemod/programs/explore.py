@@ -11,7 +11,8 @@ from ..culprit import working_on
 from ..project import Module
 from ..shapes import classes
 from ..shapes.calls import call_function
-from ..shapes.interpreter import MAX_STEPS, Interpreter, OutOfBudget
+from ..shapes.interpreter import MAX_STEPS, Interpreter
+from ..shapes.scopes import OutOfBudget
 from ..shapes.values import UNKNOWN, Bound, Class, Constant, Function, Items, Partial, Table, Value
 from . import haiku, transforms
 from .kinds import (

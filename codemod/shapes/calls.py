@@ -29,6 +29,8 @@ from .arrays import product
 from .binding import bind_signature
 from .dims import Dim, Expression, Output
 from .facts import Made, Used
+from .importing import import_module
+from .scopes import Environment, Frame, ModuleValue
 from .values import (
     NONE,
     UNKNOWN,
@@ -60,6 +62,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .interpreter import Interpreter
+
+MAX_DEPTH = 40  # calls within calls
 
 Args = Sequence[Value]
 Kwargs = Mapping[str, Value]
@@ -131,12 +135,10 @@ def _note_reading(interp: Interpreter, owner: Object, name: str, node: ast.AST) 
 
 
 def _module_attribute(interp: Interpreter, owner: Value, name: str) -> Value:
-    from .interpreter import ModuleValue
-
     if not isinstance(owner, ModuleValue):
         return UNKNOWN
     if owner.module is None:
-        return interp.import_module(f"{owner.dotted}.{name}", next(iter(interp.globals.values())))
+        return import_module(interp, f"{owner.dotted}.{name}", next(iter(interp.globals.values())))
     found = interp.environment_of(owner.module).names.get(name)
     if found is not None:
         return found
@@ -534,8 +536,6 @@ def call_function(
     self_value: Object | None,
 ) -> Value:
     """Interprets a function of the user's with these arguments."""
-    from .interpreter import MAX_DEPTH, Environment, Frame
-
     if (
         len(interp.frames) > MAX_DEPTH
         or sum(f.function is function.node for f in interp.frames) > 2
@@ -578,8 +578,6 @@ def bind_parameters(
     interp: Interpreter, function: Function, args: Args, kwargs: Kwargs, env: object
 ) -> None:
     """Binds arguments to parameters, defaults included; what is missing is unknown."""
-    from .interpreter import Environment
-
     assert isinstance(env, Environment)
     spec = function.node.args
     positional = [*spec.posonlyargs, *spec.args]

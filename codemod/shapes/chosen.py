@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .. import signatures
 from . import classes, parts
 from .dims import ChosenAxis, Expression
+from .scopes import Environment
 from .values import Class, Constant, Items, Object, Size, Value
 
 if TYPE_CHECKING:
@@ -148,8 +149,6 @@ def _index_of(interp: Interpreter, owner: Object, index: ast.expr) -> int | None
 
 def _over(interp: Interpreter, owner: Object, index: ast.expr) -> Value | None:
     """What an index over `self`, its attributes and its constructor's parameters, is for a module."""
-    from .interpreter import Environment
-
     env = Environment(owner.cls.module, None)
     env.names["self"] = Object(owner.cls, {**owner.arguments, **owner.attributes})
     return interp.peek(index, env)

@@ -12,7 +12,8 @@ from .dims import same
 from .values import Array, Ranks, Size, Value, as_dim
 
 if TYPE_CHECKING:
-    from .interpreter import Environment, Interpreter
+    from .interpreter import Interpreter
+    from .scopes import Environment
 
 LEAVES = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return)
 MOST = 4  # ranks of one array

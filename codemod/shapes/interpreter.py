@@ -9,23 +9,22 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..chains import root_name
 from ..project import Module, Project
-from . import forks, joins, named_numbers, operators, traced
+from . import assignment, calls, forks, importing, joins, loops, operators, traced
 from .dims import Symbols
+from .expressions import EXPRESSIONS
 from .facts import Facts, Stack, Used, VariableMade
+from .scopes import Environment, Frame, OutOfBudget, OutOfPatience, Trouble
 from .values import (
     NONE,
-    PRESENT,
     UNKNOWN,
     Behaviour,
     Bound,
     Class,
     Constant,
-    Either,
     External,
     Function,
     Items,
@@ -42,7 +41,6 @@ from .values import (
 if TYPE_CHECKING:
     from ..rulebook import Rulebook
 
-MAX_DEPTH = 40
 MAX_STEPS = 400_000
 MAX_UNROLLED = 16
 
@@ -50,66 +48,6 @@ MAX_UNROLLED = 16
 Handler = Callable[
     ["Interpreter", "ast.Call | None", Sequence[Value], "Mapping[str, Value]"], "Value | None"
 ]
-
-
-class OutOfBudget(Exception):
-    """The interpretation of one root took too many steps."""
-
-
-class OutOfPatience(OutOfBudget):
-    """More troubles than with other inputs: these are not the right ones."""
-
-
-@dataclass(eq=False)
-class Environment:
-    """The names of one scope."""
-
-    module: Module
-    parent: Environment | None = None
-    names: dict[str, Value] = field(default_factory=dict)
-    node: ast.AST | None = None
-
-    def lookup(self, name: str) -> Value | None:
-        scope: Environment | None = self
-        while scope is not None:
-            if name in scope.names and not (
-                isinstance(scope.node, ast.ClassDef) and scope is not self
-            ):
-                return scope.names[name]
-            scope = scope.parent
-        return None
-
-    def holder(self, name: str) -> Environment | None:
-        scope: Environment | None = self
-        while scope is not None:
-            if name in scope.names:
-                return scope
-            scope = scope.parent
-        return None
-
-
-# The weight of what no program survives, next to what may only be beyond this reading.
-WOULD_RAISE = 4
-
-
-@dataclass
-class Frame:
-    """One running function."""
-
-    function: ast.AST
-    environment: Environment
-    returns: list[Value] = field(default_factory=list)
-    cls: Class | None = None
-    self_value: Object | None = None
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Something that could not be interpreted. `weight` is how much it speaks against what was assumed."""
-
-    node: ast.AST
-    why: str
-    weight: int = 1
 
 
 _DEFINITIONS = (
@@ -466,15 +404,11 @@ class Interpreter:
         return None
 
     def _do_For(self, node: ast.For, env: Environment) -> str | None:
-        from . import loops
-
         return loops.run(self, node, env)
 
     _do_AsyncFor = _do_For
 
     def _do_While(self, node: ast.While, env: Environment) -> str | None:
-        from . import loops
-
         return loops.run(self, node, env)
 
     def _do_With(self, node: ast.With, env: Environment) -> str | None:
@@ -520,62 +454,10 @@ class Interpreter:
             env.names[name] = top.names.get(name, UNKNOWN)
 
     def _do_Import(self, node: ast.Import, env: Environment) -> None:
-        for alias in node.names:
-            if alias.asname:
-                value = self.import_module(alias.name, env)
-                self.bind(alias.asname, value, env)
-            else:
-                self.bind(
-                    alias.name.split(".")[0], self.import_module(alias.name.split(".")[0], env), env
-                )
+        importing.import_modules(self, node, env)
 
     def _do_ImportFrom(self, node: ast.ImportFrom, env: Environment) -> None:
-        module = self.project.find(node.module or "", env.module.path, node.level)
-        for alias in node.names:
-            if alias.name == "*":
-                self._import_all(node, module, env)
-                continue
-            self.bind(
-                alias.asname or alias.name, self._import_name(node, module, alias.name, env), env
-            )
-
-    def _import_all(self, node: ast.ImportFrom, module: Module | None, env: Environment) -> None:
-        if module is not None:
-            for name, value in self.environment_of(module).names.items():
-                if not name.startswith("_"):
-                    self.bind(name, value, env)
-        elif node.module and self.rules.is_framework(node.module):
-            for name in self.rules.public_names(node.module):
-                self.bind(name, External(f"{node.module}.{name}"), env)
-
-    def _import_name(
-        self, node: ast.ImportFrom, module: Module | None, name: str, env: Environment
-    ) -> Value:
-        if module is not None:
-            found = self.environment_of(module).names.get(name)
-            if found is not None:
-                return found
-        dotted = f"{node.module}.{name}" if node.module else name
-        submodule = self.project.find(dotted, env.module.path, node.level)
-        if submodule is not None:
-            return ModuleValue(submodule)
-        if node.level or module is not None:
-            return UNKNOWN
-        return External(self.rules.canonical(dotted))
-
-    def import_module(self, dotted: str, env: Environment) -> Value:
-        module = self.project.find(dotted, env.module.path)
-        if module is not None:
-            return ModuleValue(module)
-        folder = env.module.path.parent
-        if (
-            any(
-                (parent / dotted.split(".")[0]).is_dir() for parent in [folder, *folder.parents][:1]
-            )
-            and "." not in dotted
-        ):
-            return External(dotted) if self.rules.is_library(dotted) else ModuleValue(None, dotted)
-        return External(self.rules.canonical(dotted))
+        importing.import_names(self, node, env)
 
     # ---- names -----------------------------------------------------------------------------------------
 
@@ -583,63 +465,11 @@ class Interpreter:
         env.names[name] = value
 
     def assign(self, target: ast.expr, value: Value, env: Environment) -> None:
-        value = named_numbers.by_name(self, target, value)
-        self.record(target, value)
-        match target:
-            case ast.Name(id=name):
-                self.bind(name, value, env)
-            case ast.Tuple(elts=elts) | ast.List(elts=elts):
-                self._unpack(elts, value, env)
-            case ast.Starred(value=inner):
-                self.assign(inner, value, env)
-            case ast.Attribute(value=owner, attr=name):
-                from . import calls
-
-                calls.set_attribute(self, self.evaluate(owner, env), name, value, target)
-            case ast.Subscript(value=owner, slice=index):
-                container = self.evaluate(owner, env)
-                key = self.evaluate(index, env)
-                self._set_item(container, key, value)
-
-    def _set_item(self, container: Value, key: Value, value: Value) -> None:
-        if (isinstance(container, Table) and isinstance(key, Constant)) or (
-            (
-                isinstance(container, Items)
-                and isinstance(key, Constant)
-                and isinstance(key.value, int)
-            )
-            and -len(container.items) <= key.value < len(container.items)
-        ):
-            self.mutating(container)
-            container.items[key.value] = value
-
-    def _unpack(self, targets: list[ast.expr], value: Value, env: Environment) -> None:
-        stars = [i for i, target in enumerate(targets) if isinstance(target, ast.Starred)]
-        known = self.known_items(value, len(targets) if not stars else None)
-        if known is None:
-            item = operators.element(self, value)
-            for target in targets:
-                self.assign(
-                    target, Repeated(item) if isinstance(target, ast.Starred) else item, env
-                )
-            return
-        if stars:
-            at, rest = stars[0], len(targets) - stars[0] - 1
-            if len(known) < len(targets) - 1:
-                known = [*known, *[UNKNOWN] * (len(targets) - 1 - len(known))]
-            middle = Items(known[at : len(known) - rest], "list")
-            known = [*known[:at], middle, *known[len(known) - rest :]]
-        elif len(known) != len(targets):
-            why = f"{len(known)} values for {len(targets)} names"
-            self.trouble(targets[0], why, WOULD_RAISE)
-            known = [UNKNOWN] * len(targets)
-        for target, item in zip(targets, known, strict=True):
-            self.assign(target, item, env)
+        """Gives a target a value, in whatever way the target is written."""
+        assignment.assign(self, target, value, env)
 
     def known_items(self, value: Value, count: int | None = None) -> list[Value] | None:
         """The items of an iterable, where their number is known (or must be `count`)."""
-        from . import operators
-
         return operators.items_of(self, value, count)
 
     # ---- mutation, undone and joined at branches -----------------------------------------------------------
@@ -690,8 +520,8 @@ class Interpreter:
         self._steps += 1
         if self._steps > self._budget:
             raise OutOfBudget
-        method = getattr(self, f"_eval_{type(node).__name__}", None)
-        value: Value = method(node, env) if method else UNKNOWN
+        evaluate = EXPRESSIONS.get(type(node))
+        value = evaluate(self, node, env) if evaluate is not None else UNKNOWN
         self.record(node, value)
         return value
 
@@ -700,25 +530,6 @@ class Interpreter:
             values = self.facts.values[node]
             if not values or values[-1] is not value:
                 values.append(value)
-
-    def _eval_Constant(self, node: ast.Constant, env: Environment) -> Value:
-        return Constant(node.value)
-
-    def _eval_Name(self, node: ast.Name, env: Environment) -> Value:
-        value = env.lookup(node.id)
-        if value is not None:
-            return value
-        return External(node.id) if node.id in _BUILTINS else UNKNOWN
-
-    def _eval_Attribute(self, node: ast.Attribute, env: Environment) -> Value:
-        from . import calls
-
-        return calls.attribute(self, self.evaluate(node.value, env), node.attr, node)
-
-    def _eval_Call(self, node: ast.Call, env: Environment) -> Value:
-        function = self.evaluate(node.func, env)
-        args, kwargs = self.arguments(node, env)
-        return self.call(function, args, kwargs, node)
 
     def arguments(self, node: ast.Call, env: Environment) -> tuple[list[Value], dict[str, Value]]:
         args: list[Value] = []
@@ -745,164 +556,7 @@ class Interpreter:
     def call(
         self, function: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None
     ) -> Value:
-        from . import calls
-
         return calls.call(self, function, args, kwargs, node)
-
-    def _eval_BinOp(self, node: ast.BinOp, env: Environment) -> Value:
-        left, right = self._operand(node.left, env), self._operand(node.right, env)
-        return operators.binary(self, node, node.op, left, right)
-
-    def _operand(self, node: ast.expr, env: Environment) -> Value:
-        """What is computed with: as the program runs, it is not None, and the name is not from here on."""
-        value = self.evaluate(node, env)
-        if not isinstance(value, Either) or NONE not in value.values:
-            return value
-        rest = tuple(option for option in value.values if option != NONE)
-        value = rest[0] if len(rest) == 1 else Either(rest, value.decided)
-        if isinstance(node, ast.Name) and node.id in env.names:
-            env.names[node.id] = value
-        return value
-
-    def _eval_UnaryOp(self, node: ast.UnaryOp, env: Environment) -> Value:
-        return operators.unary(self, node, self.evaluate(node.operand, env))
-
-    def _eval_BoolOp(self, node: ast.BoolOp, env: Environment) -> Value:
-        values: list[Value] = []
-        deciding = isinstance(node.op, ast.Or)
-        for operand in node.values:
-            value = self.evaluate(operand, env)
-            truth = self.truth(value)
-            if truth is deciding:
-                return value if not values else joins.join(self, node, "", values[-1], value)
-            if operand is node.values[-1]:
-                values.append(value)
-            elif truth is None:
-                values.append(_truthy(value) if deciding else value)
-        result = values[0] if values else Constant(not deciding)
-        for value in values[1:]:
-            result = joins.join(self, node, "", result, value) or UNKNOWN
-        return result
-
-    def _eval_Compare(self, node: ast.Compare, env: Environment) -> Value:
-        ordered = all(isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for op in node.ops)
-        evaluate = self._operand if ordered else self.evaluate
-        values = [evaluate(operand, env) for operand in (node.left, *node.comparators)]
-        return operators.compare(self, node, values)
-
-    def _eval_IfExp(self, node: ast.IfExp, env: Environment) -> Value:
-        test = self.truth(self.evaluate(node.test, env))
-        if test is None:
-            test = operators.settled(self, node.test, env)
-        if test is not None:
-            self.facts.conditions[node].add(test)
-            return self.evaluate(node.body if test else node.orelse, env)
-        self.facts.conditions[node].update((True, False))
-        results: list[Value] = []
-
-        def side(expression: ast.expr, holds: bool) -> Callable[[], str | None]:
-            def run() -> None:
-                operators.assume(self, node.test, env, holds)
-                results.append(self.evaluate(expression, env))
-
-            return run
-
-        self.branch(node, env, side(node.body, True), side(node.orelse, False))
-        return joins.join(self, node, "", results[0], results[1])
-
-    def _eval_Tuple(self, node: ast.Tuple, env: Environment) -> Value:
-        return self._sequence(node.elts, "tuple", env)
-
-    def _eval_List(self, node: ast.List, env: Environment) -> Value:
-        return self._sequence(node.elts, "list", env)
-
-    def _eval_Set(self, node: ast.Set, env: Environment) -> Value:
-        return self._sequence(node.elts, "set", env)
-
-    def _sequence(self, elts: list[ast.expr], kind: str, env: Environment) -> Value:
-        items: list[Value] = []
-        for element in elts:
-            if isinstance(element, ast.Starred):
-                value = self.evaluate(element.value, env)
-                known = self.known_items(value)
-                if known is None:
-                    for rest in elts:
-                        if rest is not element and not isinstance(rest, ast.Starred):
-                            self.evaluate(rest, env)
-                    return Unknown(self.text_of(elts, kind))
-                items.extend(known)
-            else:
-                items.append(self.evaluate(element, env))
-        return Items(items, kind)
-
-    @staticmethod
-    def text_of(elts: list[ast.expr], kind: str) -> str | None:
-        return None
-
-    def _eval_Dict(self, node: ast.Dict, env: Environment) -> Value:
-        table = Table({})
-        for key, item in zip(node.keys, node.values, strict=True):
-            value = self.evaluate(item, env)
-            if key is None:
-                if not isinstance(value, Table):
-                    return UNKNOWN
-                table.items.update(value.items)
-                continue
-            name = self.evaluate(key, env)
-            if not isinstance(name, Constant) or not _hashable(name.value):
-                return UNKNOWN
-            table.items[name.value] = value
-        return table
-
-    def _eval_Subscript(self, node: ast.Subscript, env: Environment) -> Value:
-        container = self.evaluate(node.value, env)
-        return operators.subscript(self, node, container, self.evaluate(node.slice, env))
-
-    def _eval_Slice(self, node: ast.Slice, env: Environment) -> Value:
-        parts = [
-            self.evaluate(part, env) if part else NONE
-            for part in (node.lower, node.upper, node.step)
-        ]
-        return Items(parts, "slice")
-
-    def _eval_Lambda(self, node: ast.Lambda, env: Environment) -> Value:
-        return Function(node, env)
-
-    def _eval_Starred(self, node: ast.Starred, env: Environment) -> Value:
-        return self.evaluate(node.value, env)
-
-    def _eval_NamedExpr(self, node: ast.NamedExpr, env: Environment) -> Value:
-        value = self.evaluate(node.value, env)
-        self.assign(node.target, value, env)
-        return value
-
-    def _eval_JoinedStr(self, node: ast.JoinedStr, env: Environment) -> Value:
-        parts: list[str] | None = []
-        for part in node.values:
-            if isinstance(part, ast.FormattedValue):
-                value = self.evaluate(part.value, env)
-                if not isinstance(value, Constant) or part.format_spec is not None:
-                    parts = None
-                    continue
-                if parts is not None:
-                    parts.append(str(value.value))
-            elif isinstance(part, ast.Constant) and parts is not None:
-                parts.append(str(part.value))
-        return UNKNOWN if parts is None else Constant("".join(parts))
-
-    def _eval_ListComp(self, node: ast.ListComp, env: Environment) -> Value:
-        from . import loops
-
-        return loops.comprehension(self, node, env)
-
-    _eval_SetComp = _eval_ListComp
-    _eval_GeneratorExp = _eval_ListComp
-    _eval_DictComp = _eval_ListComp
-
-    def _eval_Yield(self, node: ast.Yield, env: Environment) -> Value:
-        value = self.evaluate(node.value, env) if node.value else NONE
-        self.frames[-1].returns.append(Repeated(value))
-        return NONE
 
     # ---- truth --------------------------------------------------------------------------------------------
 
@@ -916,14 +570,6 @@ class Interpreter:
             case Function() | Class() | External() | Bound() | Partial() | LayerObject() | Object():
                 return True
         return None
-
-
-@dataclass(frozen=True)
-class ModuleValue(Value):
-    """A module of the tree, or a package without a file of its own."""
-
-    module: Module | None
-    dotted: str = ""
 
 
 def _adds_to(node: ast.Assign) -> bool:
@@ -943,20 +589,6 @@ def _throws_away(target: ast.expr) -> bool:
         case ast.Tuple(elts=[*_, ast.Name(id="_")]):
             return True
     return False
-
-
-def _truthy(value: Value) -> Value:
-    """A value that `or` went by with: None and its like are not among its alternatives."""
-    if isinstance(value, Unknown) and not value.why:
-        return replace(value, why=PRESENT)
-    if not isinstance(value, Either):
-        return value
-    options = [
-        _truthy(option)
-        for option in value.values
-        if not isinstance(option, Constant) or bool(option.value)
-    ]
-    return joins.either(*options) if options else value
 
 
 def _as_load(target: ast.expr) -> ast.expr:
@@ -996,14 +628,3 @@ def _set_state(container: Value, state: Any) -> None:
             container.attributes = dict(state)
         case Variable():
             container.value = state
-
-
-def _hashable(value: object) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
-
-
-_BUILTINS = frozenset(dir(__builtins__) if not isinstance(__builtins__, dict) else __builtins__)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from . import operators
 from .dims import Dim, Expression, Running, same
 from .facts import RunningSize
+from .scopes import Environment
 from .values import (
     UNKNOWN,
     Array,
@@ -34,8 +35,7 @@ from .values import (
 )
 
 if TYPE_CHECKING:
-    from .interpreter import Environment, Interpreter
-
+    from .interpreter import Interpreter
 MAX_PASSES = 5
 
 
@@ -421,8 +421,6 @@ def comprehension(
     env: Environment,
 ) -> Value:
     """A list, set, dict or generator built in one expression."""
-    from .interpreter import Environment
-
     made = _sites(interp, None)
     generator = node.generators[0]
     iterable = interp.evaluate(generator.iter, env)

@@ -46,7 +46,8 @@ from .values import (
 
 if TYPE_CHECKING:
     from .facts import Facts
-    from .interpreter import Environment, Interpreter
+    from .interpreter import Interpreter
+    from .scopes import Environment
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,

@@ -12,7 +12,8 @@ from .dims import Dim, is_dim
 if TYPE_CHECKING:
     from ..project import Module as PythonModule
     from ..rule import Layer
-    from .interpreter import Environment, Interpreter
+    from .interpreter import Interpreter
+    from .scopes import Environment
 
 Shape = tuple[Dim, ...]
 
