@@ -19,6 +19,7 @@ from ..shapes.values import Class, External, Value
 from ..signatures import is_unpacked, written_arguments
 from . import fillings
 from .brackets import bracketed
+from .lookups import looks_up_activation
 
 
 def is_shadowed(node: ast.expr, parents: Mapping[ast.AST, ast.AST]) -> bool:
@@ -146,6 +147,9 @@ class FileNames:
             qualified = self.qualified(node)
             if qualified is None or self.stays(node):
                 return None
+            if qualified == "flax.linen":
+                found = looks_up_activation(node, self.module.source.parents)
+                return self.target("flax.nnx") if found else None
             if qualified == LINEN_MODULE:
                 return None if self.models_stay else self.target("flax.nnx.Module")
             if self.rules.is_of_programs(qualified) and self._keeps_types(node):

@@ -24,6 +24,7 @@ from .arms import Arm, arms, arms_of_calls, scope_of_test, told_early
 from .construct import Constructor
 from .containers import held, hold_within
 from .names import singular
+from .plain_values import missing_arm
 from .scans import stacked_lines
 from .transport import CannotMove, Scope, Transport, free_reads, scope_of, splice
 from .updates import in_turn
@@ -51,6 +52,8 @@ class InitBody:
         frozenset()
     )  # sites whose modules are asked for the size of what they return
     fills: Mapping[ast.stmt, Filled] = field(default_factory=dict)
+    starts: Set[ast.stmt] = frozenset()  # give an attribute something plain before it holds data
+    data: str = "nnx.data"
     rngs_bound: set[str] = field(default_factory=set)
     carried: set[str] = field(default_factory=set)  # the running sizes that some loop here updates
     moved: set[ast.stmt] = field(default_factory=set)
@@ -200,6 +203,9 @@ class InitBody:
             return []
         if isinstance(statement, ast.Assign):
             text = self._bind_rngs(statement, text)
+        if statement in self.starts:
+            head, _, value = text.partition(" = ")
+            text = f"{head} = {self.data}({value})"
         comment = self._trailing_comment(end)
         if isinstance(statement, ast.Assign) and "\n" not in text and not comment:
             head, _, value = text.partition(" = ")
@@ -527,6 +533,10 @@ class InitBody:
                 self._in_arms(sides[side], scope, depth + 1, level + 1) for side in (True, False)
             )
             there = scope_of_test(node.test, scope, self.transport)
+            absent = missing_arm(sites[0]) if then or orelse else None
+            if absent is not None and not (then and orelse):
+                other = [self._line(depth + 1, f"self.{absent} = None")]
+                then, orelse = then or other, orelse or other
             if then:
                 test = self.transport.expression(node.test, there)
                 lines += [*self._clause(depth, "if", test), *then]

@@ -35,7 +35,7 @@ from ..shapes.values import (
     from_dim,
 )
 from ..signatures import written_arguments
-from . import asked, call_made, constructors, inheritance, layout, unwritable
+from . import asked, call_made, constructors, inheritance, layout, plain_values, unwritable
 from .added import argument_value, handed_on
 from .agreement import Measured, agreed
 from .choices import Choices
@@ -485,6 +485,10 @@ class ClassEmitter:
             self.built,
             self.telling,
             {fill.statement: fill for fill in self.fills},
+            plain_values.starts(
+                self._functions(), self.sites, self.study.facts, self.source.parents
+            ),
+            self.file_names.target("flax.nnx.data"),
         )
         body.rngs_bound = self._local_partials()
         return body
@@ -668,8 +672,8 @@ class ClassEmitter:
             if function.name in ("__init__", "setup")
             for node in ast.walk(function)
             if isinstance(node, ast.Assign | ast.AnnAssign)
-            and isinstance(node.value, ast.Constant)
-            and node.value.value is None
+            and node.value is not None
+            and any(map(plain_values.is_none, plain_values.arms_of(node.value)))
             for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
             if isinstance(target, ast.Attribute)
         }

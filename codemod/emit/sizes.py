@@ -9,6 +9,7 @@ from typing import Any
 
 from ..model.module import AddedParameter
 from ..model.study import Study
+from ..shapes import classes
 from ..shapes.dims import (
     Choice,
     ChosenAxis,
@@ -129,7 +130,7 @@ class SizeNames:
             text = self._local_name(name) if not _is_last(origin) else None
             if name in channels:
                 text = f"{'in' if len(paths) == 1 else _word(origin.path)}_channels"
-            text = text or _descriptive(origin, lone)
+            text = text or _descriptive(origin, lone, self.study.alone)
             while text in taken or text in found.values():
                 text = (
                     f"{_word(origin.path)}_{text}"
@@ -302,7 +303,8 @@ def merged_inputs(symbols: Symbols, study: Study, needs: Needs) -> dict[str, Ori
             inputs.setdefault((origin.method, origin.path, origin.rank), {})[origin.axis] = name
     for (method, path, rank), axes in inputs.items():
         first = min(axes)
-        if len(axes) > 1 and sorted(axes) == list(range(first, rank)):
+        flat = rank == 1 and path in study.guessed and _is_flattened(study, path)
+        if (len(axes) > 1 and sorted(axes) == list(range(first, rank))) or flat:
             symbols.merge(
                 [axes[axis] for axis in sorted(axes)], InputSize(method, path, first, rank), dims
             )
@@ -311,6 +313,21 @@ def merged_inputs(symbols: Symbols, study: Study, needs: Needs) -> dict[str, Ori
         for size in map(symbols.resolve, needs.sizes)
         for name, origin in symbols.origins_of(size).items()
     } | {n: o for n, o in needs.symbols.items() if not isinstance(o, InputAxis)}
+
+
+def _is_flattened(study: Study, parameter: str) -> bool:
+    """Whether `__call__` makes a vector of an input, `x.reshape(-1)`: it may have had more axes."""
+    entry = classes.method(study.cls, "__call__")
+    for node in ast.walk(entry.node) if entry is not None else ():
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr), args=args) if (
+                name == parameter
+            ):
+                if attr in ("ravel", "flatten") or (
+                    attr == "reshape" and [ast.unparse(a) for a in args] in (["-1"], ["(-1,)"])
+                ):
+                    return True
+    return False
 
 
 def _behind_running(symbols: Symbols, study: Study, needs: Needs) -> dict[str, Origin]:
@@ -322,13 +339,15 @@ def _behind_running(symbols: Symbols, study: Study, needs: Needs) -> dict[str, O
     return found
 
 
-def _descriptive(origin: InputAxis | InputPart, lone: bool) -> str:
+def _descriptive(origin: InputAxis | InputPart, lone: bool, alone: bool) -> str:
+    """A size's name; `alone` says that there is no axis for a batch."""
     prefix = "in" if lone else _word(origin.path)
     if isinstance(origin, InputPart):
         return f"{prefix}_shape"
     if _is_last(origin):
         return f"{prefix}_features"
-    words = _SPATIAL.get(origin.rank, ())
-    if 1 <= origin.axis <= len(words):
-        return f"{prefix}_{words[origin.axis - 1]}"
+    words = _SPATIAL.get(origin.rank + alone, ())
+    place = origin.axis + alone - 1
+    if 0 <= place < len(words):
+        return f"{prefix}_{words[place]}"
     return f"{prefix}_batch" if origin.axis == 0 else f"{prefix}_size{origin.axis}"

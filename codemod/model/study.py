@@ -124,11 +124,20 @@ class Study:
     guessed: frozenset[str] = frozenset()  # the inputs whose ranks no call tells
 
     @functools.cached_property
+    def _uses(self) -> list[Used]:
+        return [use for uses in self.facts.uses_of.values() for use in uses]
+
+    @functools.cached_property
+    def alone(self) -> bool:
+        """Whether the class takes one example at a time: whoever flattens all axes of it has none for a batch."""
+        return any(_is_whole(use) for use in self._uses if isinstance(use.target, LayerObject))
+
+    @functools.cached_property
     def doubts(self) -> int:
         """How much speaks against the inputs that were tried: calls that raise, layers that are given no shape."""
-        uses = [use for uses in self.facts.uses_of.values() for use in uses]
+        uses = self._uses
         blind = sum(
-            _is_blind(use) or self._flattens_nothing(use)
+            _is_blind(use, bool(self.guessed) and self.alone) or self._flattens_nothing(use)
             for use in uses
             if isinstance(use.target, LayerObject)
         )
@@ -150,13 +159,28 @@ class Study:
         return any(a.shape and a.shape == first.shape and len(a.shape) == 2 for a in guessed)
 
 
-def _is_blind(use: Used) -> bool:
-    """Whether a layer is called on something whose shape is not known, or without a batch axis."""
+def _is_whole(use: Used) -> bool:
+    """Whether a layer is given a vector of several axes."""
+    first = next(iter([*use.args, *use.kwargs.values()]), None)
+    return (
+        isinstance(first, Array)
+        and first.shape is not None
+        and len(first.shape) == 1
+        and len(names(first.shape[0])) > 1
+    )
+
+
+def _is_blind(use: Used, alone: bool) -> bool:
+    """Whether a layer is called on something whose shape is not known, or without a batch axis.
+
+    `alone` says that there is no such axis: then a convolution that has one speaks against it.
+    """
     first = next(iter([*use.args, *use.kwargs.values()]), None)
     if isinstance(first, Array) and first.shape == ():
         return isinstance(use.target, LayerObject) and bool(use.target.rule.sizes)
     if isinstance(first, Array) and first.shape is not None:
-        return len(first.shape) < spatial_axes(use.target) + 2
+        axes = spatial_axes(use.target)
+        return len(first.shape) != axes + 1 if alone and axes > 0 else len(first.shape) < axes + 2
     return isinstance(first, Unknown | Array)
 
 

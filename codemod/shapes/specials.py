@@ -79,8 +79,17 @@ def _is_doubtful(interp: Interpreter, shapes: Sequence[Shape | None]) -> bool:
     last = [interp.symbols.resolve(shape[-1]) for shape in shapes if shape]
     if not interp.guesses_ranks or all(same(last[0], dim) for dim in last[1:]):
         return False
-    origins = [o for dim in last for o in interp.symbols.origins_of(dim).values()]
-    return any(isinstance(origin, InputAxis) for origin in origins)
+    return any(_is_guessed(interp, dim, vector=len(shapes[0] or ()) == 1) for dim in last)
+
+
+def _is_guessed(interp: Interpreter, dim: Dim, vector: bool) -> bool:
+    """Whether a last axis is one of an input; a vector of all axes of an input is one whatever the input's rank."""
+    axes = [o for o in interp.symbols.origins_of(dim).values() if isinstance(o, InputAxis)]
+    flat = vector and any(
+        origin.rank > 1 and len([o for o in axes if o.path == origin.path]) == origin.rank
+        for origin in axes
+    )
+    return bool(axes) and not flat
 
 
 def _joined_alike(interp: Interpreter, value: Value, at: int) -> Array:
