@@ -29,10 +29,12 @@ from ..shapes.values import (
     Array,
     Class,
     Constant,
+    Either,
     Function,
     Items,
     LayerObject,
     Object,
+    Repeated,
     Table,
     Unknown,
     Value,
@@ -411,7 +413,25 @@ def _is_shaped(parameter: ast.arg, function: Function, seen: Sequence[Context]) 
 def _examples(parameter: ast.arg, function: Function, seen: Sequence[Context]) -> list[Value]:
     """The distinct values that calls give a parameter, unknown ones left out."""
     names = [p.arg for p, _ in _parameters(function)]
-    return _distinct([bind_signature(names, c.args, c.kwargs).get(parameter.arg) for c in seen])
+    given = [bind_signature(names, c.args, c.kwargs).get(parameter.arg) for c in seen]
+    return _fitting(parameter, _distinct(given))
+
+
+def _fitting(parameter: ast.arg, values: list[Value]) -> list[Value]:
+    """Values without those that tell less than an annotation which says array: containers of nothing known."""
+    plain = isinstance(parameter.annotation, ast.Name | ast.Attribute)
+    if not plain or not looks_like_array(parameter.annotation):
+        return values
+    return [v for v in values if not isinstance(v, Items | Repeated | Either) or _holds_known(v)]
+
+
+def _holds_known(value: Value) -> bool:
+    match value:
+        case Items(items=inner) | Either(values=inner):
+            return any(map(_holds_known, inner))
+        case Repeated(item=item):
+            return _holds_known(item)
+    return not isinstance(value, Unknown)
 
 
 def _parameters(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
@@ -564,7 +584,7 @@ def _example(
 ) -> Value:
     names = [p.arg for p, _ in _parameters(function)]
     given = [bind_signature(names, c.args, c.kwargs).get(parameter.arg) for c in seen]
-    examples = _distinct(given)
+    examples = _fitting(parameter, _distinct(given))
     arrays = [e for e in examples if isinstance(e, Array)]
     if arrays:
         array = next((a for a in arrays if a.shape is not None), arrays[0])

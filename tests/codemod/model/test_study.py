@@ -77,3 +77,35 @@ def test_inputs_given_up_on_leave_the_files_that_they_reached_whole():
     assert done.statuses == {"Net": "rewritten"}
     text = done.after["program.py"]
     assert "nnx.Linear(x_features, width" in text and "nnx.Linear(y_features, width" in text
+
+
+LISTED = """
+import flax.linen as nn
+import jax.numpy as jnp
+
+
+class Net(nn.Module):
+    width: int
+
+    @nn.compact
+    def __call__(self, x: ANNOTATION):
+        return nn.Dense(self.width)(x)
+
+
+class Stacked(nn.Module):
+    table: dict
+    names: tuple
+
+    @nn.compact
+    def __call__(self, x):
+        return Net(4)([self.table[name] for name in self.names])
+"""
+
+
+@pytest.mark.parametrize(
+    ("annotation", "status"), [("jnp.ndarray", "rewritten"), ("list[jnp.ndarray]", "kept")]
+)
+def test_a_list_of_nothing_known_tells_less_than_an_annotation(
+    annotation: str, status: str
+) -> None:
+    assert rewritten(LISTED.replace("ANNOTATION", annotation)).statuses["Net"] == status
