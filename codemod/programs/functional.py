@@ -8,6 +8,7 @@ optimisers and whatever else the program does with its trees stay as they are.
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from ..emit import layout
 from ..model.trees import locate
@@ -215,15 +216,26 @@ class FunctionalRewriter(MergedCalls):
         anchor = self._anchor(definition, statement)
         text = "\n".join(self._maker_lines(definition, anchor))
         made = self._graphdef_line(definition)
+        anchor = self._behind_samples(definition, anchor, text)
         if anchor is statement:
-            self.edits.insert_before(statement, f"{text}\n\n")
+            above, below = self._gaps(statement)
+            self.edits.insert_before(statement, f"{above}{text}{below}")
             self.edits.replace(statement, made)
             self._forget(statement)
             return
-        blank = "" if anchor in self.anchors else "\n"
+        above, below = self._gaps(anchor)
+        blank = "" if anchor in self.anchors else above or "\n"
+        end = "\n" if isinstance(self.parents[anchor], ast.Module) else "\n\n"
         self.anchors.add(anchor)
-        self.edits.insert_before(anchor, f"{blank}{text}\n\n{made}\n\n")
+        self.edits.insert_before(anchor, f"{blank}{text}{below}{made}{end}")
         self._delete(statement)
+
+    def _gaps(self, statement: ast.stmt) -> tuple[str, str]:
+        """The line ends above and below a function that is defined before a statement, as PEP 8 has them."""
+        wanted = 2 if isinstance(self.parents[statement], ast.Module) else 1
+        before = self.source.text[: self.source.line_start(self.source.span(statement)[0])]
+        blank = before[len(before.rstrip()) :].count("\n") - 1
+        return "\n" * max(wanted - blank, 0) if wanted == 2 else "", "\n" * (wanted + 1)
 
     def _forget_function(self, definition: Definition) -> None:
         """A transformed function goes with its transform, where nothing else calls it."""
@@ -270,6 +282,60 @@ class FunctionalRewriter(MergedCalls):
             if any(self._contains(candidate, node) for node in definition.references):
                 return candidate
         return statement
+
+    def _behind_samples(self, definition: Definition, anchor: ast.stmt, text: str) -> ast.stmt:
+        """A later statement, where the sizes of the model are those of a sample that is not there yet at the first."""
+        scope = graphdefs.scope_of(anchor, self.parents)
+        read = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
+        late = [
+            node
+            for node in ast.walk(scope)
+            if isinstance(node, ast.Name)
+            and isinstance(node.ctx, ast.Store)
+            and node.id in read
+            and graphdefs.scope_of(node, self.parents) is scope
+            and node.lineno >= anchor.lineno
+            and not self._bound_above(node, anchor)
+        ]
+        if not late:
+            return anchor
+        body: list[ast.stmt] = getattr(scope, "body", [])
+        after = [s for s in body if s.lineno > max(n.lineno for n in late)]
+        if anchor not in body or not after:
+            raise Stay(late[-1], "the sample is made behind the model", "make the sample first")
+        self._refuse_uses(definition, body[body.index(anchor) : body.index(after[0])])
+        return after[0]
+
+    def _bound_above(self, name: ast.Name, anchor: ast.stmt) -> bool:
+        """Whether a name has a value before a statement, too."""
+        scope = graphdefs.scope_of(anchor, self.parents)
+        given = getattr(scope, "args", None)
+        if given is not None and name.id in {
+            a.arg for a in ast.walk(given) if isinstance(a, ast.arg)
+        }:
+            return True
+        return any(
+            isinstance(node, ast.Name)
+            and node.id == name.id
+            and isinstance(node.ctx, ast.Store)
+            and node.lineno < anchor.lineno
+            and graphdefs.scope_of(node, self.parents) is scope
+            for node in ast.walk(scope)
+        )
+
+    def _refuse_uses(self, definition: Definition, statements: Sequence[ast.stmt]) -> None:
+        """Raises Stay where statements use a model, or call a function that does."""
+        users: set[str] = set()
+        for statement in statements:
+            using = any(self._contains(statement, node) for node in definition.references)
+            if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+                users |= {statement.name} if using else set()
+                continue
+            names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+            if using or names & users:
+                raise Stay(
+                    statement, "the model is used before its sample is made", "make it first"
+                )
 
     @staticmethod
     def _next(scope: ast.FunctionDef, statement: ast.stmt) -> ast.stmt | None:

@@ -21,6 +21,7 @@ from . import (
     library,
     loops,
     operators,
+    records,
     refined,
     scanned_methods,
     traced,
@@ -204,7 +205,7 @@ def _object_attribute(interp: Interpreter, owner: Object, name: str, node: ast.A
         return Bound(owner, External(f"flax.linen.Module.{name}"), name)
     if kind == "haiku":
         return Bound(owner, External(f"haiku.Module.{name}"), name)
-    return UNKNOWN
+    return records.method(owner, name) or UNKNOWN
 
 
 def _layer_attribute(owner: LayerObject, name: str) -> Value:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from . import named_tuples, slices, trees
+from . import named_tuples, records, slices, trees
 from .arrays import product, reshape, reshape_target
 from .binding import bind_signature
 from .dims import Dim, Expression, InputAxis, is_symbolic, same
@@ -514,6 +514,7 @@ SPECIAL: dict[str, Special] = {
     "jax.numpy.array": _gathered,
     "jax.numpy.asarray": _gathered,
     **trees.SPECIAL,
+    **records.SPECIAL,
     **slices.SPECIAL,
     **{f"jax.ops.segment_{name}": _segments for name in ("sum", "prod", "max", "min")},
     "jax.numpy.split": _split,

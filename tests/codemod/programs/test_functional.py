@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from nnx_codemod.tests.programs import check, rewritten
 
 LONG = """
@@ -178,3 +180,47 @@ print('RESULT', float(embed(state, model, jnp.ones((2, 3))).sum()))
     assert "model.init(key" in done.after["library.py"]
     assert done.codes == ["PR103"]
     check(done, tmp_path)
+
+
+ORDER = """
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(2)(x)
+
+
+model = Net()
+
+
+def total(params, x):
+    return model.apply(params, x).sum()
+
+
+BETWEEN
+x = jax.random.normal(jax.random.key(2), (2, 3))
+first = model.init(jax.random.key(0), x)
+second = model.init(jax.random.key(1), x)
+mean = jax.tree.map(lambda p, q: (p + q) / 2, first, second)
+print(total(mean, x))
+"""
+
+
+@pytest.mark.parametrize(
+    ("between", "follows"),
+    [
+        ("", True),
+        ("report = [total]", False),  # the function might be called there
+        ("apply = jax.jit(model.apply)", False),
+    ],
+)
+def test_the_graphdef_is_made_behind_the_sample_that_tells_its_sizes(
+    between: str, follows: bool
+) -> None:
+    text = rewritten(ORDER.replace("BETWEEN", between)).after["program.py"]
+    assert ("linen" not in text) is follows
+    assert not follows or text.index("x = jax") < text.index("graphdef = ")
