@@ -13,17 +13,37 @@ def read_too_early(cls: ast.ClassDef) -> str | None:
     constructor = _constructor(cls)
     if constructor is None:
         return None
-    own = [node for node in ast.walk(constructor) if is_own(node)]
-    set_at: dict[str, int] = {}
-    for node in own:
-        if isinstance(node.ctx, ast.Store):
-            set_at[node.attr] = min(node.lineno, set_at.get(node.attr, node.lineno))
+    set_at: dict[str, _Place] = {}
+    for node in ast.walk(constructor):
+        for name, place in _stores(node):
+            set_at[name] = min(place, set_at.get(name, place))
     early = [
         node
-        for node in own
-        if isinstance(node.ctx, ast.Load) and node.lineno < set_at.get(node.attr, 0)
+        for node in ast.walk(constructor)
+        if is_own(node)
+        and isinstance(node.ctx, ast.Load)
+        and (node.lineno, node.col_offset) < set_at.get(node.attr, (0, 0))
     ]
     return min(early, key=lambda node: node.lineno).attr if early else None
+
+
+_Place = tuple[int, int]
+
+
+def _stores(node: ast.AST) -> Iterator[tuple[str, _Place]]:
+    """The attributes of `self` that a node sets, and from where on each is set: an assignment reads its value first."""
+    match node:
+        case ast.Assign(targets=targets):
+            place = (node.end_lineno or 0, node.end_col_offset or 0)
+        case ast.AnnAssign(target=target) | ast.AugAssign(target=target):
+            targets, place = [target], (node.end_lineno or 0, node.end_col_offset or 0)
+        case ast.For(target=target) | ast.withitem(optional_vars=ast.expr() as target):
+            targets, place = [target], (target.end_lineno or 0, target.end_col_offset or 0)
+        case _:
+            return
+    for part in [part for target in targets for part in ast.walk(target)]:
+        if is_own(part) and isinstance(part.ctx, ast.Store):
+            yield part.attr, place
 
 
 def unbound_local(cls: ast.ClassDef) -> str | None:

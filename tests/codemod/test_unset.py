@@ -17,6 +17,8 @@ from nnx_codemod.codemod.unset import read_too_early, unbound_local
         (["for i in range(2):", "    x = self.a if i else 0", "self.a = 1"], "a"),
         (["self.b = self.method()"], None),  # set nowhere in the constructor: the class has it
         (["self.a = 1", "self.a = self.a + 1"], None),
+        (["self.a = [", "    1,", "    self.a", "]"], "a"),
+        (["for self.a in range(2):", "    x = self.a"], None),
     ],
 )
 def test_read_too_early(lines: list[str], early: str | None) -> None:
