@@ -31,6 +31,13 @@ def bracketed(text: str, node: ast.AST, parent: ast.AST | None) -> str:
     return f"({text})" if _needs(text, node, parent) else text
 
 
+def bare(text: str) -> str:
+    """A choice that is a whole argument, or what a name is bound to, without the parentheses around it."""
+    if not is_wrapped(text) or "\n" in text:
+        return text
+    return text[1:-1] if isinstance(ast.parse(text, mode="eval").body, ast.IfExp) else text
+
+
 def _needs(text: str, node: ast.AST, parent: ast.AST | None) -> bool:
     if not isinstance(parent, ast.expr | ast.comprehension) or is_wrapped(text.strip()):
         return False

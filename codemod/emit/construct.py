@@ -22,6 +22,7 @@ from ..shapes.lifts import Lifted, Rematerialized, Scanned
 from ..shapes.values import NONE, Class, Constant, External, LayerObject, Object, Partial, Value
 from ..signatures import written_arguments
 from .agreement import Measured, agreed
+from .brackets import bare
 from .told import is_text, told
 from .transport import CannotMove, NeedsFlags, Scope, Transport
 
@@ -174,7 +175,7 @@ class Constructor:
         """The sizes that a layer wants by name, inferred or told by its rule."""
         extra = [name for name in rule.sizes if name not in rule.leading and name not in asked]
         sized = [
-            f"{name}={self.transport.size(self._size(site, rule, name), site.node)}"
+            f"{name}={bare(self.transport.size(self._size(site, rule, name), site.node))}"
             for name in extra
         ]
         return sized + [f"{n}={asked[n]}" for n in asked if n not in (*rule.leading, *late)]
@@ -335,7 +336,7 @@ class Constructor:
         scope: Scope,
     ) -> str | None:
         if name in rule.sizes:
-            return self.transport.size(self._size(site, rule, name), site.node)
+            return bare(self.transport.size(self._size(site, rule, name), site.node))
         for source, node in given.items():
             if self._target_name(rule, source) == name:
                 written = self._argument(site.node, rule, source, node, use, scope)

@@ -38,6 +38,7 @@ from ..signatures import written_arguments
 from . import asked, call_made, constructors, inheritance, layout, plain_values, unwritable
 from .added import argument_value, handed_on
 from .agreement import Measured, agreed
+from .brackets import bare
 from .choices import Choices
 from .class_model import Describer
 from .construct import Constructor
@@ -370,7 +371,7 @@ class ClassEmitter:
             self.interp.silent_outputs.add(self.cls.node)
             return [], False
         try:
-            text = self.transport.size(dim, self.cls.node)
+            text = bare(self.transport.size(dim, self.cls.node))
         except CannotMove:
             self.interp.silent_outputs.add(self.cls.node)
             return [], False

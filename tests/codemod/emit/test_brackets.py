@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from nnx_codemod.codemod.emit.brackets import bracketed
+from nnx_codemod.codemod.emit.brackets import bare, bracketed
 
 _TEXTS = (
     "size",
@@ -92,3 +92,17 @@ def test_no_parentheses_without_need() -> None:
     for node in parents:
         if isinstance(node, ast.Name) and node.id == "N":
             assert bracketed("a * b", node, parents[node]) == "a * b"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("(a if b else c)", "a if b else c"),
+        ("(a if b else c) + (d)", "(a if b else c) + (d)"),
+        ("(a, b)", "(a, b)"),
+        ("(a + b)", "(a + b)"),
+        ("a", "a"),
+    ],
+)
+def test_a_choice_alone_needs_no_brackets(text: str, expected: str) -> None:
+    assert bare(text) == expected
