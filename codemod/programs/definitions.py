@@ -104,7 +104,7 @@ class Definitions(ProgramRewriter):
         definition.collections = [known[kind] for kind in sorted(holds) if kind in known]
         unnamed = [kind for kind in holds if kind not in known]
         if unnamed and not definition.collections:
-            definition.closed = "rng_state" if unnamed == ["RngState"] else "rest"
+            definition.closed = graphdefs.RNG_STATE if unnamed == ["RngState"] else "rest"
 
     def _looked_into(self, definition: Definition) -> bool:
         """Whether the program takes a whole dict of collections apart, or puts one together under a name."""

@@ -15,6 +15,9 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _SAY_NOTHING = frozenset(("model", "net", "network", "module", "forward", "f", "fn", "apply"))
 
 
+RNG_STATE = "rng_state"  # what the state of random streams is called
+
+
 @dataclass
 class Definition:
     """One unbound model of a program: the expression, or decorated function, that makes it, and its nets.

@@ -255,7 +255,8 @@ class MergedCalls(SplitInits):
             raise Stay(
                 node, "`init` is handed on as a value", "hand on a function that makes the module"
             )
-        if definition.collections or definition.closed:
+        at_rest = definition.closed == graphdefs.RNG_STATE and definition.mode == _EVAL
+        if definition.collections or (definition.closed and not at_rest):
             raise Stay(
                 node,
                 "`apply` of a model with state is handed on as a value",
@@ -267,9 +268,8 @@ class MergedCalls(SplitInits):
         if isinstance(definition.model, Transformed) and definition.model.apply_rng:
             leading.append("rng")
         graphdef = self._reference_text(node.value, definition)
-        merged = (
-            f"{self.names.target('flax.nnx.merge')}({graphdef}, {tree})({', '.join(parameters)})"
-        )
+        trees = ", ".join([graphdef, tree, *([definition.closed] if definition.closed else [])])
+        merged = f"{self.names.target('flax.nnx.merge')}({trees})({', '.join(parameters)})"
         self.edits.replace(node, f"lambda {', '.join([*leading, *parameters])}: {merged}")
 
     def _parameters(self, definition: Definition) -> list[str]:

@@ -224,3 +224,41 @@ def test_the_graphdef_is_made_behind_the_sample_that_tells_its_sizes(
     text = rewritten(ORDER.replace("BETWEEN", between)).after["program.py"]
     assert ("linen" not in text) is follows
     assert not follows or text.index("x = jax") < text.index("graphdef = ")
+
+
+HANDED_ON = """
+import functools
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x, train=False):
+        return nn.Dense(2)(nn.Dropout(0.5, deterministic=not train)(x))
+
+
+net = Net()
+x = jax.random.normal(jax.random.key(2), (2, 3))
+variables = net.init(jax.random.key(0), x)
+predict = functools.partial(net.apply, variables)
+print('RESULT', float(CALL))
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "follows"),
+    [
+        ("predict(x).sum()", True),
+        ("(jax.vmap(predict)(x[None])[0] * predict(x)).sum()", True),
+        ("predict(x, train=True, rngs={'dropout': jax.random.key(1)}).sum()", False),
+        ("predict(x, mutable=['cache'])[0].sum()", False),
+    ],
+)
+def test_apply_of_a_model_that_only_evaluates_is_handed_on(
+    call: str, follows: bool, tmp_path: Path
+) -> None:
+    done = rewritten(HANDED_ON.replace("CALL", call))
+    assert ("linen" not in done.after["program.py"]) is follows
+    check(done, tmp_path)
