@@ -33,3 +33,9 @@ def is_own(node: object) -> TypeGuard[ast.Attribute]:
         and isinstance(node.value, ast.Name)
         and node.value.id == "self"
     )
+
+
+def stored_names(tree: ast.AST) -> set[str]:
+    """The names that get values anywhere in a tree, inner functions' too."""
+    names = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
+    return {name.id for name in names if isinstance(name.ctx, ast.Store)}

@@ -7,7 +7,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 
-from ..chains import is_own, root_name
+from ..chains import is_own, root_name, stored_names
 from ..shapes import classes
 from ..shapes.values import Class, Either, External, LayerObject, Object, Partial, Unknown, Value
 from ..strangers import makers
@@ -67,9 +67,7 @@ def _named_arguments(call: ast.Call, cls: Class) -> Iterator[tuple[str | None, a
 def _wanted(cls: Class) -> tuple[set[str], bool]:
     """The attributes that a class calls for layers, and whether it finds such classes inside of anything else."""
     owned, inside = set(), False
-    stored = {
-        n.id for n in ast.walk(cls.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-    }
+    stored = stored_names(cls.node)
     for head in makers(cls.node):
         if is_own(head):
             owned.add(head.attr.strip("_"))

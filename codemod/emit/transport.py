@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..chains import stored_names
 from ..rule import Declined
 from ..shapes.dims import Choice, Dim, Expression, Origin, Symbols, Unexplained
 from ..shapes.facts import Facts
@@ -527,11 +528,7 @@ def _bound_within(node: ast.AST) -> frozenset[str]:
             found |= {a.arg for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]}
             found |= {a.arg for a in (spec.vararg, spec.kwarg) if a is not None}
             if isinstance(inner, ast.FunctionDef):
-                found |= {
-                    n.id
-                    for n in ast.walk(inner)
-                    if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-                }
+                found |= stored_names(inner)
         elif isinstance(inner, ast.comprehension):
             found |= {n.id for n in ast.walk(inner.target) if isinstance(n, ast.Name)}
     return frozenset(found)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
+from ..chains import stored_names
 from ..shapes import classes
 from ..shapes.binding import bind_signature
 from ..shapes.calls import call_function, call_method, spatial_axes
@@ -377,11 +378,7 @@ def _asserted_ranks(entry: Function | None) -> dict[str, int]:
                     comparators=[ast.Constant(value=int(rank))],
                 ) if name not in stored:
                     found[name] = rank
-        stored |= {
-            node.id
-            for node in ast.walk(statement)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        }
+        stored |= stored_names(statement)
     return found
 
 

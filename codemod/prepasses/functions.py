@@ -11,6 +11,7 @@ import ast
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from ..chains import stored_names
 from ..culprit import working_on
 from ..edits import Edits, move
 from ..emit.file_names import FileNames
@@ -170,9 +171,7 @@ class _Writer:
 
     def _captured(self, node: ast.FunctionDef) -> list[str]:
         """The names of enclosing functions that the function reads, in the order of their first use."""
-        own = {
-            n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-        }
+        own = stored_names(node)
         own |= {a.arg for a in ast.walk(node) if isinstance(a, ast.arg)}
         own |= {n.name for n in ast.walk(node) if isinstance(n, ast.FunctionDef)}
         outer: set[str] = set()
@@ -180,11 +179,7 @@ class _Writer:
         while not isinstance(scope, ast.Module):
             if isinstance(scope, ast.FunctionDef):
                 outer |= {a.arg for a in ast.walk(scope.args) if isinstance(a, ast.arg)}
-                outer |= {
-                    n.id
-                    for n in ast.walk(scope)
-                    if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-                }
+                outer |= stored_names(scope)
                 outer |= {n.name for n in scope.body if isinstance(n, ast.FunctionDef)}
             scope = self.source.parents[scope]
         reads = self.reads(node)

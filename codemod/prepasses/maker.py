@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..ancestry import class_around
-from ..chains import is_own
+from ..chains import is_own, stored_names
 from ..project import Module
 from ..signatures import defaults, parameters
 
@@ -165,18 +165,10 @@ def captures(maker: Maker) -> tuple[list[str], list[str]]:
     while not isinstance(scope, ast.Module):
         if isinstance(scope, ast.FunctionDef):
             outer |= {a.arg for a in ast.walk(scope.args) if isinstance(a, ast.arg)}
-            outer |= {
-                n.id
-                for n in ast.walk(scope)
-                if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-            }
+            outer |= stored_names(scope)
         scope = parents[scope]
     own = {a.arg for a in ast.walk(maker.node) if isinstance(a, ast.arg)}
-    own |= {
-        n.id
-        for n in ast.walk(maker.node)
-        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-    }
+    own |= stored_names(maker.node)
     reads = [
         n.id
         for n in ast.walk(maker.node)

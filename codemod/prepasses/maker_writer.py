@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..chains import stored_names
 from ..culprit import working_on
 from ..edits import Edits, move
 from ..emit import layout
@@ -200,11 +201,7 @@ class Writer:
 
     def _renamed(self, maker: Maker) -> Iterator[tuple[ast.Name | ast.Attribute, str]]:
         """The reads of what became fields."""
-        stored = {
-            n.id
-            for n in ast.walk(maker.node)
-            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-        }
+        stored = stored_names(maker.node)
         fields = {p.arg for p in maker.fields} | set(maker.captured)
         for statement in maker.node.body:
             for node in ast.walk(statement):
@@ -276,11 +273,7 @@ class Writer:
         body = maker.node.body[1:] if ast.get_docstring(maker.node) else maker.node.body
         start, end = source.start_with_comments(body[0]), source.span(body[-1])[1]
         text = move(edits.render((start, end)), source.line_indent(start), unit * 2)
-        stored = {
-            n.id
-            for n in ast.walk(maker.node)
-            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-        }
+        stored = stored_names(maker.node)
         again = [f"{unit * 2}{name} = self.{name}" for name in sorted(fields & stored)]
         return "\n".join([header, *again, unit * 2 + text.lstrip(" \t")])
 

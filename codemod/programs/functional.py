@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from ..chains import stored_names
 from ..emit import layout
 from ..model.trees import locate
 from ..shapes.values import Object
@@ -584,6 +585,4 @@ def _call_of(text: str) -> ast.Call | None:
 def _bound_by(scope: ast.AST) -> set[str]:
     """The names that a function binds."""
     found = {a.arg for a in ast.walk(scope) if isinstance(a, ast.arg)}
-    return found | {
-        n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-    }
+    return found | stored_names(scope)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
+from ..chains import stored_names
+
 _SHAPE_FIRST = frozenset(("ones", "zeros", "empty", "full"))
 _SHAPE_SECOND = frozenset(("normal", "uniform", "randint", "bernoulli", "truncated_normal"))
 
@@ -55,11 +57,7 @@ def local_names(node: ast.expr, parents: Mapping[ast.AST, ast.AST]) -> set[str]:
     bound: set[str] = set()
     for function in _functions_around(node, parents):
         bound |= {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)}
-        bound |= {
-            n.id
-            for n in ast.walk(function)
-            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-        }
+        bound |= stored_names(function)
     return names & bound
 
 
