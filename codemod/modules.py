@@ -533,6 +533,7 @@ def _rewrite_by_study(
     try:
         check_strangers(interp, found)
         unseen.check(interp, cls, found.facts.functions)
+        unseen.check_boxes(interp, cls)
         emitter = ClassEmitter(
             interp,
             found,

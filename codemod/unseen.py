@@ -11,6 +11,7 @@ from .shapes.interpreter import Interpreter
 from .shapes.scopes import Environment
 from .shapes.values import Class, External, Function
 
+_BOXES = ("flax.linen.with_partitioning", "flax.linen.with_logical_partitioning")
 _MADE_BY_METHODS = ("get_parameter", "get_state", "create_parameter")
 
 
@@ -24,6 +25,27 @@ def check(interp: Interpreter, cls: Class, entered: Collection[ast.AST]) -> None
                     f"`{cls.name}` makes layers in code outside of its own class (line {node.lineno})",
                     "make them in the class, or give that code a module of its own",
                 )
+
+
+def check_boxes(interp: Interpreter, cls: Class) -> None:
+    """Raises Declined where a class calls a function that hands on what boxes parameters in Linen: NNX has no boxes."""
+    pending: list[tuple[ast.AST, Environment]] = [(cls.node, cls.around)]
+    seen: set[ast.AST] = {cls.node}
+    while pending:
+        tree, environment = pending.pop()
+        called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Name | ast.Attribute):
+                continue
+            value = interp.peek_name(node, environment)
+            if isinstance(value, External) and value.name in _BOXES and node not in called:
+                raise Declined(
+                    f"`{cls.name}` calls code that hands on `{ast.unparse(node)}`, whose boxes nnx does not have",
+                    "call `nnx.with_partitioning` there, in an `if`",
+                )
+            if isinstance(value, Function) and node in called and value.node not in seen:
+                seen.add(value.node)
+                pending.append((value.node, value.environment))
 
 
 def _functions(

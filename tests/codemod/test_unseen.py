@@ -56,3 +56,28 @@ def test_other_functions_and_names_are_no_reason(body: str, tmp_path: Path) -> N
     done = rewritten(PROGRAM.replace("BODY", body))
     assert done.statuses == {"Net": "rewritten"}
     check(done, tmp_path)
+
+
+BOXED = """
+import flax.linen as nn
+
+
+def init(sharded):
+    partition = nn.with_partitioning if sharded else lambda x, y: x
+    return partition(nn.initializers.ones, (None, 'data'))
+
+
+class Net(nn.Module):
+    sharded: bool = True
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(4, kernel_init=init(self.sharded))(x)
+"""
+
+
+@pytest.mark.parametrize("sharded", [True, False])
+def test_boxes_that_a_function_hands_on_keep_a_class(sharded: bool) -> None:
+    boxed = "nn.with_partitioning if sharded"
+    text = BOXED if sharded else BOXED.replace(boxed, "(lambda x, y: x) if sharded")
+    assert rewritten(text).statuses == {"Net": "kept" if sharded else "rewritten"}
