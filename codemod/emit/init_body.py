@@ -284,8 +284,8 @@ class InitBody:
             and not _only_raises(statement.body)
             and not orelse[0].strip().startswith("elif")
         ):
-            rest = self.block(statement.orelse, scope, depth + 1, whole)
-            return [*self._clause(depth, "if", self._negated(statement.test, scope)), *rest]
+            test = self._negated(statement.test, scope)
+            return [*self._clause(depth, "if", test), *orelse[1:]]
         test = self.transport.expression(statement.test, scope)
         lines = self._clause(depth, "if", test)
         lines += then or self._raise_or_pass(statement.body, scope, depth + 1)

@@ -35,7 +35,7 @@ from ..shapes.values import (
     from_dim,
 )
 from ..signatures import written_arguments
-from . import asked, call_made, constructors, inheritance, layout, plain_values, unwritable
+from . import asked, call_made, constructors, inheritance, layout, plain_values, streams, unwritable
 from .added import argument_value, handed_on
 from .agreement import Measured, agreed
 from .brackets import bare
@@ -418,7 +418,8 @@ class ClassEmitter:
     def _write_body(self, sizes: SizeNames) -> list[str]:
         self.sizes = sizes
         self.transport = self._transport(sizes, getattr(self, "transport", None))
-        self.writer.begin(self.transport)
+        shared = streams.shared(self.sites, self.source.parents)
+        self.writer.begin(self.transport, shared if self.study.framework == "linen" else ())
         self.constructor = Constructor(
             self.interp,
             self.transport,
@@ -443,6 +444,8 @@ class ClassEmitter:
             lines += self.body.method(function, self.scopes[function], whole)
         if any(self._draws_at_call(site) for site in self.sites):
             lines.append(f"{self._indent(2)}self.rngs = rngs.fork()")
+        for attribute in self.writer.shared:
+            lines.append(f"{self._indent(2)}self.{attribute} = rngs.{shared[attribute]}.fork()")
         told, late = self._told_output()
         return [*lines, *told] if late else [*told, *lines]
 

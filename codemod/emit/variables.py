@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from ..model.sites import Site
@@ -65,12 +65,14 @@ class VariableWriter:
     classes: dict[str, str] = field(default_factory=dict)  # collection or state name -> class name
     helpers: set[str] = field(default_factory=set)
     streams: set[str] = field(default_factory=set)
+    shared: Collection[str] = ()  # the attributes of streams that are forked in any case, elsewhere
     numpy: str = "jnp"
     uses_rngs: bool = False
 
-    def begin(self, transport: Transport) -> None:
+    def begin(self, transport: Transport, shared: Collection[str]) -> None:
         """Starts another constructor, which `transport` carries expressions into."""
         self.transport = transport
+        self.shared = shared
         self.uses_rngs = False
         self.streams.clear()
 
@@ -96,8 +98,8 @@ class VariableWriter:
         made = site.variable
         assert made is not None
         self.uses_rngs = True
-        if self.framework == "haiku":
-            return []  # one fork for all, made last
+        if self.framework == "haiku" or site.attribute in self.shared:
+            return []  # forked once for all, last
         stream = stream_text(site, self.transport, scope)
         if stream in self.streams:
             return []

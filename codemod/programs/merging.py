@@ -251,6 +251,12 @@ class MergedCalls(SplitInits):
         definition = self._definition_at(node.value)
         if definition is None or node.attr not in ("apply", "init"):
             return
+        if not isinstance(node.ctx, ast.Load):
+            raise Stay(
+                node,
+                f"`{self.source.segment(node)}` is given another function",
+                "give that function a name of its own",
+            )
         if node.attr == "init":
             raise Stay(
                 node, "`init` is handed on as a value", "hand on a function that makes the module"
