@@ -7,7 +7,7 @@ import builtins
 import functools
 import symtable
 import textwrap
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from .chains import is_own, root_name
 from .edits import Edits
@@ -146,14 +146,44 @@ def check_attributes(cls: Class, edits: Edits, emitted: Emitted) -> None:
                 f"`self.{node.attr}` is there in {emitted.model.framework.title()} modules alone",
                 "write this part for NNX by hand, and run the tool again",
             )
-    lost = _stored(ast.walk(cls.node)) - _stored(ast.walk(tree)) - emitted.model.names
+    _check_stored(cls, tree, emitted)
+
+
+def _check_stored(cls: Class, new: ast.Module, emitted: Emitted) -> None:
+    """Raises Declined where the new text reads attributes that nothing in it sets."""
+    stored, old = _stored(ast.walk(new)), {n.attr for n in ast.walk(cls.node) if is_own(n)}
+    lost = _stored(ast.walk(cls.node)) - stored - emitted.model.names
     lost -= _inherited(cls)
-    for node in uses:
-        if node.attr in lost:
+    alone = len(classes.mro(cls)) == 1
+    members = {name for node in new.body for name in _members(node)} | cls.members.keys()
+    of_themselves = set(_of_themselves(new))
+    for node in ast.walk(new):
+        if not is_own(node):
+            continue
+        fresh = alone and node.attr not in {*stored, *old, *members, *_of_nnx()}
+        if node.attr in lost or fresh or node in of_themselves:
             raise Declined(
                 f"nothing would set `self.{node.attr}` in the new text of `{cls.name}`",
                 "set it in a statement of its own",
             )
+
+
+def _members(tree: ast.AST) -> Iterator[str]:
+    """What a class defines in its own text."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def _of_themselves(tree: ast.AST) -> Iterator[ast.Attribute]:
+    """The attributes that are read in `self.x = self.x`: what made them has gone elsewhere."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Attribute() as target], value=ast.Attribute() as value):
+                if is_own(target) and is_own(value) and target.attr == value.attr:
+                    yield value
 
 
 def _stored(nodes: Iterable[ast.AST]) -> set[str]:
@@ -166,6 +196,14 @@ def _inherited(cls: Class) -> set[str]:
     bases = [owner for owner in classes.mro(cls) if owner is not cls]
     found = {name for owner in bases for name in owner.members}
     return found | {name for owner in bases for name in _stored(ast.walk(owner.node))}
+
+
+@functools.cache
+def _of_nnx() -> frozenset[str]:
+    """The attributes that NNX gives its modules."""
+    from flax import nnx
+
+    return frozenset(dir(nnx.Module))
 
 
 @functools.cache

@@ -1,7 +1,8 @@
 """One size for a layer that several calls use.
 
 A layer has one input size. Calls that run whenever the layer is made tell it, whatever others say that may not run; where
-no call is certain to run, all must say the same, or a branch decides.
+no call is certain to run, all must say the same, or a branch decides. So must they for layers that a loop makes: one call
+may run one of them, and another the next.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def agreed(
         return None, not sizes
     certain = [dim for use, dim in known if _runs_with(site, use, parents)]
     told = [dim for dim in certain if not _unexplained(interp, dim)]
-    if told and not _differ_in_place(known):
+    if told and not site.loops and not _differ_in_place(known):
         return min(told, key=lambda dim: _length(interp, facts, dim, frozenset())), True
     if len(known) < len(sizes):
         return None, True

@@ -111,6 +111,7 @@ def refuse_sites(
             )
     for site in sites:
         _refuse_site(site, sites, models)
+        _refuse_statement(site, cls.module.source.parents)
 
 
 def _place(node: ast.AST, project: Project) -> str:
@@ -152,6 +153,16 @@ def _refuse_site(site: Site, sites: Sequence[Site], models: Mapping[ast.AST, Mod
         raise CannotMove(
             site.node, "a layer is made in a while loop", "make the layers in a `for` loop"
         )
+
+
+def _refuse_statement(site: Site, parents: Mapping[ast.AST, ast.AST]) -> None:
+    """Layers in statements that are not carried into the constructor."""
+    for above in lineage(site.node, parents):
+        if isinstance(above, ast.Match | ast.Try):
+            kind = type(above).__name__.lower()
+            raise CannotMove(
+                site.node, f"a layer is made in a `{kind}` statement", "choose with `if` and `elif`"
+            )
 
 
 def _lost(site: Site, sites: Sequence[Site]) -> str | None:
