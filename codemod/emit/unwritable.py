@@ -15,7 +15,7 @@ from ..project import Project
 from ..shapes import classes
 from ..shapes.dims import Expression, Origin
 from ..shapes.values import Class, Object
-from . import inheritance
+from . import inheritance, turns
 from .init_body import InitBody
 from .transport import CannotMove
 
@@ -112,6 +112,8 @@ def refuse_sites(
     for site in sites:
         _refuse_site(site, sites, models)
         _refuse_statement(site, cls.module.source.parents)
+        if study.framework == "haiku":
+            _refuse_repeated(site)
 
 
 def _place(node: ast.AST, project: Project) -> str:
@@ -163,6 +165,33 @@ def _refuse_statement(site: Site, parents: Mapping[ast.AST, ast.AST]) -> None:
             raise CannotMove(
                 site.node, f"a layer is made in a `{kind}` statement", "choose with `if` and `elif`"
             )
+
+
+def _refuse_repeated(site: Site) -> None:
+    """Parameters that a loop asks for by a name which may come twice: Haiku has one for each name."""
+    if site.variable is None or site.variable.kind == "rng":
+        return
+    named = [*site.node.args[:1], *[k.value for k in site.node.keywords if k.arg == "name"]]
+    read = {n.id for each in named for n in ast.walk(each) if isinstance(n, ast.Name)}
+    for loop in site.loops:
+        if not read & _counters(loop):
+            raise CannotMove(
+                site.node,
+                "a loop asks for a parameter by a name that may come twice, and Haiku has one for both",
+                "ask for it before the loop, or count the names with `enumerate`",
+            )
+
+
+def _counters(loop: ast.AST) -> set[str]:
+    """The names that have another value in each turn of a loop."""
+    found: set[str] = set()
+    for target, sequence in turns.clauses(loop):
+        match target, sequence:
+            case ast.Name(id=name), ast.Call(func=ast.Name(id="range")):
+                found.add(name)
+            case ast.Tuple(elts=[ast.Name(id=name), *_]), ast.Call(func=ast.Name(id="enumerate")):
+                found.add(name)
+    return found
 
 
 def _lost(site: Site, sites: Sequence[Site]) -> str | None:

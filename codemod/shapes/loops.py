@@ -8,8 +8,8 @@ first value and update are recorded in the facts.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from . import operators
 from .dims import Dim, Expression, Running, same
@@ -36,6 +36,8 @@ from .values import (
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
+States = Mapping[int, tuple[Any, Any]]  # containers and their states, by identity
+
 MAX_PASSES = 5
 
 
@@ -106,8 +108,12 @@ def _unroll(
 def _stabilise(
     interp: Interpreter, node: ast.For | ast.AsyncFor | ast.While, iterable: Value, env: Environment
 ) -> None:
-    """Runs the body until the sizes at its head are stable."""
+    """Runs the body until the sizes at its head are stable.
+
+    A list that a turn adds to, and reads, has no known length at the head.
+    """
     head = dict(env.names)
+    opened: set[int] = set()
     for turn in range(MAX_PASSES):
         interp.facts.clear_under_all(node.body)
         interp._journals.append({})
@@ -118,13 +124,43 @@ def _stabilise(
         interp.execute(node.body, env)
         states = interp._undo()
         changed = _changed(interp, node, head, env.names)
-        if not changed or turn == MAX_PASSES - 1:
+        grown = [each for each in _grown(node, states, env) if id(each[0]) not in opened]
+        for growing, items in grown:
+            interp.mutating(growing)
+            growing.items, growing.open = list(items), True
+            opened.add(id(growing))
+        if not (changed or grown) or turn == MAX_PASSES - 1:
             interp._redo(states)
             _after(interp, node, head, env)
             return
         head.update(changed)
         env.names.clear()
         env.names.update(head)
+
+
+def _grown(
+    node: ast.For | ast.AsyncFor | ast.While, states: States, env: Environment
+) -> list[tuple[Items, list[Value]]]:
+    """The lists from before a loop that a turn has added to and that its body reads, with their items after it."""
+    found: list[tuple[Items, list[Value]]] = []
+    for container, after in states.values():
+        if isinstance(container, Items) and len(after) > len(container.items):
+            names = {name for name, value in env.names.items() if value is container}
+            if any(_is_read(each, names, env) for part in node.body for each in ast.walk(part)):
+                found.append((container, after))
+    return found
+
+
+def _is_read(node: ast.AST, names: Collection[str], env: Environment) -> bool:
+    """Whether a node reads the items of a list, and does not only add to it."""
+    if not isinstance(node, ast.Name) or node.id not in names or isinstance(node.ctx, ast.Store):
+        return False
+    match env.module.source.parents.get(node):
+        case ast.Attribute(attr="append" | "extend" | "insert"):
+            return False
+        case ast.Call(func=ast.Name(id="len")):
+            return False
+    return True
 
 
 def _changed(

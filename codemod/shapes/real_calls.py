@@ -185,7 +185,7 @@ def _convert(interp: Interpreter, value: Value, arrays: list[Any]) -> Any:
             make: Any = jax.ShapeDtypeStruct  # untyped in JAX
             arrays.append(make(resolved, value.dtype or "float32"))
             return Slot(len(arrays) - 1)
-        case Items(items=items, kind=kind):
+        case Items(items=items, kind=kind, open=False):
             inner = [_convert(interp, item, arrays) for item in items]
             return slice(*inner) if kind == "slice" else (inner if kind == "list" else tuple(inner))
         case Table(items=table):

@@ -44,3 +44,39 @@ def test_an_object_that_keeps_something_is_not_kept(line: str, status: str) -> N
     done = rewritten(KEEPS.replace("TABLE", line))
     assert done.statuses == {"Turned": status}
     assert done.codes == (["NX101"] if status == "kept" else [])
+
+
+REPEATED = """
+import haiku as hk
+import jax.numpy as jnp
+
+
+class Net(hk.Module):
+    def __init__(self, widths, name=None):
+        super().__init__(name=name)
+        self.widths = widths
+
+    def __call__(self, x):
+        for LOOP:
+            x = x * hk.get_parameter(NAME, [x.shape[-1]], init=jnp.ones)
+        return x
+
+
+class Whole(hk.Module):
+    def __call__(self, x):
+        return Net((3, 3))(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "name", "follows"),
+    [
+        ("w in self.widths", '"scale"', False),
+        ("w in self.widths", 'f"scale_{w}"', False),
+        ("i, w in enumerate(self.widths)", 'f"scale_{i}"', True),
+        ("i in range(len(self.widths))", 'f"scale_{i}"', True),
+    ],
+)
+def test_a_parameter_of_haiku_is_not_made_twice(loop: str, name: str, follows: bool) -> None:
+    done = rewritten(REPEATED.replace("LOOP", loop).replace("NAME", name))
+    assert (done.statuses["Net"] == "rewritten") is follows
