@@ -45,7 +45,8 @@ def _concatenate(
     if not isinstance(where, Constant) or not isinstance(where.value, int):
         return Array(None)
     if arrays is None:
-        return _joined_alike(interp, args[0] if args else UNKNOWN, where.value)
+        given = args[0] if args else UNKNOWN
+        return _joined_alike(interp, given, where.value) or _joined_many(interp, given, where.value)
     shapes = [a.shape if isinstance(a, Array) else None for a in arrays]
     if (
         any(shape is None for shape in shapes)
@@ -92,10 +93,22 @@ def _is_guessed(interp: Interpreter, dim: Dim, vector: bool) -> bool:
     return bool(axes) and not flat
 
 
-def _joined_alike(interp: Interpreter, value: Value, at: int) -> Array:
+def _joined_many(interp: Interpreter, value: Value, at: int) -> Array:
+    """Arrays side by side, nobody knows how many: those that a loop has put into a list."""
+    from .operators import element
+
+    item = element(interp, value) if isinstance(value, Items) else UNKNOWN
+    if not isinstance(item, Array) or not item.shape:
+        return Array(None)
+    axis = at % len(item.shape)
+    many = interp.symbols.unknown("a loop decides how much is joined here")
+    return Array((*item.shape[:axis], many, *item.shape[axis + 1 :]), item.dtype)
+
+
+def _joined_alike(interp: Interpreter, value: Value, at: int) -> Array | None:
     """Arrays of one shape side by side, as many as a size says."""
     if not isinstance(value, Repeated) or value.count is None:
-        return Array(None)
+        return None
     item = value.item
     if not isinstance(item, Array) or not item.shape:
         return Array(None)
@@ -113,23 +126,27 @@ def _joined_alike(interp: Interpreter, value: Value, at: int) -> Array:
 def _stack(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
-    from .operators import broadcast, items_of
+    """Arrays of one shape on a new axis, as long as there are arrays."""
+    from .operators import broadcast, element, items_of
 
     arrays = items_of(interp, args[0]) if args else None
-    if arrays is None:
-        item = args[0].item if args and isinstance(args[0], Repeated) else None
-        if isinstance(item, Array) and item.shape is not None:
-            return Array((interp.symbols.unknown("the length of a list"), *item.shape), item.dtype)
-        return Array(None)
-    shapes = [a.shape if isinstance(a, Array) else None for a in arrays]
-    shape = (
-        broadcast(interp, node, *shapes) if shapes and all(s is not None for s in shapes) else None
-    )
     where = kwargs.get("axis", args[1] if len(args) > 1 else Constant(0))
-    if shape is None or not isinstance(where, Constant) or not isinstance(where.value, int):
+    if not isinstance(where, Constant) or not isinstance(where.value, int):
+        return Array(None)
+    if arrays is None:
+        known = isinstance(args[0], Items | Repeated) if args else False
+        item = element(interp, args[0]) if known else UNKNOWN
+        shape = item.shape if isinstance(item, Array) else None
+        count: Dim = interp.symbols.unknown("the length of a list")
+    else:
+        shapes = [a.shape if isinstance(a, Array) else None for a in arrays]
+        told = bool(shapes) and all(s is not None for s in shapes)
+        shape = broadcast(interp, node, *shapes) if told else None
+        item, count = arrays[0] if arrays else UNKNOWN, len(arrays)
+    if shape is None:
         return Array(None)
     axis = where.value % (len(shape) + 1)
-    return Array((*shape[:axis], len(arrays), *shape[axis:]), getattr(arrays[0], "dtype", None))
+    return Array((*shape[:axis], count, *shape[axis:]), getattr(item, "dtype", None))
 
 
 def _gathered(

@@ -33,6 +33,10 @@ class Net(nn.Module):
         ("jnp.concatenate(kept, -1)", "x", False),
         ("x", "nn.Dense(2)(jnp.stack(kept, -1))", False),
         ("x", "nn.Dense(2)(jnp.concatenate(kept, -1))", False),
+        ("x", "nn.Dense(2)(jnp.stack(kept, 1))", True),
+        ("x", "nn.Dense(2)(jnp.concatenate(kept, 0))", True),
+        ("x", "nn.Dense(2)(jnp.stack([x * i for i in range(self.depth)], -1))", False),
+        ("x", "nn.Dense(2)(jnp.stack([x * i for i in range(self.depth)], 1))", True),
     ],
 )
 def test_a_list_that_grows_has_no_known_length(read: str, after: str, follows: bool) -> None:
