@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .chains import is_own, last_name, root_name
 from .findings import Finding
 from .source import Source
 
@@ -42,6 +44,29 @@ class Module:
     @property
     def tree(self) -> ast.Module:
         return self.source.tree
+
+    @functools.cached_property
+    def attributes_read(self) -> frozenset[str]:
+        """The attributes that the file reads of objects: neither of `self` nor of what it imports."""
+        imported = {
+            alias.asname or alias.name.split(".")[0]
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        return frozenset(
+            node.attr
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Attribute)
+            and not is_own(node)
+            and root_name(node) not in imported
+        )
+
+    @functools.cached_property
+    def bases(self) -> frozenset[str | None]:
+        """The last names of all that classes of the file inherit from."""
+        classes = (node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef))
+        return frozenset(last_name(base) for cls in classes for base in cls.bases)
 
 
 @dataclass

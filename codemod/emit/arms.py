@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..ancestry import lineage
-from ..chains import is_own, last_name, root_name
+from ..chains import is_own
 from ..model.module import ModuleModel
 from ..model.sites import Site
 from ..project import Module
@@ -83,7 +83,8 @@ def arms_of_calls(
     sides = [_plain(_sides(read, site, parents)) for read in reads]
     shared = set.intersection(*({arm.said for arm in each} for each in sides))
     if shared and site.own_attribute is not None:
-        if any(_reaches(module, site.own_attribute, _class_of(site, parents)) for module in around):
+        name = _class_of(site, parents).name
+        if any(site.own_attribute in m.attributes_read or name in m.bases for m in around):
             return []
     return [arm for arm in sides[0] if arm.said in shared]
 
@@ -131,23 +132,6 @@ def _reads(site: Site, parents: Mapping[ast.AST, ast.AST]) -> Sequence[ast.expr]
 
 def _class_of(site: Site, parents: Mapping[ast.AST, ast.AST]) -> ast.ClassDef:
     return next(n for n in lineage(site.node, parents) if isinstance(n, ast.ClassDef))
-
-
-def _reaches(module: Module, attribute: str, cls: ast.ClassDef) -> bool:
-    """Whether a file reads an attribute of that name off another object, or has a subclass of the class."""
-    imported = {
-        alias.asname or alias.name.split(".")[0]
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for alias in node.names
-    }
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Attribute) and node.attr == attribute and not is_own(node):
-            if root_name(node) not in imported:
-                return True
-        if isinstance(node, ast.ClassDef) and cls.name in map(last_name, node.bases):
-            return True
-    return False
 
 
 def _sides(read: ast.AST, site: Site, parents: Mapping[ast.AST, ast.AST]) -> list[Arm]:

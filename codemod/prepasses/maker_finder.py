@@ -7,7 +7,6 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..ancestry import class_around
-from ..chains import last_name
 from ..project import Module
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
@@ -53,13 +52,7 @@ class Finder:
     @functools.cached_property
     def _bases(self) -> set[str | None]:
         """The last names of all that classes of the project inherit from."""
-        return {
-            last_name(base)
-            for module in self.modules
-            for node in ast.walk(module.tree)
-            if isinstance(node, ast.ClassDef)
-            for base in node.bases
-        }
+        return {base for module in self.modules for base in module.bases}
 
     def find(self) -> dict[ast.AST | None, Maker]:
         plain = [(module, node) for module in self.modules for node in self._plain(module)]
