@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import functools
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..project import Module
@@ -71,10 +73,12 @@ def import_module(interp: Interpreter, dotted: str, env: Environment) -> Value:
     module = interp.project.find(dotted, env.module.path)
     if module is not None:
         return ModuleValue(module)
-    folder = env.module.path.parent
-    if (
-        any((parent / dotted.split(".")[0]).is_dir() for parent in [folder, *folder.parents][:1])
-        and "." not in dotted
-    ):
+    if "." not in dotted and _is_folder(env.module.path.parent / dotted):
         return External(dotted) if interp.rules.is_library(dotted) else ModuleValue(None, dotted)
     return External(interp.rules.canonical(dotted))
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_folder(path: Path) -> bool:
+    """Whether there is a folder; asked once, for many files of a folder import the same libraries."""
+    return path.is_dir()
