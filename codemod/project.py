@@ -46,6 +46,11 @@ class Module:
         return self.source.tree
 
     @functools.cached_property
+    def names_framework(self) -> bool:
+        """Whether the file speaks of Flax or Haiku at all."""
+        return any(name in self.source.text for name in FRAMEWORKS)
+
+    @functools.cached_property
     def attributes_read(self) -> frozenset[str]:
         """The attributes that the file reads of objects: neither of `self` nor of what it imports."""
         imported = {

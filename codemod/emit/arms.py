@@ -68,12 +68,10 @@ def arms_of_calls(
     site: Site,
     child: ModuleModel | None,
     parents: Mapping[ast.AST, ast.AST],
-    around: Iterable[Module],
 ) -> list[Arm]:
     """The sides of choices that all calls of a site's layer stand in, outermost first.
 
-    Whoever writes them has to see that their tests mean the same where the layer is made. `around` are the files that
-    may reach an attribute from elsewhere.
+    Whoever writes them has to see that their tests mean the same where the layer is made, and that nobody else calls it.
     """
     if site.in_list or site.built is not None or not _has_variables(site, child):
         return []
@@ -82,11 +80,26 @@ def arms_of_calls(
         return []
     sides = [_plain(_sides(read, site, parents)) for read in reads]
     shared = set.intersection(*({arm.said for arm in each} for each in sides))
-    if shared and site.own_attribute is not None:
-        name = _class_of(site, parents).name
-        if any(site.own_attribute in m.attributes_read or name in m.bases for m in around):
-            return []
     return [arm for arm in sides[0] if arm.said in shared]
+
+
+def is_reached(site: Site, parents: Mapping[ast.AST, ast.AST], around: Iterable[Module]) -> bool:
+    """Whether code of a framework, in the files around, may call the layer of an attribute from outside of its class."""
+    if site.own_attribute is None:
+        return False
+    name = _class_of(site, parents).name
+    return any(
+        site.own_attribute in module.attributes_read or name in module.bases
+        for module in around
+        if module.names_framework
+    )
+
+
+def borrows(site: Site, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether a layer is run with a kernel from elsewhere at some place: where it is, it has none of its own."""
+    return site.variable is None and any(
+        is_applied(read, parents) for read in _reads(site, parents)
+    )
 
 
 def told_early(test: ast.expr, site: Site, scope: Scope, transport: Transport) -> bool:

@@ -16,11 +16,12 @@ from ..model.built import BuiltList, appended
 from ..model.filled import Filled
 from ..model.module import ModuleModel
 from ..model.sites import Comprehension, Site, only_made
+from ..project import Module
 from ..shapes.dims import Running, names
 from ..shapes.facts import RunningSize
 from ..shapes.lifts import Lifted
 from . import layout, turns
-from .arms import Arm, arms, arms_of_calls, scope_of_test, told_early
+from .arms import Arm, arms, arms_of_calls, borrows, is_reached, scope_of_test, told_early
 from .construct import Constructor
 from .containers import held, hold_within
 from .names import singular
@@ -549,13 +550,29 @@ class InitBody:
         child, parents = self.child_of(site), self.transport.source.parents
         found = arms(site, child, parents)
         if site.node not in self.telling:
-            project = self.constructor.interp.project
-            home = project.home(site.node)
-            around = project.neighbourhood(home) if home is not None else ()
-            called = arms_of_calls(site, child, parents, around)
-            found += [a for a in called if told_early(a.node.test, site, scope, self.transport)]
+            called = arms_of_calls(site, child, parents)
+            told = [a for a in called if told_early(a.node.test, site, scope, self.transport)]
+            if borrows(site, parents) and (not called or len(told) < len(called)):
+                raise CannotMove(
+                    site.node,
+                    "a layer that another's kernel may stand in for, when the constructor cannot tell",
+                    "make it under a test of the configuration, or multiply by the kernel",
+                )
+            if told and is_reached(site, parents, self._around_file(site)):
+                raise CannotMove(
+                    site.node,
+                    f"`self.{site.own_attribute}` is called under a test here, and may be called elsewhere without",
+                    "make it under that test by hand, if no other code needs it",
+                )
+            found += told
         found = [arm for arm in found if self.dropped_test(arm.node.test) is None]
         return found[level] if level < len(found) else None
+
+    def _around_file(self, site: Site) -> Sequence[Module]:
+        """The files that may have to do with the class of a site."""
+        project = self.constructor.interp.project
+        home = project.home(site.node)
+        return project.neighbourhood(home) if home is not None else ()
 
     def _chosen(self, prefix: str, node: ast.IfExp, scope: Scope, depth: int) -> list[str]:
         """`prefix (one if test else other)`, a line for each where they do not fit on one."""

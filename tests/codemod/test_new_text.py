@@ -80,3 +80,50 @@ def test_a_text_that_lacks_something_is_no_new_text(program: str, reason: str) -
     assert "rewritten" not in done.statuses.values()
     messages = [d.message for o in done.outcomes.values() for d in o.report.diagnostics]
     assert reason in messages, messages
+
+
+HEAD = """
+from flax import linen as nn
+
+
+class Head(nn.Module):
+    tied: bool = True
+
+    def setup(self):
+        self.out = nn.Dense(7, use_bias=False)
+
+    def __call__(self, x, table=None):
+        if TEST:
+            return self.out.apply({"params": {"kernel": table.T}}, x)
+        return self.out(x)
+"""
+
+OTHER = """
+from flax import linen as nn
+from head import Head
+
+
+class Whole(nn.Module):
+    def setup(self):
+        self.head = Head()
+
+    def __call__(self, x):
+        return self.head.OTHER(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "other", "follows"),
+    [
+        ("self.tied", "bias", True),
+        ("table is not None", "bias", False),  # the constructor cannot know
+        ("self.tied", "out", False),  # it is called without the test, too
+    ],
+)
+def test_a_layer_that_may_have_no_parameters_is_not_made_in_any_case(
+    test: str, other: str, follows: bool
+) -> None:
+    files = {"head.py": HEAD.replace("TEST", test), "whole.py": OTHER.replace("OTHER", other)}
+    done = rewritten(files)
+    assert (done.statuses["Head"] == "rewritten") is follows
+    assert not follows or "if not tied:" in done.after["head.py"]
