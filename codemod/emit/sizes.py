@@ -283,7 +283,9 @@ def _source(origin: InputAxis) -> str:
     if isinstance(origin, InputSize):
         index = f"[{', '.join('0' * origin.axis)}]" if origin.axis else ""
         return f"{origin.path}{index}.size"
-    axis = origin.axis - origin.rank if _is_last(origin) else origin.axis
+    # Of a part of an argument, methods may differ in how many axes are before those that layers see.
+    from_end = _is_last(origin) or (origin.axis > 0 and not origin.path.isidentifier())
+    axis = origin.axis - origin.rank if from_end else origin.axis
     return f"{origin.path}.shape[{axis}]"
 
 

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from ..chains import stored_names
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import UNKNOWN, Array, Class, Function, Items, Object, Table, Value
+from ..signatures import parameters
 from .symbolic import array_of_rank, looks_like_array, named_by
 
 _OF_ARRAYS = frozenset((*dir(np.ndarray), "at", "sharding", "aval", "weak_type"))
@@ -120,12 +122,62 @@ def _fields(interp: Interpreter, parameter: ast.arg, function: Function) -> dict
     return {f.name: Array(None) if _is_array(f) else UNKNOWN for f in declared}
 
 
-def _around_reads(function: Function, name: str) -> Iterator[ast.AST]:
-    """What is around each read of an argument."""
+def _around_reads(
+    function: Function, name: str, seen: frozenset[tuple[ast.AST, str]] = frozenset()
+) -> Iterator[ast.AST]:
+    """What is around each read of an argument, and of what other methods of its class get as it is."""
     for above in ast.walk(function.node):
         for node in ast.iter_child_nodes(above):
             if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
                 yield above
+        for method, parameter in _handed_on(function, above, name):
+            known = (method.node, parameter)
+            if known not in seen and _stays_whole(function, name):
+                yield from _around_reads(method, parameter, seen | {known})
+
+
+def _stays_whole(function: Function, name: str) -> bool:
+    """Whether all that a method assigns to an argument's name has the same parts: `x = jax.tree.map(f, x)`."""
+    for node in ast.walk(function.node):
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id=target)],
+                value=ast.Call(
+                    func=ast.Attribute(attr="map" | "tree_map"), args=[_, ast.Name(id=given)]
+                ),
+            ) if target == given == name:
+                continue
+            case ast.stmt() if name in _assigned_here(node):
+                return False
+    return True
+
+
+def _assigned_here(statement: ast.stmt) -> set[str]:
+    """The names that a statement assigns itself, not those within it."""
+    simple = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For, ast.With)
+    return set(stored_names(statement)) if isinstance(statement, simple) else set()
+
+
+def _handed_on(function: Function, call: ast.AST, name: str) -> Iterator[tuple[Function, str]]:
+    """The method that `self.method(x)` gives an argument to, and the parameter that it becomes there."""
+    match call:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=attr)):
+            method = classes.method(function.owner, attr) if function.owner is not None else None
+            if method is None or owner != _first(function):
+                return
+            names = [each.name for each in parameters(method.node.args)][1:]
+            given = [
+                *zip(names, call.args, strict=False),
+                *((k.arg, k.value) for k in call.keywords),
+            ]
+            for parameter, value in given:
+                if isinstance(value, ast.Name) and value.id == name and parameter in names:
+                    yield method, parameter
+
+
+def _first(function: Function) -> str | None:
+    """The name of `self` in a method."""
+    return next((each.name for each in parameters(function.node.args)), None)
 
 
 def _is_array(field: classes.Field) -> bool:

@@ -43,10 +43,66 @@ def sources(parameter: str, body: str) -> list[str]:
         ),
         ("batch", "return hk.Linear(3)(batch['x'])", ["batch['x'].shape[-1]"]),
         ("graph: Graph", "return hk.Linear(3)(graph.size)", ["graph.size.shape[-1]"]),
+        (
+            "step",
+            "return hk.Linear(3)(hk.Flatten()(hk.Conv2D(2, 3)(step.image)))",
+            ["step.image.shape[-3]", "step.image.shape[-2]", "step.image.shape[-1]"],
+        ),
     ],
 )
 def test_each_part_is_an_input(parameter: str, body: str, expected: list[str]) -> None:
     assert sources(parameter, body) == expected
+
+
+METHODS = """
+import haiku as hk
+import jax
+
+
+class Net(hk.Module):
+    def __call__(self, step):
+        step = jax.tree.map(lambda t: t[None], step)
+        return self.unroll(step)
+
+    def unroll(self, step):
+        READ
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "expected"),
+    [
+        ("return hk.Linear(3)(step.observation)", ["step.observation.shape[-1]"]),
+        ("return hk.Linear(3)(step['seen'])", ["step['seen'].shape[-1]"]),
+        ("return hk.Linear(3)(step)", ["step.shape[-1]"]),
+        ("return hk.Linear(3)(step.observation) + step", []),
+    ],
+)
+def test_parts_are_read_in_the_method_that_gets_the_argument(
+    read: str, expected: list[str]
+) -> None:
+    done = rewritten(METHODS.replace("READ", read))
+    found = [c for o in done.outcomes.values() for c in o.report.classes]
+    assert [p.from_ for c in found for p in c.added_parameters] == expected
+
+
+def test_what_becomes_something_else_before_it_is_handed_on_keeps_its_parts() -> None:
+    done = rewritten(
+        """
+import haiku as hk
+
+
+class Net(hk.Module):
+    def __call__(self, step):
+        step = hk.Linear(4)(step.observation)
+        return self.head(step)
+
+    def head(self, step):
+        return hk.Linear(3)(step + 1)
+"""
+    )
+    found = [c for o in done.outcomes.values() for c in o.report.classes]
+    assert [p.from_ for c in found for p in c.added_parameters] == ["step.observation.shape[-1]"]
 
 
 @pytest.mark.parametrize(
