@@ -63,6 +63,7 @@ class Explorer:
         self.jitted: set[ast.AST] = set()
         self.discarded: set[ast.stmt] = set()
         self.unknown: list[tuple[ast.AST, Value]] = []
+        self.mixed: set[ast.AST] = set()  # calls with trees of a net, and with what is not known
         self.transformed: dict[ast.AST, Transformed] = {}
         self.without_parameters: dict[ast.Call, haiku.Call] = {}
         self._install()
@@ -109,6 +110,12 @@ class Explorer:
                 nets = {self.net_of(item) for item in items.values()} - {None}
                 return nets.pop() if len(nets) == 1 else None
         return None
+
+    def is_whole(self, value: Value | None) -> bool:
+        """Whether all that a call is given as variables is known to come from a net."""
+        if isinstance(value, Table):
+            return all(self.is_whole(item) for item in value.items.values())
+        return isinstance(value, Tree)
 
     def read(self, value: Value | None, node: ast.AST) -> None:
         """A tree is used: is it the newest of its net?"""

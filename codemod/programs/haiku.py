@@ -131,6 +131,8 @@ def applied(
     without = bool(args) and args[0] == NONE and not transformed.with_state
     if net is not None and node is not None:
         explorer.read(args[0] if args else None, node)
+        if transformed.with_state and len(args) > 1 and not explorer.is_whole(args[1]):
+            explorer.mixed.add(node)
         made = Applied(
             net,
             method,

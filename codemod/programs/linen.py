@@ -78,6 +78,8 @@ class Linen:
                 self.explorer.unknown_apply(node, model)
             return Items([output, UNKNOWN]) if with_updates else output
         self.explorer.read(variables, node)
+        if not self.explorer.is_whole(variables):
+            self.explorer.mixed.add(node)
         applied = Applied(
             net, method, node, 1 if rest else 0, tuple(inputs), named, with_updates, with_updates
         )

@@ -73,6 +73,13 @@ class ProgramRewriter(Calls):
                     "the parameters given to `apply` do not come from an `init` in sight",
                     "pass the model itself, or merge it with `nnx.merge` by hand",
                 )
+        for use in uses:
+            if use.node in self.explorer.mixed:
+                raise Stay(
+                    use.node,
+                    "some of the variables given to `apply` do not come from an `init` in sight",
+                    "pass the model itself, or merge it with `nnx.merge` by hand",
+                )
         own = {a.net for a in uses} | set(self.nets)
         for net, reads in self.explorer.tree_reads.items():
             if net not in own and any(read in self.inside for read in reads):

@@ -262,3 +262,34 @@ def test_apply_of_a_model_that_only_evaluates_is_handed_on(
     done = rewritten(HANDED_ON.replace("CALL", call))
     assert ("linen" not in done.after["program.py"]) is follows
     check(done, tmp_path)
+
+
+MIXED = """
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x, train: bool):
+        return nn.BatchNorm(use_running_average=not train)(nn.Dense(2)(x))
+
+
+x = jax.random.normal(jax.random.key(0), (4, 3))
+model = Net()
+variables = model.init(jax.random.key(1), x, False)
+leaves, tree = jax.tree.flatten(variables['params'])
+params = jax.tree.unflatten(tree, [0.5 * leaf for leaf in leaves])
+stats = variables['batch_stats']
+y = model.apply({'params': params, 'batch_stats': stats}, x, False)
+print('RESULT', float(jnp.abs(y).sum()))
+"""
+
+
+def test_parameters_from_elsewhere_beside_known_state_are_not_the_models_own(
+    tmp_path: Path,
+) -> None:
+    done = rewritten(MIXED)
+    assert "nnx.merge(graphdef, params, stats)(x)" in done.after["program.py"]
+    check(done, tmp_path)
