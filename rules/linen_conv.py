@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..codemod.rule import Argument, Declined, Layer, Refuse, ShapeOf, To, Use, axis, dtype_of
-from ..codemod.shapes.dims import Dim
-from ..codemod.shapes.values import Array, Constant, Items, Shape, Unknown, Value
+from ..codemod.shapes.dims import Dim, same
+from ..codemod.shapes.values import WORD, Array, Constant, Items, Shape, Unknown, Value
 from ._linen import KERNEL_AND_BIAS, PROMOTE_DTYPE, only
 
 _UNKNOWN = object()
@@ -43,11 +43,27 @@ def _padded(padding: Any, rank: int) -> Sequence[tuple[int, int]] | None:
     return [(p, p) if isinstance(p, int) else tuple(p) for p in each]
 
 
-def _convolved(use: Use, lengths: Shape, kernel: Shape) -> Shape | None:
+def _convolved_by_word(use: Use, lengths: Shape, kernel: Shape) -> Shape | None:
+    """`_convolved` for a padding that is a string of the constructor's: of those that jax has, VALID alone pads nothing."""
+    match use.arguments.get("padding"):
+        case Unknown(text=str() as text, why=why) if why == WORD:
+            smaller, others = (
+                _convolved(use, lengths, kernel, padding) for padding in ("VALID", "SAME")
+            )
+            if smaller is None or others is None:
+                return None
+            test = f' if {text} == "VALID" else '
+            return tuple(
+                one if same(one, other) else use.computed(("(", one, test, other, ")"))
+                for one, other in zip(smaller, others, strict=True)
+            )
+    return _convolved(use, lengths, kernel, plain(use.arguments.get("padding"), "SAME"))
+
+
+def _convolved(use: Use, lengths: Shape, kernel: Shape, padding: Any) -> Shape | None:
     """The sizes of the spatial axes after a convolution; None where they cannot be told."""
     rank = len(kernel)
     settings = [_spacing(use, name, rank) for name in _SPACING]
-    padding = plain(use.arguments.get("padding"), "SAME")
     if any(s is None for s in settings) or padding is _UNKNOWN:
         return None
     strides, spread, dilation = (tuple(setting or ()) for setting in settings)
@@ -129,7 +145,7 @@ def convolved(transposed: bool = False) -> ShapeOf:
         lengths = shape[len(shape) - rank - 1 : -1]
         sizes = None
         if kernel is not None and not transposed:
-            sizes = _convolved(use, lengths, kernel)
+            sizes = _convolved_by_word(use, lengths, kernel)
         elif kernel is not None and all(isinstance(size, int) for size in kernel):
             sizes = _transposed(use, lengths, kernel)
         if sizes is None:

@@ -408,6 +408,7 @@ def use_of(
         interp.symbols.unknown,
         lambda text: interp.symbols.new(Expression(text), ("text", interp.root, text)),
         functools.partial(_own_features, interp, rule, site),
+        interp.symbols.rounded,
     )
 
 
