@@ -13,13 +13,14 @@ from .chains import is_own
 from .config import Options
 from .edits import Edits
 from .emit.aliases import Alias, find_alias, write_alias
-from .emit.bridges import Bridge, Bridges, component, other_methods
+from .emit.bridges import Bridge, Bridges, other_methods
 from .emit.file_names import FileNames
 from .emit.module_class import ClassEmitter, Emitted
 from .emit.read_variables import path_read
 from .emit.refinement import rewrite_refinement
-from .emit.transport import CannotMove, NeedsFlags
+from .emit.transport import CannotMove, HandedFlag, NeedsFlags
 from .findings import Finding
+from .kept_flags import KeptFlags
 from .model.module import ModuleModel
 from .model.study import Contexts, Study, as_base, study
 from .model.trees import locate
@@ -62,6 +63,7 @@ class ModuleRewrite:
     helpers: dict[Module, set[str]] = field(default_factory=dict)
     wanted: dict[Module, set[str]] = field(default_factory=dict)  # imports
     flag_requests: set[ast.AST] = field(default_factory=set)  # classes that have to keep flags
+    handed_flags: set[ast.AST] = field(default_factory=set)  # classes that cannot keep them
     aliases: set[ast.AST] = field(default_factory=set)  # classes that have a Linen name as well
     made_for: dict[ast.AST, Finding] = field(
         default_factory=dict
@@ -168,14 +170,15 @@ def rewrite_modules(
         cls.node: refusal for cls in studied.order if (refusal := kept(cls)) is not None
     }
     refusals = {**studied.failed, **refusals}
-    flagged: set[ast.AST] = set()
+    flags = KeptFlags()
     while True:
         before = _outputs(interp)
-        attempt = _attempt(interp, studied, options, refusals, flagged)
-        if _outputs(interp) != before:
+        attempt = _attempt(interp, studied, options, refusals, flags)
+        if _outputs(interp) != before or flags.keep_needed(attempt.flag_requests, studied.uses):
             continue
-        if attempt.flag_requests - flagged:
-            flagged |= attempt.flag_requests
+        if flags.drop_handed(
+            attempt.handed_flags, studied.uses, {*attempt.models, *attempt.handed_flags}
+        ):
             continue
         new, bridges = _consequences(interp, attempt, among, studied, options.line_length)
         if new:
@@ -183,18 +186,11 @@ def rewrite_modules(
             continue
         reached: set[ast.AST] = {cls.node for _, cls, _ in bridges}
         reached |= attempt.models.keys() & set(bridged)
-        wanted = component(reached, studied.uses, set(attempt.models))
-        if not wanted <= flagged and any(_has_flags(attempt.models[node]) for node in wanted):
-            flagged |= wanted  # Linen code calls them with their flags
+        if flags.keep_called(reached, studied.uses, attempt.models):
             continue
         for user, _, found in bridges:
             _write_bridges(user, found, attempt)
         return attempt
-
-
-def _has_flags(model: ModuleModel) -> bool:
-    """Whether flags went from the methods or from the constructor of a class."""
-    return bool(model.modes or model.field_modes)
 
 
 def _outputs(interp: Interpreter) -> tuple[int, int]:
@@ -433,9 +429,9 @@ def _attempt(
     studied: Studied,
     options: Options,
     refusals: Mapping[ast.AST, Refusal],
-    flagged: set[ast.AST],
+    flags: KeptFlags,
 ) -> ModuleRewrite:
-    """Rewrites each class that nothing speaks against; those of `flagged` keep their flags as call arguments."""
+    """Rewrites each class that nothing speaks against; some keep their flags as call arguments."""
     result = ModuleRewrite(refusals=dict(refusals))
     children_first, studies = studied.order[::-1], studied.studies
     for cls in children_first:
@@ -445,9 +441,11 @@ def _attempt(
                 for other in children_first
                 if other is not cls and cls in classes.mro(other) and other.node in studies
             ]
-            keep = options.mode_flags == "keep" or cls.node in flagged
+            keep = options.mode_flags == "keep" or cls.node in flags.kept
             each = dataclasses.replace(options, mode_flags="keep" if keep else "drop")
             _rewrite_class(interp, cls, [studies[cls.node], *heirs], each, result)
+            if cls.node in result.models:
+                result.models[cls.node].moded = cls.node in flags.moded
     return result
 
 
@@ -553,6 +551,8 @@ def _rewrite_by_study(
     except Declined as refusal:
         if isinstance(refusal, NeedsFlags):
             result.flag_requests.add(refusal.cls)
+        if isinstance(refusal, HandedFlag) and options.mode_flags == "keep":
+            result.handed_flags.add(cls.node)
         node = refusal.node if isinstance(refusal, CannotMove) else cls.node
         return Refusal(cls, node, "NX101", refusal.message, refusal.help, unsized=refusal.unsized)
     except Exception as error:

@@ -529,13 +529,15 @@ def rematerialized(cls: type[nnx.Module], **options: Any) -> type[nnx.Module]:
 class LinenModule(nn.Module):
     """A module of NNX as one of Linen; `sizes` tells its leading arguments from those of the call, others in a dict.
 
-    As in Linen, a random stream that `init` is not given, such as dropout's, comes from the one of the parameters.
+    `call` runs it as it was run in Linen, by a function that takes its mode, `training`, besides its arguments. As in
+    Linen, a random stream that `init` is not given, such as dropout's, comes from the one of the parameters.
     """
 
     module: Callable[..., nnx.Module]
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = FrozenDict()
     sizes: Callable[..., Sequence[Any]] | None = None
+    call: Callable[..., Any] | None = None
 
     @nn.compact
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -549,6 +551,11 @@ class LinenModule(nn.Module):
                 rngs = nnx.Rngs(default=rngs.params(), **streams)
             return self.module(*leading, *self.args, **self.kwargs, **options, rngs=rngs)
 
+        def run(module: nnx.Module, *args: Any, **kwargs: Any) -> Any:
+            return self.call(functools.partial(in_mode, module), *args, **kwargs)
+
+        if self.call is not None:
+            kwargs["nnx_method"] = run
         bridge = nnx.bridge.ToLinen(make)
         nn.share_scope(self, bridge)
         with warnings.catch_warnings():
@@ -557,16 +564,26 @@ class LinenModule(nn.Module):
             return bridge(*args, **kwargs)
 
 
+def in_mode(module: Any, /, *args: Any, training: Any, **kwargs: Any) -> Any:
+    """Calls a module in the mode for training, or in the one for evaluation."""
+    if training:
+        module.train()
+    else:
+        module.eval()
+    return module(*args, **kwargs)
+
+
 def linen_module(
     module: Callable[..., nnx.Module],
     /,
     *args: Any,
     call_sizes: Callable[..., Sequence[Any]] | None = None,
+    call_as: Callable[..., Any] | None = None,
     name: str | None = None,
     **kwargs: Any,
 ) -> LinenModule:
-    """`nnx.bridge.to_linen` for a module that draws random numbers, or whose sizes only a call tells."""
-    return LinenModule(module, args, FrozenDict(kwargs), call_sizes, name=name)
+    """`nnx.bridge.to_linen` for a module that draws random numbers, or whose sizes or mode only a call tells."""
+    return LinenModule(module, args, FrozenDict(kwargs), call_sizes, call_as, name=name)
 
 
 class LinenModel(nn.Module):

@@ -31,6 +31,7 @@ from ..shapes.values import (
 from ..source import Source
 from . import layout
 from .bound_sizes import for_call
+from .bridged_calls import call_as, sets_mode
 from .handed import may_be_module, may_give_module
 
 TO_LINEN = "nnx.bridge.to_linen"
@@ -52,7 +53,7 @@ def _is_more(model: ModuleModel) -> bool:
 
 
 def _needs_helper(model: ModuleModel) -> bool:
-    return "RngState" in model.holds or _is_more(model)
+    return "RngState" in model.holds or _is_more(model) or sets_mode(model)
 
 
 def is_bridge(node: ast.AST) -> bool:
@@ -90,7 +91,18 @@ def bound_class(
     sizes = _sizes_of_call(cls, model.added) if model.added else ""
     if sizes is None:
         return None
-    return [helper, model.new_name, *([sizes] if sizes else [])], helper
+    mode = _mode_of_call(cls, model, methods)
+    if mode is None:
+        return None
+    return [helper, model.new_name, *([sizes] if sizes else []), *mode], helper
+
+
+def _mode_of_call(cls: Class, model: ModuleModel, methods: bool) -> list[str] | None:
+    """What tells a bridge the mode of a call, which takes nothing of most modules; None where nothing can."""
+    if not sets_mode(model):
+        return []
+    text = call_as(cls, model)
+    return None if text is None or methods or _is_more(model) else [text]
 
 
 def _may_cross(model: ModuleModel) -> bool:
@@ -216,17 +228,18 @@ class Bridges:
                 return None  # the sizes are those of a call
         elif _gives_name(call, cls) or (uses.methods and model.added and not told):
             return None
-        if any(not _may_be_told(a, model) for a in model.added):
+        mode = _mode_of_call(cls, model, bool(uses.methods))
+        if mode is None or any(not _may_be_told(a, model) for a in model.added):
             return None
         if told and not any(a.optional for a in model.added) and not (uses.escapes and model.added):
             leading = [text for _, text in sizes if text]
-            return Bridge(call, self._with_helper(helper, call, leading, []), helper)
+            return Bridge(call, self._with_helper(helper, call, leading, mode), helper)
         if any(_may_give(call, cls, added.fields) for added in bound):
             return None
         lambdas = _sizes_of_call(cls, [dataclasses.replace(a, fields=()) for a in bound])
         if lambdas is None or not model.takes_rngs:
             return None
-        return Bridge(call, self._with_helper(helper, call, [], [lambdas]), helper)
+        return Bridge(call, self._with_helper(helper, call, [], [lambdas, *mode]), helper)
 
     def _as_made(self, added: AddedParameter, call: ast.Call) -> AddedParameter:
         """A size on the axis that a call's own arguments choose, where they are known."""

@@ -24,7 +24,7 @@ from ..signatures import written_arguments
 from .agreement import Measured, agreed
 from .brackets import bare
 from .told import is_text, told
-from .transport import CannotMove, NeedsFlags, Scope, Transport
+from .transport import CannotMove, HandedFlag, NeedsFlags, Scope, Transport
 
 FRAMEWORK_ARGUMENTS = frozenset(("name", "parent"))
 _CHANGING = ("update", "setdefault", "pop", "popitem", "clear")
@@ -433,7 +433,7 @@ class Constructor:
         return mode.target, f"not {text}" if mode.negated else text
 
     def refuse_handed_flags(self, tree: ast.AST) -> None:
-        """Raises CannotMove where a partial of a layer that was given a flag is handed to another module.
+        """Raises HandedFlag where a partial of a layer that was given a flag is handed to another module.
 
         The flag goes to the calls of the layers that are made here; those that the other makes would be without.
         """
@@ -449,7 +449,7 @@ class Constructor:
             above = source.parents.get(node)
             is_called = isinstance(above, ast.Call) and above.func is node
             if not is_called and id(facts.value(node)) in held:
-                raise CannotMove(
+                raise HandedFlag(
                     held[id(facts.value(node))],
                     f"`{source.segment(node)}` has a flag, and is handed to another module",
                     "give the flag to the other module, or drop flags (--mode-flags drop)",

@@ -46,6 +46,10 @@ class NeedsFlags(Declined):
         self.cls = cls
 
 
+class HandedFlag(CannotMove):
+    """A layer made ready with a flag is handed to another module: the class cannot keep its flags."""
+
+
 # Methods of lists, dictionaries and sets that change them.
 _CHANGING = frozenset(
     "append extend insert add update setdefault pop popitem remove discard clear sort reverse".split()

@@ -73,6 +73,7 @@ class ModuleModel:
     modes: dict[str, dict[str, str]] = field(default_factory=dict)
     mode_defaults: dict[str, dict[str, bool | None]] = field(default_factory=dict)
     field_modes: dict[str, str] = field(default_factory=dict)
+    moded: bool = False  # its bridges set the mode by the flags of a call, though these went
     holds: set[str] = field(default_factory=set)
     streams: set[str] = field(default_factory=set)
     collections: dict[str, str] = field(default_factory=dict)
