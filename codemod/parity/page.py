@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from html import escape
+from itertools import groupby
 from string import Template
 from typing import Any
 
-from . import plots
+from . import overview, plots
 from .rungs import HEADS, TITLES
 from .style import SCRIPT, STYLE
 
@@ -25,18 +26,20 @@ _PAGE = Template("""<!doctype html>
 </head>
 <body>
 <main>
-<h1>Parity: <span class="$verdict">$verdict</span></h1>
-<p class="facts">$summary</p>
-$platforms
+<h1>Parity <span class="verdict $verdict">$verdict</span></h1>
+<p class="summary">$summary</p>
+<dl class="facts">$platforms</dl>
+$overview
 <div class="tools">
 <input id="words" type="search" placeholder="Search modules, files, reasons" aria-label="Search">
 <select id="state" aria-label="Status">
-<option value="">all</option><option>fail</option><option>pass</option><option>not run</option>
+<option value="">all modules</option><option>fail</option><option>pass</option><option>not run</option>
 </select>
 <span id="count" class="legend" aria-live="polite"></span>
 </div>
 <p class="legend">Errors, relative:<i style="background: var(--single)"></i>float32<i
  style="background: var(--double)"></i>float64; dashes mark what is tolerated.</p>
+<p id="none" class="legend" hidden>No module fits.</p>
 $modules
 $programs
 $kept
@@ -52,7 +55,8 @@ def page(document: Mapping[str, Any], summary: str, diffs: Mapping[str, str]) ->
     return _PAGE.substitute(
         verdict=escape(document["verdict"]),
         summary=escape(summary),
-        platforms="\n".join(_platforms(document["platforms"])),
+        platforms="".join(_platforms(document["platforms"])),
+        overview=overview.tallies(document["modules"]),
         modules="\n".join(_module(one, diffs) for one in document["modules"]),
         programs="\n".join(_programs(document["programs"])),
         kept=_kept(document["kept"]),
@@ -61,10 +65,26 @@ def page(document: Mapping[str, Any], summary: str, diffs: Mapping[str, str]) ->
     )
 
 
+_LIBRARIES = {"python": "Python", "jax": "JAX", "flax": "Flax", "haiku": "Haiku", "optax": "Optax"}
+
+
 def _platforms(platforms: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for side, facts in platforms.items():
-        named = ", ".join(f"{name} {value}" for name, value in facts.items() if name != "status")
-        yield f'<p class="facts">{escape(side)}: {escape(named)}</p>'
+    """What each side ran on; once for both, where it is the same."""
+    sides = list(platforms.items())
+    if len(sides) > 1 and all(facts == sides[0][1] for _, facts in sides):
+        sides = [("both sides", sides[0][1])]
+    for side, facts in sides:
+        yield f"<dt>{escape(side)}</dt><dd>{escape(_platform(facts))}</dd>"
+
+
+def _platform(facts: Mapping[str, Any]) -> str:
+    if facts.get("status") != "ok":
+        return str(facts.get("error", "nothing is known of it"))
+    count, kind = facts.get("devices", 1), facts.get("device", facts.get("platform", ""))
+    named = [f"{word} {facts[name]}" for name, word in _LIBRARIES.items() if facts.get(name)]
+    if kind:
+        named.append(f"on {kind}" if count == 1 else f"on {count} devices: {kind}")
+    return " · ".join(named)
 
 
 # ---- modules -------------------------------------------------------------------------------------------
@@ -82,8 +102,8 @@ def _module(one: Mapping[str, Any], diffs: Mapping[str, str]) -> str:
     return (
         f'<details class="module"{opened} data-status="{escape(one["status"])}"'
         f' data-text="{escape(text.lower())}">'
-        f'<summary><span class="name">{escape(one["name"])}<small>{escape(one["file"])}</small></span>{chips}'
-        f'</summary><div class="body"><div>{_case(one)}{_rungs(one["rungs"])}</div>'
+        f'<summary><span class="name">{escape(one["name"])}<small>{escape(one["file"])}</small></span>'
+        f'<span class="chips">{chips}</span></summary><div class="body"><div>{_case(one)}{_rungs(one["rungs"])}</div>'
         f"<div>{_diff(diffs.get(one['file'], ''))}</div></div></details>"
     )
 
@@ -108,13 +128,27 @@ def _case(one: Mapping[str, Any]) -> str:
 
 
 def _rungs(rungs: list[Mapping[str, Any]]) -> str:
-    rows = "".join(
-        f'<tr><th scope="row">{TITLES[rung["name"]]}</th>'
-        f'<td class="status {_kind(rung["status"])}">{_MARKS[rung["status"]]} {escape(rung["status"])}</td>'
-        f"<td>{escape(rung['figure'])}<small>{escape(rung['why'])}</small>{_plot(rung)}</td></tr>"
-        for rung in rungs
-    )
-    return f"<table><tbody>{rows}</tbody></table>"
+    rows = []
+    for reason, alike in groupby(rungs, _idle):
+        group = list(alike)
+        for place, rung in enumerate(group):
+            alike_below = ' class="alike"' if reason and place + 1 < len(group) else ""
+            row = (
+                f'<tr{alike_below}><th scope="row">{TITLES[rung["name"]]}</th>'
+                f'<td class="status {_kind(rung["status"])}">{_MARKS[rung["status"]]} {escape(rung["status"])}</td>'
+            )
+            if not reason:
+                row += f"<td>{escape(rung['figure'])}<small>{escape(rung['why'])}</small>{_plot(rung)}</td>"
+            elif place == 0:
+                spans = f' rowspan="{len(group)}"' if len(group) > 1 else ""
+                row += f"<td{spans}><small>{escape(reason)}</small></td>"
+            rows.append(f"{row}</tr>")
+    return f'<table class="rungs"><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _idle(rung: Mapping[str, Any]) -> str:
+    """Why a rung did not run, which neighbours may share; empty for one that did."""
+    return str(rung["why"]) if rung["status"] == "not run" else ""
 
 
 def _plot(rung: Mapping[str, Any]) -> str:
