@@ -74,7 +74,7 @@ def subjects(report: Mapping[str, Any], trees: Trees) -> list[Subject]:
     """The rewritten and bridged classes of a report, in the order of files and lines."""
     found = []
     for file in report["files"]:
-        path = _located(Path(file["path"]), trees)
+        path = located(Path(file["path"]), trees)
         if path is None:
             continue
         for entry in file["classes"]:
@@ -82,7 +82,12 @@ def subjects(report: Mapping[str, Any], trees: Trees) -> list[Subject]:
     return found
 
 
-def _located(path: Path, trees: Trees) -> Path | None:
+def asked_for(subject: Subject, trees: Trees) -> bool:
+    """Whether a subject is at or below a path that the user named."""
+    return any(subject.file.is_relative_to(path) for path in trees.paths)
+
+
+def located(path: Path, trees: Trees) -> Path | None:
     """A path of a report, relative to the tree; None for one outside."""
     root = trees.rewritten.resolve()
     for candidate in (trees.original / path, Path.cwd() / path, trees.rewritten / path):

@@ -67,8 +67,9 @@ def verify(
 
     Raises NothingRewritten, Unusable where a device is not there, and ConfigError for samples that cannot be read.
     """
-    found = subjects.subjects(report, trees)
-    changed = [Path(file["path"]) for file in report["files"] if file["status"] != "unchanged"]
+    found = [one for one in subjects.subjects(report, trees) if subjects.asked_for(one, trees)]
+    named = [Path(file["path"]) for file in report["files"] if file["status"] != "unchanged"]
+    changed = [path for path in (subjects.located(one, trees) for one in named) if path is not None]
     if subjects.unchanged(trees, [p for p in changed if (trees.original / p).is_file()]):
         raise NothingRewritten
     chosen = [one for one in found if one.entry["status"] == "rewritten"]
@@ -275,9 +276,11 @@ _NOTES = {
 
 def _notes(original: Mapping[str, Any]) -> list[str]:
     missing = ", ".join(original.get("stand_ins", ()))
+    dropped = ", ".join(original.get("dropped", ()))
     return [
         _NOTES.get(original["weights"], ""),
         f"imported without {missing} (not installed)" if missing else "",
+        f"run with {dropped} put back, which this JAX dropped" if dropped else "",
     ]
 
 

@@ -76,6 +76,29 @@ def test_nothing_is_rewritten_yet(tree: Path, report: Path) -> None:
     assert len(result.output.splitlines()) == 1
 
 
+def test_a_report_that_was_written_from_another_folder(
+    tree: Path, report: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = report.read_text().replace('"net.py"', f'"{tree.name}/net.py"')
+    report.write_text(text)
+    monkeypatch.chdir(tree.parent)
+    (tree / "net.py").write_text(LINEN)
+    result = run(tree, "--rewrite-report", report)
+    assert "nothing is rewritten" in result.output
+    (tree / "net.py").write_text("import no_net\n")
+    result = run(tree, "--rewrite-report", report)
+    assert result.exit_code == 1
+    assert "net.py:Net: imports: fails" in result.output
+
+
+def test_what_was_not_asked_for_is_left_out_of_a_report(tree: Path, report: Path) -> None:
+    (tree / "other").mkdir()
+    (tree / "other" / "x.py").write_text("x = 1\n")
+    result = run(tree / "other", "--rewrite-report", report)
+    assert result.exit_code == 0
+    assert "0 of 0 modules hold" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
