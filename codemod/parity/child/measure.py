@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import sharded
+from .compiled import Compiled, quickly
 from .failure import Failure, describe
 from .subject import Flat, Subject
 from .weights import Settled
@@ -26,23 +27,29 @@ class Found:
     facts: dict[str, Any] = field(default_factory=lambda: {"errors": {}})
 
 
-def measure(subject: Subject, settled: Settled, steps: int, full: bool, over: Any = None) -> Found:
+def measure(
+    subject: Subject,
+    settled: Settled,
+    forward: Compiled,
+    steps: int,
+    full: bool,
+    over: Any = None,
+) -> Found:
     """Climbs the ladder on one side; `full` for all rungs, else forward and gradients alone.
 
-    `over` is the mesh for variables that name its axes, None where none does.
+    `forward` is the subject's pass in eval mode. `over` is the mesh for variables that name its axes, None where none does.
 
     Raises Failure where not even the forward pass runs.
     """
     found = Found()
     found.arrays.update({f"initial:{path}": value for path, value in settled.initial.items()})
-    forward = _Compiled(lambda p, s, x: subject.apply(p, s, x, "eval"), effort=0)
     try:
         outputs, _ = forward(settled.params, settled.state, subject.arrays)
     except Exception as error:
         raise Failure("eval", describe(error)) from error
     _keep(found, "eval", outputs)
     found.facts["devices"] = _devices()
-    step = _Compiled(_loss_and_gradient(subject), effort=1 if full else 0)
+    step = Compiled(_loss_and_gradient(subject), effort=1 if full else 0)
     inexact = {k: v for k, v in settled.params.items() if _floating(v)}
     fixed = {k: v for k, v in settled.params.items() if k not in inexact}
     rungs: list[tuple[str, Callable[[], None]]] = [
@@ -69,44 +76,6 @@ def measure(subject: Subject, settled: Settled, steps: int, full: bool, over: An
         except Exception as error:
             found.facts["errors"][name] = describe(error)
     return found
-
-
-# ---- compiled functions --------------------------------------------------------------------------------
-
-
-class _Compiled:
-    """A function that is compiled at its first call; one that cannot be traced runs as it is."""
-
-    def __init__(self, function: Callable[..., Any], effort: int) -> None:
-        self._function = function
-        self._effort = effort
-        self.compiled: Any = None
-        self.seconds = 0.0
-
-    def __call__(self, *arguments: Any) -> Any:
-        import jax
-
-        if self.compiled is None:
-            start = time.perf_counter()
-            try:
-                self.compiled = self._compile(arguments)
-            except (jax.errors.JAXTypeError, jax.errors.JAXIndexError):
-                self.compiled = self._function
-            self.seconds = time.perf_counter() - start
-        try:
-            return self.compiled(*arguments)
-        except TypeError:  # other shapes or dtypes than it was compiled for
-            return jax.jit(self._function)(*arguments)
-
-    def _compile(self, arguments: tuple[Any, ...]) -> Any:
-        import jax
-
-        lowered = jax.jit(self._function).lower(*arguments)
-        return lowered.compile(compiler_options=_quickly(self._effort))
-
-    @property
-    def traced(self) -> bool:
-        return self.compiled is not None and self.compiled is not self._function
 
 
 def _keep(found: Found, name: str, outputs: list[Any]) -> None:
@@ -147,7 +116,7 @@ def _loss_and_gradient(subject: Subject) -> Callable[..., Any]:
 
 
 def _gradients(
-    step: _Compiled, params: Flat, fixed: Flat, settled: Settled, subject: Subject, found: Found
+    step: Compiled, params: Flat, fixed: Flat, settled: Settled, subject: Subject, found: Found
 ) -> None:
     (loss, (outputs, _)), gradients = step(params, fixed, settled.state, subject.arrays)
     _keep(found, "train", outputs)
@@ -157,8 +126,8 @@ def _gradients(
 
 
 def _state(
-    step: _Compiled,
-    forward: _Compiled,
+    step: Compiled,
+    forward: Compiled,
     params: Flat,
     fixed: Flat,
     settled: Settled,
@@ -191,7 +160,7 @@ def _scaled(value: Any, factor: float) -> Any:
 
 
 def _trajectory(
-    step: _Compiled,
+    step: Compiled,
     params: Flat,
     fixed: Flat,
     settled: Settled,
@@ -219,7 +188,7 @@ def _trajectory(
     found.arrays["losses:0"] = jnp.stack(losses)
 
 
-def _cost(forward: _Compiled, step: _Compiled, found: Found) -> None:
+def _cost(forward: Compiled, step: Compiled, found: Found) -> None:
     """FLOPs and bytes accessed of the compiled forward pass and gradient, as XLA counts them."""
     if not (forward.traced and step.traced):
         raise RuntimeError("it cannot be compiled as a whole")
@@ -231,7 +200,7 @@ def _cost(forward: _Compiled, step: _Compiled, found: Found) -> None:
     found.facts["cost"] = costs
 
 
-def _time(step: _Compiled, arguments: tuple[Any, ...], found: Found) -> None:
+def _time(step: Compiled, arguments: tuple[Any, ...], found: Found) -> None:
     """Seconds for one compiled training pass with its gradient, the fastest of some."""
     import jax
 
@@ -260,19 +229,9 @@ def drawn(subject: Subject, numbers: int) -> dict[str, Any]:
     size = sum(int(np.size(value)) for value in subject.params.values())
     count = max(_FEWEST, min(_MOST, numbers // max(size, 1)))
     try:
-        draw = jax.jit(subject.draw, compiler_options=_quickly(0))
+        draw = jax.jit(subject.draw, compiler_options=quickly(0))
         rows = [draw(seed) for seed in range(count)]
     except Exception:
         rows = [subject.draw(seed) for seed in range(_FEWEST)]
     paths = list(rows[0]) if rows else []
     return {f"drawn:{path}": np.stack([np.asarray(row[path]) for row in rows]) for path in paths}
-
-
-def _quickly(effort: int) -> dict[str, Any] | None:
-    """Compiler options for functions that run a few times: compiling them takes longer than running them.
-
-    They concern the machine's code alone; XLA's own passes, whose costs are counted, all run.
-    """
-    import jax
-
-    return {"xla_backend_optimization_level": effort} if jax.default_backend() == "cpu" else None

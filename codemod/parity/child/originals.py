@@ -6,6 +6,7 @@ from typing import Any
 
 from .calls import Call, positional
 from .case import Values
+from .compiled import at_once
 from .failure import Failure
 from .modes import flags
 from .subject import Flat, Subject, filled, flatten, numeric
@@ -47,7 +48,7 @@ def linen(cls: Any, values: Values, method: str, reported: dict[str, Any]) -> Su
         new = _flat_collections(meta.unbox(updated))
         return numeric(out), {name: new.get(name, value) for name, value in state.items()}
 
-    boxed = initial(0)
+    boxed = at_once(initial, 0)
     like = meta.unbox(boxed)
     flat = _flat_collections(like)
     return Subject(
@@ -149,7 +150,7 @@ def haiku(thing: Any, values: Values, method: str, reported: dict[str, Any]) -> 
         )
         return numeric(out), {**state, **_flat("state", new)}
 
-    params, state = initial(0)
+    params, state = at_once(initial, 0)
     facts = _facts(call, _bound(thing, values) if is_class else {}, thing if is_class else None)
     facts["root"] = _root(thing, values) if is_class else ""
     return Subject(
@@ -197,7 +198,7 @@ def _transformed(thing: Any, values: Values, reported: dict[str, Any]) -> Subjec
         out, new = out if stateful else (out, {})
         return numeric(out), {**state, **_flat("state", new)}
 
-    params, state = initial(0)
+    params, state = at_once(initial, 0)
     return Subject(
         _flat("params", params),
         _flat("state", state),

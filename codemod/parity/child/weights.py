@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import carry, store
+from .compiled import Compiled
 from .subject import Flat, Subject, wide
 
 
@@ -24,7 +25,7 @@ class Settled:
     initial: Flat = field(default_factory=dict)
 
 
-def settle(subject: Subject, job: dict[str, Any], file: Path) -> Settled:
+def settle(subject: Subject, forward: Compiled, job: dict[str, Any], file: Path) -> Settled:
     """The original's weights: read from the file if there is one, else made and written to it."""
     if job.get("weights") == "by size":
         return _by_size(subject, job)
@@ -44,7 +45,7 @@ def settle(subject: Subject, job: dict[str, Any], file: Path) -> Settled:
         "random",
         subject.params,
     )
-    if not _finite(subject, settled):
+    if not _finite(subject, forward, settled):
         settled = Settled(subject.params, subject.state, "initial", subject.params)
     store.save(file, {**settled.params, **settled.state})
     return settled
@@ -127,12 +128,12 @@ def _noisy(params: Flat) -> Flat:
     return found
 
 
-def _finite(subject: Subject, settled: Settled) -> bool:
+def _finite(subject: Subject, forward: Compiled, settled: Settled) -> bool:
     """Whether the original makes numbers of these weights, if it does of its own."""
     import numpy as np
 
     def fine(params: Flat, state: Flat) -> bool:
-        outputs, _ = subject.apply(params, state, subject.arrays, "eval")
+        outputs, _ = forward(params, state, subject.arrays)
         return all(
             np.isfinite(np.asarray(out, np.float64)).all()
             for out in outputs
