@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from . import absl_flags, standins
+from . import absl_flags, dropped, standins
 from .failure import Failure, describe
 from .subject import wide
 
@@ -150,6 +150,7 @@ def load(name: str, paths: list[str], tree: str) -> ModuleType:
     _forget(tree, paths)
     sys.path[:] = [*paths, *(path for path in sys.path if path not in _given)]
     _given.update(paths)
+    dropped.put_back()
     module = _imported(name, tree)
     absl_flags.settle()
     return module

@@ -8,7 +8,9 @@ from typing import Any
 from . import (
     carry,
     case,
+    compiled,
     draws,
+    dropped,
     inside,
     measure,
     originals,
@@ -70,9 +72,10 @@ def _original(job: dict[str, Any]) -> dict[str, Any]:
     with draws.equal():
         used, subject = _cased(job, module, thing, maker)
         _reach(job, "eval")
-        settled = weights.settle(subject, job, _file(job, "weights"))
+        forward = compiled.forward(subject)
         with sharded.mesh(sharded.names(subject.partitioning)) as over:
-            found = measure.measure(subject, settled, job["steps"], job["full"], over)
+            settled = weights.settle(subject, forward, job, _file(job, "weights"))
+            found = measure.measure(subject, settled, forward, job["steps"], job["full"], over)
     if job["full"]:
         found.arrays.update(measure.drawn(subject, job["draws"]))
     store.save(_file(job, "original"), found.arrays)
@@ -81,6 +84,7 @@ def _original(job: dict[str, Any]) -> dict[str, Any]:
         "case": used,
         "facts": subject.facts,
         "stand_ins": standins.standing_in(),
+        "dropped": dropped.used(),
         "partitioning": subject.partitioning,
         "weights": settled.kind,
         "modes": subject.modes,
@@ -168,7 +172,8 @@ def _of_class(cls: Any, module: Any, job: dict[str, Any], over: Any) -> dict[str
         _reach(job, "eval")
         settled = weights.carry_over(subject, job, pairings)
         try:
-            found = measure.measure(subject, settled, job["steps"], job["full"], over)
+            forward = compiled.forward(subject)
+            found = measure.measure(subject, settled, forward, job["steps"], job["full"], over)
         except Failure as failure:
             failed = {"status": "failed", "stage": failure.stage, "error": failure.message}
             return {**failed, **answer, "pairs": _json(pairings)}

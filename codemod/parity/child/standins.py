@@ -106,13 +106,32 @@ class _Finder:
         return None
 
 
+class _Root:
+    """Finds the tree itself, where it is a package that its files import by name."""
+
+    tree = ""
+
+    @classmethod
+    def find_spec(cls, name: str, path: Any = None, target: Any = None) -> Any:
+        if path is not None or name in _NEEDED or name != os.path.basename(cls.tree):
+            return None
+        start = os.path.join(cls.tree, "__init__.py")
+        inner = os.path.join(cls.tree, name)  # a folder of the tree's own goes before it
+        if not os.path.isfile(start) or os.path.isdir(inner) or os.path.isfile(f"{inner}.py"):
+            return None
+        return importlib.util.spec_from_file_location(
+            name, start, submodule_search_locations=[cls.tree]
+        )
+
+
 folders: list[str] = []  # of the tree, put at the end of sys.path: files are run from there
 
 
 def load(name: str, tree: str) -> ModuleType:
     """Imports a module of a tree, with stand-ins for the libraries that are not installed."""
     if _Finder not in sys.meta_path:
-        sys.meta_path.insert(0, _Finder)
+        sys.meta_path[:0] = [_Root, _Finder]
+    _Root.tree = os.path.realpath(tree)
     for _ in range(_MOST):
         before = set(sys.modules)
         try:

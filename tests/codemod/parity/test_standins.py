@@ -100,6 +100,31 @@ def test_what_lies_beside_or_above_a_file_is_found_from_there(tmp_path: Path) ->
     assert found["error"] == "" and found["for"] == []
 
 
+def test_a_tree_that_is_a_package_itself_goes_before_what_is_installed(tmp_path: Path) -> None:
+    installed, tree = tmp_path / "site-packages" / "samples", tmp_path / "samples"
+    for folder in (installed, tree / "nets"):
+        folder.mkdir(parents=True)
+    for folder in (installed, tree, tree / "nets"):
+        (folder / "__init__.py").write_text("")
+    (tree / "nets" / "layers.py").write_text("def x():\n    return 1\n")
+    (tree / "nets" / "model.py").write_text(
+        "from samples.nets.layers import x\n\ndef use():\n    x()\n"
+    )
+    found = json.loads(loaded(tree, "nets.model", ".", "../site-packages").stdout)
+    assert found["error"] == "" and found["for"] == []
+
+
+def test_names_that_jax_dropped_are_put_back(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(
+        "import jax\nimport jax.numpy as jnp\nfrom jax.config import config\n"
+        "from jax.random import KeyArray\n\ndef use(key: KeyArray = None) -> jnp.DeviceArray:\n"
+        "    raise ValueError(jax.tree_map(lambda x: x + config.jax_enable_x64, [1]))\n"
+    )
+    assert json.loads(loaded(tmp_path, "model").stdout)["error"] == "[1]"
+    (tmp_path / "model.py").write_text("import jax\njax.no_such_name\n")
+    assert "no attribute 'no_such_name'" in loaded(tmp_path, "model").stderr
+
+
 def test_a_package_that_does_not_import_is_left_out(tmp_path: Path) -> None:
     package = tmp_path / "package"
     package.mkdir()
