@@ -10,7 +10,7 @@ import pytest
 from nnx_codemod.codemod.parity import initialisation
 from nnx_codemod.codemod.parity.child.carry import Pair
 from nnx_codemod.codemod.parity.errors import Distance, distance
-from nnx_codemod.codemod.parity.ladder import numeric
+from nnx_codemod.codemod.parity.ladder import Measured, cost, numeric
 
 ONES = np.ones(4, np.float32)
 
@@ -67,6 +67,23 @@ def test_float64_tells_rounding_from_error(
 ) -> None:
     second = None if double is None else Distance(double)
     assert numeric("eval", Distance(single), second).status == status
+
+
+@pytest.mark.parametrize(
+    ("layout", "bytes_after", "status"),
+    [("", 2000.0, "pass"), ("", 90000.0, "fail"), ("v.reshape(shape)", 90000.0, "pass")],
+)
+def test_weights_that_lie_otherwise_may_be_copied(
+    layout: str, bytes_after: float, status: str
+) -> None:
+    def facts(number: float) -> dict[str, Any]:
+        each = {"flops": 100.0, "bytes": number}
+        return {"errors": {}, "cost": {"forward": each, "gradient": each}, "problems": ["", ""]}
+
+    after = {"initial:w": np.zeros((32, 4, 32), np.float32)}
+    pairs = [[Pair("w", ("params:w",), layout)], []]
+    measured = Measured(facts(1000.0), facts(bytes_after), {}, after, pairs)
+    assert cost(measured).status == status
 
 
 # ---- initialisation ------------------------------------------------------------------------------------
