@@ -82,7 +82,7 @@ def _linen(cls: Any, values: Values, method: str, call: Call, watch: Watch) -> N
         with watch(nn.intercept_methods):
             return jax.tree_util.tree_leaves(model.init(rngs, *args, **kwargs, **how))
 
-    jax.eval_shape(init, call.arrays)
+    _on_shapes(init, call.arrays)
 
 
 def _haiku(thing: Any, values: Values, method: str, call: Call, watch: Watch) -> None:
@@ -102,4 +102,14 @@ def _haiku(thing: Any, values: Values, method: str, call: Call, watch: Watch) ->
             return getattr(module, method)(*args, **kwargs)
 
     transformed = hk.transform_with_state(forward)
-    jax.eval_shape(transformed.init, jax.random.PRNGKey(0), call.arrays)
+    _on_shapes(lambda arrays: transformed.init(jax.random.PRNGKey(0), arrays), call.arrays)
+
+
+def _on_shapes(function: Callable[[list[Any]], Any], arrays: list[Any]) -> None:
+    """Runs a function on shapes alone; on the arrays themselves, where it asks for the numbers of one that it makes."""
+    import jax
+
+    try:
+        jax.eval_shape(function, arrays)
+    except jax.errors.ConcretizationTypeError:
+        function(arrays)

@@ -102,6 +102,19 @@ def test_sizes_of_runs_are_expressions_over_fields_and_inputs(tree: Path) -> Non
     assert "both = tools.glue(h, other)" in marked
 
 
+def test_code_that_reads_numbers_runs_on_numbers(tree: Path) -> None:
+    """What an array holds, if only one that the code makes, no abstract run can tell."""
+    text = LINEN.replace("import importlib\n", "import importlib\n\nimport jax.numpy as jnp\n")
+    text = text.replace(
+        "        _, d = tools.sizes(both)\n",
+        "        for rate in jnp.linspace(0, 0.2, 3):\n            both = both * (1 - rate.item())\n"
+        "        _, d = tools.sizes(both)\n",
+    )
+    traced = rewritten(tree, text, "--trace")
+    assert traced.exit_code == 0, traced.output
+    assert "nnx.LayerNorm(features + other_features" in (tree / "models.py").read_text()
+
+
 def test_haiku(tree: Path) -> None:
     assert rewritten(tree, HAIKU, "--no-cache").exit_code == 1
     traced = rewritten(tree, HAIKU, "--trace")
