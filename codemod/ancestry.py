@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
+from .chains import stored_names
+
 Parents = Mapping[ast.AST, ast.AST]
 
 
@@ -27,6 +29,21 @@ def reads_around(node: ast.AST, name: str, parents: Parents) -> list[ast.Name]:
     function = next(each for each in lineage(node, parents) if isinstance(each, ast.FunctionDef))
     names = (each for each in ast.walk(function) if isinstance(each, ast.Name))
     return [each for each in names if each.id == name and isinstance(each.ctx, ast.Load)]
+
+
+def functions_around(node: ast.AST, parents: Parents) -> Iterator[ast.FunctionDef]:
+    """The functions that a node is a part of, innermost first."""
+    around = (above for above in lineage(node, parents) if above is not node)
+    return (above for above in around if isinstance(above, ast.FunctionDef))
+
+
+def names_around(node: ast.AST, parents: Parents) -> set[str]:
+    """The parameters and variables of the functions that a node is a part of."""
+    names: set[str] = set()
+    for function in functions_around(node, parents):
+        names |= {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)}
+        names |= stored_names(function)
+    return names
 
 
 def class_around(node: ast.AST, parents: Parents) -> ast.ClassDef | None:

@@ -96,8 +96,9 @@ def _pattern(key: ast.expr) -> re.Pattern[str]:
 def _class_behind(value: Value) -> Class | None:
     while isinstance(value, Partial):
         value = value.function
-    is_module = isinstance(value, Class) and classes.framework(value) is not None
-    return value if is_module else None  # type: ignore[return-value]
+    if isinstance(value, Class) and classes.framework(value) is not None:
+        return value
+    return None
 
 
 def _is_inner(cls: Class, own: Iterable[Class]) -> bool:

@@ -171,8 +171,8 @@ def _fed_only_moved(context: MethodContext, function: ast.FunctionDef, names: se
     )
 
 
-def _bound_names(node: ast.stmt) -> set[str]:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]  # type: ignore[attr-defined]
+def _bound_names(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> set[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     if any(
         isinstance(inner, ast.Attribute | ast.Subscript)
         for target in targets

@@ -11,6 +11,7 @@ import ast
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from ..ancestry import functions_around, names_around
 from ..chains import stored_names
 from ..culprit import working_on
 from ..edits import Edits, move
@@ -67,12 +68,12 @@ def _prepare_module(
     }
     made: list[MadeClass] = []
     for node, transformed in explorer.transformed.items():
-        if not isinstance(node, ast.FunctionDef) or not _belongs(node, module):
+        if not isinstance(node, ast.FunctionDef) or node not in module.source.parents:
             continue
         function = transformed.function
         if (
             (module.path, node.name) in leave
-            or "self" in _Writer(module.source, edits, names, explorer).reads(node)
+            or "self" in _reads(node)  # of a class
             or transformed.entries
             or not isinstance(function, Function)
             or _is_inside(node, explorer.transformed, module)
@@ -110,16 +111,12 @@ def _method_of(transformed: Transformed) -> ast.Call | None:
 
 def _is_inside(node: ast.AST, others: Collection[ast.AST], module: Module) -> bool:
     """Whether a function stands in another that is transformed: the outer one becomes the module."""
-    above = module.source.parents.get(node)
-    while above is not None:
-        if above in others:
-            return True
-        above = module.source.parents.get(above)
-    return False
+    return any(above in others for above in functions_around(node, module.source.parents))
 
 
-def _belongs(node: ast.AST, module: Module) -> bool:
-    return node in module.source.parents
+def _reads(node: ast.FunctionDef) -> list[str]:
+    """The names that a function reads."""
+    return [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
 
 
 @dataclass
@@ -174,16 +171,10 @@ class _Writer:
         own = stored_names(node)
         own |= {a.arg for a in ast.walk(node) if isinstance(a, ast.arg)}
         own |= {n.name for n in ast.walk(node) if isinstance(n, ast.FunctionDef)}
-        outer: set[str] = set()
-        scope = self.source.parents[node]
-        while not isinstance(scope, ast.Module):
-            if isinstance(scope, ast.FunctionDef):
-                outer |= {a.arg for a in ast.walk(scope.args) if isinstance(a, ast.arg)}
-                outer |= stored_names(scope)
-                outer |= {n.name for n in scope.body if isinstance(n, ast.FunctionDef)}
-            scope = self.source.parents[scope]
-        reads = self.reads(node)
-        return list(dict.fromkeys(name for name in reads if name in outer and name not in own))
+        outer = names_around(node, self.source.parents)
+        for function in functions_around(node, self.source.parents):
+            outer |= {n.name for n in function.body if isinstance(n, ast.FunctionDef)}
+        return list(dict.fromkeys(name for name in _reads(node) if name in outer - own))
 
     def _annotations(self, node: ast.FunctionDef) -> dict[str, str]:
         """What the outermost function around a function says of its parameters."""
@@ -195,13 +186,6 @@ class _Writer:
             for p in parameters(scope.args)
             if p.arg.annotation is not None
         }
-
-    @staticmethod
-    def reads(node: ast.FunctionDef) -> list[str]:
-        """The names that a function reads; one that reads `self` belongs to a class."""
-        return [
-            n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
-        ]
 
     @staticmethod
     def _handed(node: ast.FunctionDef) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..ancestry import class_around
+from ..ancestry import class_around, functions_around, lineage, names_around
 from ..chains import is_own, stored_names
 from ..project import Module
 from ..signatures import defaults, parameters
@@ -74,12 +74,10 @@ def is_method(maker: Maker) -> bool:
 def kept_as(call: ast.Call, module: Module) -> ast.Attribute | None:
     """`self.x` in `self.x = make(self, ...)`, in a method that constructs."""
     parents = module.source.parents
-    scope: ast.AST | None = call
-    while scope is not None and not isinstance(scope, ast.FunctionDef):
-        scope = parents.get(scope)
+    method = next(functions_around(call, parents), None)
     match parents.get(call):
         case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self")) as target]):
-            return target if scope is not None and scope.name in CONSTRUCTORS else None
+            return target if method is not None and method.name in CONSTRUCTORS else None
     return None
 
 
@@ -142,11 +140,11 @@ def naming(node: ast.AST, maker: Maker) -> ast.keyword | ast.Name | None:
     above = maker.module.source.parents.get(node)
     if isinstance(above, ast.Call) and makes_on_self(above, maker.node) and above.args[0] is node:
         return node if isinstance(node, ast.Name) else None
-    current: ast.AST | None = node
-    while current is not None and current is not maker.node:
-        if isinstance(current, ast.keyword):
-            return current if current.arg == "name" else None
-        current = maker.module.source.parents.get(current)
+    for around in lineage(node, maker.module.source.parents):
+        if isinstance(around, ast.keyword):
+            return around if around.arg == "name" else None
+        if around is maker.node:
+            break
     return None
 
 
@@ -159,14 +157,7 @@ def ordered_fields(maker: Maker) -> list[ast.arg]:
 def captures(maker: Maker) -> tuple[list[str], list[str]]:
     """What a nested function reads of the functions around it, and which attributes of their `self`, or a method of its
     own."""
-    parents = maker.module.source.parents
-    outer: set[str] = set()
-    scope = parents[maker.node]
-    while not isinstance(scope, ast.Module):
-        if isinstance(scope, ast.FunctionDef):
-            outer |= {a.arg for a in ast.walk(scope.args) if isinstance(a, ast.arg)}
-            outer |= stored_names(scope)
-        scope = parents[scope]
+    outer = names_around(maker.node, maker.module.source.parents)
     own = {a.arg for a in ast.walk(maker.node) if isinstance(a, ast.arg)}
     own |= stored_names(maker.node)
     reads = [

@@ -175,10 +175,10 @@ class Writer:
         for name in {naming(n, maker) for n in ast.walk(maker.node) if reads_name(n)}:
             if isinstance(name, ast.Name):
                 edits.replace(name, repr(snake(without_verb(maker.node.name))))
-                continue
-            call = source.parents[name] if name is not None else None
-            if call is not None and edits.render(call) == source.segment(call):
-                edits.remove_item(call, name)  # type: ignore[arg-type]
+            elif name is not None:
+                call = source.parents[name]
+                if edits.render(call) == source.segment(call):
+                    edits.remove_item(call, name)
         for node, text in self._renamed(maker):
             edits.replace(node, text)
         for layer in maker.returned:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from ..signatures import written_arguments
 from . import drawn
@@ -77,11 +78,11 @@ class GivenModels(Makings):
 
     def _construct_at_callers(self, role: FunctionRole, net: Net, node: ast.stmt) -> None:
         """A function that initialises the model that it is given: its callers make the module."""
-        whole = self._only_initialises(role.node)
-        assert isinstance(role.node, ast.stmt) or not whole
-        if whole:
+        if isinstance(role.node, ast.FunctionDef) and self._only_initialises(role.node):
             self._refuse_other_uses(role.node)
-        self._delete(role.node if whole else node)  # type: ignore[arg-type]
+            self._delete(role.node)
+        else:
+            self._delete(node)
         for call in self.nodes:
             if isinstance(call, ast.Call) and role.node in self.roles.callees(call):
                 for arg in [*call.args, *[k.value for k in call.keywords]]:
@@ -90,9 +91,9 @@ class GivenModels(Makings):
                         if other.init is net.init and found is other.model:
                             self._replace_made(arg, other, role, call)
 
-    def _refuse_other_uses(self, function: ast.AST) -> None:
+    def _refuse_other_uses(self, function: ast.FunctionDef) -> None:
         """Raises Stay where a function that goes is more than called by statements that keep its result."""
-        name = getattr(function, "name", "")
+        name = function.name
         for node in self.nodes:
             if not isinstance(node, ast.Name) or node.id != name:
                 continue
@@ -172,13 +173,12 @@ class GivenModels(Makings):
 
     def _refuse_between(self, name: ast.Name, definition: ast.stmt, place: ast.stmt) -> None:
         """Raises Stay where an unbound model is spoken of before the place where its module is made."""
-        reads = [
-            n
-            for n in self.nodes
-            if _reads(n, name.id)
+        reads = any(
+            _reads(n, name.id)
             and self._enclosing(n) is self._enclosing(place)
-            and definition.lineno < n.lineno < place.lineno  # type: ignore[attr-defined]
-        ]
+            and definition.lineno < n.lineno < place.lineno
+            for n in self.nodes
+        )
         if reads or self.parents[definition] is not self.parents[place]:
             raise Stay(name, "the model is used before its sample is made", "make the sample first")
 
@@ -208,5 +208,5 @@ class GivenModels(Makings):
         return None
 
 
-def _reads(node: ast.AST, name: str) -> bool:
+def _reads(node: ast.AST, name: str) -> TypeGuard[ast.Name]:
     return isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
