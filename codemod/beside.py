@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 from .emit.helpers import DOCSTRING, nnx_layers
@@ -45,7 +45,7 @@ def _within_package(module: Module, project: Project, stem: str) -> str:
     top = folder
     while (top.parent / "__init__.py").exists():
         top = top.parent
-    roots = {name.split(".")[0] for name in _imports(module)}
+    roots = {name.split(".")[0] for name in module.imported}
     if top.name in roots:
         return ".".join((*folder.relative_to(top.parent).parts, stem))
     among = any((folder / f"{root}.py").exists() for root in roots)
@@ -83,7 +83,7 @@ def _imported_package(folder: Path, project: Project) -> str | None:
     """The name by which imports in the project speak of a folder without `__init__.py`, None where none does."""
     siblings = {path.stem for path in folder.glob("*.py")}
     for module in list(project.modules.values()):
-        for name in _imports(module):
+        for name in module.imported:
             package, _, last = name.rpartition(".")
             if not package or last not in siblings:
                 continue
@@ -102,17 +102,7 @@ def _enclosing_package(folder: Path, project: Project) -> str | None:
                 name.split(".")[0]
                 for module in project.modules.values()
                 if module.path.parent == folder
-                for name in _imports(module)
+                for name in module.imported
             }
             return ".".join(place.relative_to(above.parent).parts) if above.name in names else None
     return None
-
-
-def _imports(module: Module) -> Iterator[str]:
-    """The dotted names that absolute imports of a file may mean."""
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.ImportFrom) and not node.level:
-            yield node.module or ""
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)

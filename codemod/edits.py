@@ -7,6 +7,7 @@ moves elsewhere. What no edit names stays byte for byte.
 from __future__ import annotations
 
 import ast
+import bisect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -24,9 +25,6 @@ __all__ = ["EditConflict", "Edits", "dedent_block", "move"]
 
 class EditConflict(ValueError):
     """Two edits want the same text and neither contains the other."""
-
-
-_PROBE = "probe_of_a_name_that_nobody_uses"
 
 
 @dataclass(frozen=True)
@@ -80,6 +78,7 @@ class Edits:
         self._deleted: dict[ast.AST, bool] = {}
         self._rows: dict[int, Row] = {}
         self._lists: dict[ast.AST, tuple[ItemList, ItemChanges]] = {}
+        self._resolution: list[_Edit] | None = None  # what is recorded so far, resolved
 
     # ---- recording ---------------------------------------------------------------------------------
 
@@ -106,6 +105,7 @@ class Edits:
         read well: none at the start of a block, else the larger gap. A block must keep a statement; its last one
         has to be replaced instead.
         """
+        self._resolution = None
         gone = self._deletion(stmt)
         same = [e for e in self._edits if (e.start, e.end) == (gone.start, gone.end)]
         self._edits = [e for e in self._edits if e not in same]
@@ -118,6 +118,7 @@ class Edits:
 
     def insert_before(self, stmt: ast.AST, text: str, *, below_comments: bool = False) -> None:
         """Puts lines, written at column 0, above a statement, its decorators and the comments directly above it."""
+        self._resolution = None
         row, index = self._row(stmt)
         line = self._lines.number(row.spans[index][0])
         if index or row.header is not None:
@@ -130,6 +131,7 @@ class Edits:
 
     def insert_after(self, stmt: ast.AST, text: str) -> None:
         """Puts lines, written at column 0, below a statement and the comment behind it."""
+        self._resolution = None
         row, index = self._row(stmt)
         last = index + 1 == len(row.statements)
         if not last or row.header is not None:
@@ -193,14 +195,16 @@ class Edits:
 
     def keeps(self, node: ast.AST) -> bool:
         """Whether a node is still there, as it was, once the edits are made."""
-        if self.render(node) != self.source.segment(node):
+        start, end = self._span(node)
+        if self._resolution is None:
+            self._resolution = self._resolved(0, len(self._text) + 1)
+        # They lie apart and in order, so that their ends are in order too.
+        first = bisect.bisect_right(self._resolution, start, key=lambda edit: edit.end)
+        behind = bisect.bisect_left(self._resolution, end, lo=first, key=lambda edit: edit.start)
+        met = self._resolution[first:behind]
+        if any(e.start < start or end < e.end for e in met):
             return False
-        trial = self.fork()
-        try:
-            trial.replace(node, _PROBE)
-        except EditConflict:
-            return False
-        return _PROBE in trial.apply()
+        return not met or self.render(node) == self.source.segment(node)
 
     def only_removes(self, owner: ast.AST) -> set[ast.AST] | None:
         """The items that a list loses; None where it gets others too."""
@@ -228,6 +232,8 @@ class Edits:
         return self._at(self.source.span(stmt, decorators=True))
 
     def _list(self, owner: ast.AST) -> tuple[ItemList, ItemChanges]:
+        """The list that `owner` has, and what is asked of it: to be added to."""
+        self._resolution = None
         parent = self.source.parents.get(owner)
         if isinstance(owner, ast.Tuple) and isinstance(parent, ast.Subscript):
             owner = parent
@@ -246,6 +252,7 @@ class Edits:
         self._record(_Edit(start, following + indent, ""))
 
     def _insert(self, edit: _Edit) -> None:
+        self._resolution = None
         for other in self._edits:
             if other.start < edit.start < other.end and other.text:
                 raise self._conflict(other, edit)
@@ -253,6 +260,7 @@ class Edits:
 
     def _record(self, edit: _Edit) -> None:
         """Adds a replacement; what it covers was recorded before and goes."""
+        self._resolution = None
         for other in self._edits:
             self._check(other, edit)
         for stmt in self._deleted:

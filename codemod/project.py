@@ -68,6 +68,18 @@ class Module:
         )
 
     @functools.cached_property
+    def imported(self) -> tuple[str, ...]:
+        """The dotted names that absolute imports of the file may mean, in order."""
+        found: list[str] = []
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                found.append(node.module or "")
+                found += (f"{node.module}.{alias.name}" for alias in node.names)
+            elif isinstance(node, ast.Import):
+                found += (alias.name for alias in node.names)
+        return tuple(found)
+
+    @functools.cached_property
     def bases(self) -> frozenset[str | None]:
         """The last names of all that classes of the file inherit from."""
         classes = (node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping
+import collections
+from collections.abc import Collection, Iterator, Mapping
 
 from ..edits import Edits
 from ..emit.file_names import FileNames
@@ -73,26 +74,23 @@ class ProgramGround:
         self.tree_updates: set[ast.AST] = set()
         self.splitting: set[ast.AST] = set()  # functions that split their model
         self.dead_flags: set[tuple[ast.AST, str]] = set()
-        self.nodes = [
-            node
-            for root in ((module.tree,) if among is None else among)
-            for node in ast.walk(root)
-            if not self._in_module_class(node)
-        ]
+        roots = (module.tree,) if among is None else among
+        self.nodes = [node for root in roots for node in self._walk(root)]
         self.inside = set(self.nodes)
 
-    def _in_module_class(self, node: ast.AST) -> bool:
-        current: ast.AST | None = node
-        while current is not None:
-            if current in self.models or (
-                isinstance(current, ast.ClassDef) and self._is_module_class(current)
-            ):
-                return True
-            current = self.parents.get(current)
-        return False
+    def _walk(self, root: ast.AST) -> Iterator[ast.AST]:
+        """What `ast.walk` yields, but for module classes and functions that make rewritten ones."""
+        pending = collections.deque([root])
+        while pending:
+            node = pending.popleft()
+            if node in self.models:
+                continue
+            if isinstance(node, ast.ClassDef) and self._is_module_class(node):
+                continue
+            pending.extend(ast.iter_child_nodes(node))
+            yield node
 
     def _is_module_class(self, node: ast.ClassDef) -> bool:
-
         value = self.interp.environment_of(self.module).names.get(node.name)
         return (
             isinstance(value, Class) and value.node is node and classes.framework(value) is not None

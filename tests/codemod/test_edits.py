@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import random
 import textwrap
 from typing import TypeVar
@@ -725,3 +726,54 @@ def test_lines_below_the_ends_of_nested_blocks() -> None:
     ]:
         changes.insert_after(stmt, new)
     expect(changes, "if a:\n    if b:\n        c\n        z\n    y1\n    y2\nx1\nx2\nd\n")
+
+
+# ---- what is left as it was -----------------------------------------------------------------------
+
+
+def shows_a_mark(changes: Edits, name: ast.Name) -> bool:
+    """Whether a mark that is put into a name is there in the end."""
+    trial = changes.fork()
+    try:
+        trial.insert(changes.source.span(name)[0] + 1, "_mark_")
+    except EditConflict:
+        return False
+    return "_mark_" in trial.apply()
+
+
+def record_something(changes: Edits, chance: random.Random) -> None:
+    """One edit of some kind at some place."""
+    target = chance.choice(nodes(changes, ast.Name | ast.Call | ast.stmt))
+    match target:
+        case ast.Call(args=[first, *_]) if chance.random() < 0.5:
+            changes.remove_item(target, first)
+        case ast.Call() if chance.random() < 0.5:
+            changes.add_item(target, "new=3")
+        case ast.stmt() if chance.random() < 0.5:
+            changes.insert_before(target, "added = 1")
+        case ast.stmt():
+            changes.delete_statement(target)
+        case _:
+            changes.replace(target, chance.choice(["other", ""]))
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_name_that_is_kept_shows_a_mark(seed: int) -> None:
+    chance = random.Random(seed)
+    changes = edits(
+        "xx = ff(aa, gg(bb, cc))\nif xx:\n    yy = ff(xx)\n    zz = [aa, gg(yy)]\nprint(xx); hh(zz)\n"
+    )
+    for _ in range(chance.randrange(1, 6)):
+        with contextlib.suppress(EditConflict):
+            record_something(changes, chance)
+        for name in nodes(changes, ast.Name):
+            assert changes.keeps(name) == shows_a_mark(changes, name)
+
+
+def test_text_that_is_replaced_by_the_same_is_kept() -> None:
+    changes = edits("y = f(x, 1)\n")
+    call, name = nodes(changes, ast.Call)[0], nodes(changes, ast.Name)[-1]
+    changes.replace(name, "x")
+    assert changes.keeps(name) and changes.keeps(call)
+    changes.replace(call, "f(x, 1)")
+    assert changes.keeps(call) and not changes.keeps(name)
