@@ -16,6 +16,7 @@ from .emit.aliases import Alias, find_alias, write_alias
 from .emit.bridges import Bridge, Bridges, other_methods
 from .emit.file_names import FileNames
 from .emit.module_class import ClassEmitter, Emitted
+from .emit.path_reads import reads_paths
 from .emit.read_variables import path_read
 from .emit.refinement import rewrite_refinement
 from .emit.transport import CannotMove, HandedFlag, NeedsFlags
@@ -289,6 +290,8 @@ def _bridges(
     facts = studied.studies[cls.node].facts if cls.node in studied.studies else None
     if facts is not None and _reads_attributes(cls, attempt.models[used.node], facts):
         return None  # a bridged module has none
+    if _read_by_path(interp, cls, used, attempt):
+        return None
     source, model = cls.module.source, attempt.models[used.node]
     bridges = Bridges(
         source,
@@ -311,6 +314,17 @@ def _bridges(
     if any(isinstance(node, ast.Call) and is_own(node.func) for node in made):
         return None  # a class that is handed in
     return find_alias(interp, {cls.module: bridges}, used, model, limit)
+
+
+def _read_by_path(interp: Interpreter, user: Class, used: Class, attempt: ModuleRewrite) -> bool:
+    """Whether a file that knows one of two classes reads the variables of the used one by names that change."""
+    model = attempt.models[used.node]
+    return any(
+        module.rewritable
+        and any(v is user or v is used for v in interp.environment_of(module).names.values())
+        and reads_paths(module, model, attempt.models)
+        for module in list(interp.project.modules.values())
+    )
 
 
 def _made_by_others(

@@ -47,7 +47,9 @@ class Use:
     unknown: Callable[[str], Dim] = lambda why: 1
     written: Callable[[str], Dim | None] = lambda text: None  # the size that an expression computes
     own_features: Callable[[], Dim] = lambda: 1  # `out_features` of the layer that is made
-    computed: Callable[[Sequence[Dim | str]], Dim] = lambda parts: 1  # by sizes, and the text between
+    computed: Callable[[Sequence[Dim | str]], Dim] = lambda parts: (
+        1
+    )  # by sizes, and the text between
 
     def input(self, which: int | str = 0) -> Value | None:
         if isinstance(which, str):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
@@ -22,13 +21,12 @@ from ..emit.bridges import (
     methods_of,
     other_methods,
 )
+from ..emit.path_reads import outside, reads_paths
 from ..model.module import ModuleModel
 from ..project import Module
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, Object
-
-_AUTOMATIC = re.compile(r"[A-Za-z]\w*_\d+")
 
 
 @dataclass
@@ -103,7 +101,7 @@ def bridges(
             limit,
         )
         found[module] = here
-    if not found or any(_reads_paths(m, model, rewritten) or _looks_inside(m, cls) for m in found):
+    if not found or any(reads_paths(m, model, rewritten) or _looks_inside(m, cls) for m in found):
         return None
     methods = {
         name for m in modules for name in _asked_for(m, cls, model, module_nodes, m in found)
@@ -144,15 +142,6 @@ def write(
     for module, trial in trials.items():
         edits_of(module).adopt(trial)
     return True
-
-
-def _outside(module: Module, module_nodes: Collection[ast.AST]) -> Iterator[ast.AST]:
-    pending: list[ast.AST] = [module.tree]
-    while pending:
-        node = pending.pop()
-        if node not in module_nodes:
-            yield node
-            pending += ast.iter_child_nodes(node)
 
 
 def _holds_modules(interp: Interpreter, module: Module, cls: Class) -> bool:
@@ -215,7 +204,7 @@ def _asked_for(
     own = {method.name for method in methods_of(cls)}
     if not own and not mentioned:
         return
-    for node in _outside(module, module_nodes):
+    for node in outside(module, module_nodes):
         match node:
             case ast.Attribute(attr=attr) if attr in own or (mentioned and attr == "bind"):
                 yield attr
@@ -250,19 +239,3 @@ def _runs_methods_alone(
             if not isinstance(above, ast.Call) or above.func is not node:
                 return False
     return True
-
-
-def _reads_paths(module: Module, model: ModuleModel, rewritten: Collection[ast.AST]) -> bool:
-    """Whether code that stays reads the variables of the original by their names, which the bridge's differ from."""
-    renamed = (path for path in model.variables if path.source != path.target)
-    parts = ("/".join(path.source).split("/") for path in renamed)
-    names = {next(part for part in each if not part.startswith("~")) for each in parts}
-    for node in _outside(module, rewritten):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            above = module.source.parents.get(node)
-            key = isinstance(above, ast.Subscript) and node.value in names
-            if key or any(
-                _AUTOMATIC.fullmatch(part) and part in names for part in node.value.split("/")
-            ):
-                return True
-    return False

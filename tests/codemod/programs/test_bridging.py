@@ -352,3 +352,64 @@ print('RESULT', Runner().run(x), Runner().run(x, context=context), Runner().run(
     assert done.statuses == {"Mix": "rewritten"}
     assert "model_class = LinenMix" in done.after["program.py"]
     check(done, tmp_path)
+
+
+SHARED = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Encoder(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.relu(nn.Dense(4)(x))
+
+
+class Actor(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(2)(Encoder(name='encoder')(x))
+
+
+class Critic(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(1)(Encoder(name='encoder')(x))
+
+
+def scaled(variables):
+    leaves, tree = jax.tree.flatten(variables)
+    return jax.tree.unflatten(tree, [0.5 * leaf for leaf in leaves])
+
+
+x = jax.random.normal(jax.random.key(0), (4, 3))
+actor, critic = Actor(), Critic()
+actor_params = scaled(actor.init(jax.random.key(1), x)['params'])
+critic_params = scaled(critic.init(jax.random.key(2), x)['params'])
+COPY
+print('RESULT', float(jnp.abs(actor.apply({'params': actor_params}, x)).sum()))
+print('RESULT', float(jnp.abs(critic.apply({'params': critic_params}, x)).sum()))
+"""
+
+
+def test_what_two_models_share_under_one_name_may_be_copied(tmp_path: Path) -> None:
+    copy = "actor_params = {**actor_params, 'encoder': critic_params['encoder']}"
+    done = rewritten(SHARED.replace("COPY", copy))
+    assert set(done.statuses.values()) == {"rewritten"}
+    assert "PR103" in done.codes
+    check(done, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        "actor_params['encoder'] = {'Dense_0': critic_params['encoder']['Dense_0']}",
+        "actor_params['encoder'] = critic_params['encoder']",
+        "print(len(critic_params['encoder'].items()))",
+    ],
+)
+def test_what_is_done_below_a_shared_name_keeps_the_classes(copy: str, tmp_path: Path) -> None:
+    done = rewritten(SHARED.replace("COPY", copy))
+    assert done.statuses["Critic"] != "rewritten"
+    check(done, tmp_path)

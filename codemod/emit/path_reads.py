@@ -1,0 +1,60 @@
+"""Which code reads variables of the original by names that a bridge to the rewritten module does not have."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterator
+
+from ..model.module import ModuleModel
+from ..project import Module
+
+_AUTOMATIC = re.compile(r"[A-Za-z]\w*_\d+")
+
+
+def outside(module: Module, module_nodes: Collection[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes of a file that are in none of some classes."""
+    pending: list[ast.AST] = [module.tree]
+    while pending:
+        node = pending.pop()
+        if node not in module_nodes:
+            yield node
+            pending += ast.iter_child_nodes(node)
+
+
+def reads_paths(module: Module, model: ModuleModel, rewritten: Collection[ast.AST]) -> bool:
+    """Whether code that stays reads the variables of the original by their names, which the bridge's differ from.
+
+    What lies below a module that keeps its name may be read whole: another model takes it as it is.
+    """
+    names, kept = _names_of(model)
+    for node in outside(module, rewritten):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            above = module.source.parents.get(node)
+            if isinstance(above, ast.Subscript):
+                if node.value in names - kept:
+                    return True
+                if node.value in names and not _is_read_whole(above, module):
+                    return True
+            if any(_AUTOMATIC.fullmatch(part) and part in names for part in node.value.split("/")):
+                return True
+    return False
+
+
+def _names_of(model: ModuleModel) -> tuple[set[str], set[str]]:
+    """The first names on the way to variables whose paths change, and those of them that stay what they are."""
+    names, changed = set(), set()
+    for path in model.variables:
+        if path.source != path.target:
+            parts = "/".join(path.source).split("/")
+            first = next(part for part in parts if not part.startswith("~"))
+            names.add(first)
+            if first != re.split(r"[.\[]", path.target[0])[0]:
+                changed.add(first)
+    return names, names - changed
+
+
+def _is_read_whole(read: ast.Subscript, module: Module) -> bool:
+    """Whether a subscript only reads, and nothing is asked of what it gives there."""
+    above = module.source.parents.get(read)
+    return isinstance(read.ctx, ast.Load) and not isinstance(above, ast.Subscript | ast.Attribute)
