@@ -64,6 +64,8 @@ def _run(request: Request, version: str, scratch: Path) -> int:
     verdict = verify.Verdict([], request.seed)
     if request.paths:
         verdict = _modules(request, both)
+    elif subjects.unchanged(both, _code(both.original)):
+        raise verify.NothingRewritten
     wishes = _wishes(request)
     for program in request.program:
         place = trees.relative([program], both.rewritten)[0]
@@ -82,6 +84,11 @@ def _modules(request: Request, both: trees.Trees) -> verify.Verdict:
         settle = _settle(options, _wishes(request)) if request.trace else _as_it_is
         rewrite = subjects.reported(both, options, settle)
     return verify.verify(both, rewrite, options, _wishes(request), progress=show.climbed)
+
+
+def _code(tree: Path) -> list[Path]:
+    """The Python files of a tree, relative to it."""
+    return [path.relative_to(tree) for path in sorted(tree.rglob("*.py"))]
 
 
 def _as_it_is(examined: Examined, paths: Sequence[Path]) -> Examined:

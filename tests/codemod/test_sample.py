@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from nnx_codemod.codemod import engine
 from nnx_codemod.codemod.config import Options
 from nnx_codemod.codemod.demo import PROGRAMS, SAMPLE
+from nnx_codemod.codemod.parity import subjects, verify
+from nnx_codemod.codemod.parity.trees import Trees
+from nnx_codemod.codemod.parity.verify import Wishes
 from nnx_codemod.codemod.report import Outcome
 from nnx_codemod.codemod.source import Source
 from nnx_codemod.tests.programs import printed, same
@@ -43,6 +47,16 @@ def test_both_versions_print_the_same(both: dict[str, Path], program: str) -> No
         both["after"].joinpath(program).read_text()
     )
     assert same(before, after, tolerance=1e-3), (before, after)
+
+
+def test_verify_holds_within_a_minute(both: dict[str, Path]) -> None:
+    """A minute on two idle cores: the processor's time, as others may be at work here."""
+    trees = Trees(both["before"], both["after"], (Path(),))
+    begun = resource.getrusage(resource.RUSAGE_CHILDREN)
+    verdict = verify.verify(trees, subjects.reported(trees, Options()), Options(), Wishes())
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert [climb.status for climb in verdict.climbs] == ["pass"] * 4, verdict.climbs
+    assert ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime < 120
 
 
 def test_a_second_run_changes_nothing(both: dict[str, Path]) -> None:

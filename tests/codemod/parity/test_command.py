@@ -76,6 +76,14 @@ def test_nothing_is_rewritten_yet(tree: Path, report: Path) -> None:
     assert len(result.output.splitlines()) == 1
 
 
+def test_a_program_over_code_that_is_not_rewritten_shows_nothing(tree: Path) -> None:
+    (tree / "net.py").write_text(LINEN)
+    (tree / "run.py").write_text("print(1)\n")
+    result = run("--program", tree / "run.py")
+    assert result.exit_code == 2
+    assert "nothing is rewritten" in result.output
+
+
 def test_a_report_that_was_written_from_another_folder(
     tree: Path, report: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
