@@ -57,7 +57,7 @@ def used() -> list[str]:
 def _extend(module: Any, names: dict[str, str]) -> None:
     before = getattr(module, "__getattr__", None)
 
-    def found(name: str) -> Any:
+    def getattr_(name: str) -> Any:
         if before is not None:
             try:
                 return before(name)
@@ -71,4 +71,4 @@ def _extend(module: Any, names: dict[str, str]) -> None:
         _used.add(f"{module.__name__}.{name}")
         return value
 
-    module.__getattr__ = found
+    module.__getattr__ = getattr_

@@ -1,4 +1,4 @@
-"""Stand-ins for libraries that the tree's files import and that are not installed.
+"""Stand-ins for libraries that the tree's files import and that are not installed, and for what other versions have.
 
 A file that defines models often imports what loads data or writes logs, too. A stand-in gives whatever name is asked of
 it while files are imported; code that runs later and calls one gets an error that names the missing library.
@@ -10,6 +10,7 @@ import contextlib
 import importlib.machinery
 import importlib.util
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -149,6 +150,10 @@ def load(name: str, tree: str) -> ModuleType:
                 continue
             _stand_in(missing, before)
         except Exception as error:
+            lacking = _lacking(error, tree)
+            if lacking is not None:
+                _lend(*lacking, before)
+                continue
             broken = _broken(error)
             if broken is None or broken in _Finder.names:
                 raise
@@ -179,10 +184,51 @@ def _has_code(place: str) -> bool:
 def _stand_in(library: str, before: set[str]) -> None:
     """A stand-in for a library from now on; files that failed because of it are imported again."""
     _Finder.names.append(library)
-    for half in set(sys.modules) - before:  # a file that failed may have kept a part of itself
-        if _is_pure(half) or half.split(".")[0] == library:
+    _forget_halves(before, library)
+
+
+def _forget_halves(before: set[str], library: str = "") -> None:
+    """Drops what a failed import left: a file that failed may have kept a part of itself."""
+    for half in set(sys.modules) - before:
+        if _is_pure(half) or (library and half.split(".")[0] == library):
             del sys.modules[half]
             absl_flags.forget([half])
+
+
+_ASKED = ("__getattr__", "getattr", "getattr_")  # functions of modules that answer for a name
+_LACKS = (
+    re.compile(r"module '(?P<module>[\w.]+)' has no attribute '(?P<name>\w+)'"),
+    re.compile(r"cannot import name '(?P<name>\w+)' from '(?P<module>[\w.]+)'"),
+)
+
+
+def _lacking(error: Exception, tree: str) -> tuple[ModuleType, str] | None:
+    """The module of an installed library and the name that a file of the tree asks of it in vain."""
+    root = os.path.realpath(tree) + os.sep
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    while frames and frames[-1].f_code.co_name in _ASKED:
+        frames.pop()  # of the module that was asked
+    if not frames or not os.path.realpath(frames[-1].f_code.co_filename).startswith(root):
+        return None
+    for pattern in _LACKS:
+        found = pattern.match(str(error))
+        module = sys.modules.get(found["module"]) if found is not None else None
+        if found is None or module is None or found["name"] in vars(module):
+            continue
+        inside = os.path.realpath(getattr(module, "__file__", None) or root).startswith(root)
+        return None if inside else (module, found["name"])
+    return None
+
+
+def _lend(module: ModuleType, name: str, before: set[str]) -> None:
+    """A stand-in for what this version of a library lacks."""
+    full = f"{module.__name__}.{name}"
+    setattr(module, name, _made(full))
+    _lent.append(full)
+    _forget_halves(before)
+
+
+_lent: list[str] = []
 
 
 def _broken(error: Exception) -> str | None:
@@ -222,4 +268,4 @@ def _is_installed(name: str) -> bool:
 
 def standing_in() -> list[str]:
     """The libraries that this process stands in for."""
-    return list(_Finder.names)
+    return [*_Finder.names, *_lent]

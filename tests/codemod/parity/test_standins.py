@@ -121,8 +121,20 @@ def test_names_that_jax_dropped_are_put_back(tmp_path: Path) -> None:
         "    raise ValueError(jax.tree_map(lambda x: x + config.jax_enable_x64, [1]))\n"
     )
     assert json.loads(loaded(tmp_path, "model").stdout)["error"] == "[1]"
-    (tmp_path / "model.py").write_text("import jax\njax.no_such_name\n")
-    assert "no attribute 'no_such_name'" in loaded(tmp_path, "model").stderr
+
+
+def test_what_another_version_of_a_library_has_is_stood_in_for(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(
+        "import flax\nimport jax\nfrom optax import no_such_thing\n\nOLD = jax.random.no_such_kind\n\n"
+        "def use(state: flax.no_such_part.Optimizer = None):\n    no_such_thing()\n"
+    )
+    found = json.loads(loaded(tmp_path, "model").stdout)
+    assert found["for"] == [
+        "optax.no_such_thing",
+        "jax.random.no_such_kind",
+        "flax.no_such_part",
+    ]
+    assert found["error"] == "optax.no_such_thing is not installed"
 
 
 def test_a_package_that_does_not_import_is_left_out(tmp_path: Path) -> None:
