@@ -30,14 +30,14 @@ _PAGE = Template("""<!doctype html>
 <p class="summary">$summary</p>
 <dl class="facts">$platforms</dl>
 $overview
-<div class="tools">
+<div class="tools"$bare>
 <input id="words" type="search" placeholder="Search modules, files, reasons" aria-label="Search">
 <select id="state" aria-label="Status">
 <option value="">all modules</option><option>fail</option><option>pass</option><option>not run</option>
 </select>
 <span id="count" class="legend" aria-live="polite"></span>
 </div>
-<p class="legend">Errors, relative:<i style="background: var(--single)"></i>float32<i
+<p class="legend"$bare>Errors, relative:<i style="background: var(--single)"></i>float32<i
  style="background: var(--double)"></i>float64; dashes mark what is tolerated.</p>
 <p id="none" class="legend" hidden>No module fits.</p>
 $modules
@@ -62,6 +62,7 @@ def page(document: Mapping[str, Any], summary: str, diffs: Mapping[str, str]) ->
         kept=_kept(document["kept"]),
         style=STYLE,
         script=SCRIPT,
+        bare="" if document["modules"] else " hidden",
     )
 
 
@@ -184,7 +185,8 @@ def _line(line: str) -> str:
 
 def _programs(programs: list[Mapping[str, Any]]) -> Iterator[str]:
     for one in programs:
-        yield f"<h2>{escape(one['program'])}: {escape(one['status'])}</h2>"
+        status = f'<span class="verdict {_kind(one["status"])}">{escape(one["status"])}</span>'
+        yield f"<h2>{escape(one['program'])} {status}</h2>"
         for side, why in one["failed"].items():
             if why:
                 yield f'<p class="facts">{escape(side)}: {escape(why)}</p>'
@@ -193,7 +195,10 @@ def _programs(programs: list[Mapping[str, Any]]) -> Iterator[str]:
             f'<td class="status {"pass" if line["equal"] else "fail"}">{"✓" if line["equal"] else "✗"}</td></tr>'
             for line in one["lines"]
         )
-        yield f"<table><thead><tr><th>before</th><th>after</th><th></th></tr></thead><tbody>{rows}</tbody></table>"
+        yield (
+            '<table class="lines"><thead><tr><th>before</th><th>after</th><th></th></tr></thead>'
+            f"<tbody>{rows}</tbody></table>"
+        )
 
 
 def _kept(kept: list[str]) -> str:

@@ -15,13 +15,15 @@ STYLE = """
   }
 }
 * { box-sizing: border-box; }
+[hidden] { display: none !important; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 main { max-width: 100rem; margin: 0 auto; padding: 1.5rem clamp(0.75rem, 3vw, 2.5rem) 4rem; }
 h1 { font-size: 1.5rem; margin: 0 0 0.35rem; display: flex; align-items: center; gap: 0.6rem; }
 h2 { font-size: 1.1rem; margin: 2rem 0 0.5rem; }
 .verdict { font-size: 0.95rem; line-height: 1; padding: 0.35rem 0.7rem; border-radius: 1rem; color: var(--paper);
   background: var(--pass); }
-.verdict.fail { background: var(--fail); }
+.verdict.fail { background: var(--fail); } .verdict.idle { background: var(--idle); }
+h2 .verdict { font-size: 0.8rem; padding: 0.2rem 0.55rem; margin-left: 0.3rem; }
 .status.pass { color: var(--pass); }
 .status.fail { color: var(--fail); }
 p.summary { margin: 0 0 0.35rem; }
@@ -68,6 +70,8 @@ th, td { padding: 0.3rem 0.6rem 0.3rem 0; vertical-align: top; border-bottom: 1p
 td { overflow-wrap: anywhere; }
 td small { color: var(--soft); display: block; }
 td.status { white-space: nowrap; }
+table.lines { table-layout: fixed; } table.lines th:last-child { width: 2rem; }
+table.lines td { font-family: ui-monospace, monospace; }
 .status.idle { color: var(--idle); }
 tbody tr:last-child > *, tr.alike > * { border-bottom: 0; }
 tr.alike > * { padding-bottom: 0; }
