@@ -104,7 +104,9 @@ class Definitions(ProgramRewriter):
         definition.collections = [known[kind] for kind in sorted(holds) if kind in known]
         unnamed = [kind for kind in holds if kind not in known]
         if unnamed and not definition.collections:
-            definition.closed = graphdefs.RNG_STATE if unnamed == ["RngState"] else "rest"
+            definition.draws_alone = unnamed == ["RngState"]
+            kind = graphdefs.RNG_STATE if definition.draws_alone else graphdefs.REST
+            definition.closed = definition.state_names[kind]
 
     def _looked_into(self, definition: Definition) -> bool:
         """Whether the program takes a whole dict of collections apart, or puts one together under a name."""

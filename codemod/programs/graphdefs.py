@@ -15,7 +15,7 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _SAY_NOTHING = frozenset(("model", "net", "network", "module", "forward", "f", "fn", "apply"))
 
 
-RNG_STATE = "rng_state"  # what the state of random streams is called
+RNG_STATE, REST = "rng_state", "rest"  # what the state of random streams is called, and any other
 
 
 @dataclass
@@ -39,6 +39,8 @@ class Definition:
     flat: bool = True
     collections: list[str] = field(default_factory=list)
     closed: str | None = None
+    draws_alone: bool = False  # that state is of random streams
+    state_names: dict[str, str] = field(default_factory=dict)  # by what `closed` may be
     mode: str | None = None  # the mode of all its calls, None where they differ
 
     @property
@@ -123,6 +125,9 @@ def name_definitions(definitions: Iterable[Definition], taken: set[str], parents
         alone = len(found) == 1
         definition.name = free("graphdef" if alone else f"{stem}_graphdef", taken)
         definition.maker = free("make_model" if stem in _SAY_NOTHING else f"make_{stem}", taken)
+        for kind in (RNG_STATE, REST):
+            name = kind if alone else f"{stem}_{kind}"
+            definition.state_names[kind] = free(name, taken)
 
 
 def free(name: str, taken: set[str]) -> str:

@@ -261,7 +261,7 @@ class MergedCalls(SplitInits):
             raise Stay(
                 node, "`init` is handed on as a value", "hand on a function that makes the module"
             )
-        at_rest = definition.closed == graphdefs.RNG_STATE and definition.mode == _EVAL
+        at_rest = definition.draws_alone and definition.mode == _EVAL
         if definition.collections or (definition.closed and not at_rest):
             raise Stay(
                 node,

@@ -293,3 +293,59 @@ def test_parameters_from_elsewhere_beside_known_state_are_not_the_models_own(
     done = rewritten(MIXED)
     assert "nnx.merge(graphdef, params, stats)(x)" in done.after["program.py"]
     check(done, tmp_path)
+
+
+TWO = """
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+
+class Actor(nn.Module):
+    @nn.compact
+    def __call__(self, x, train: bool):
+        return nn.Dense(2)(nn.Dropout(0.5, deterministic=not train)(x))
+
+
+class Critic(nn.Module):
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = nn.Dropout(0.1, deterministic=not train)(nn.Dense(3)(x))
+        return nn.Dense(1)(nn.Dropout(0.5, deterministic=not train)(x))
+
+
+rng_state = 2.0
+x = jax.random.normal(jax.random.key(0), (4, 3))
+actor = Actor()
+actor_params = actor.init(jax.random.key(1), x, False)
+critic = Critic()
+critic_params = critic.init(jax.random.key(2), x, False)
+halved = jax.tree.map(lambda p: 0.5 * p, actor_params)
+
+
+def loss(params):
+    return critic.apply(params, x, True, rngs={'dropout': jax.random.key(3)}).mean()
+
+
+grads = jax.grad(loss)(critic_params)
+critic_params = jax.tree.map(lambda p, g: p - 0.1 * g, critic_params, grads)
+print('RESULT', rng_state * float(jnp.abs(actor.apply(halved, x, False)).sum()))
+print('RESULT', bool(jnp.isfinite(critic.apply(critic_params, x, False)).all()))
+"""
+
+
+def test_two_models_that_draw_have_a_state_each(tmp_path: Path) -> None:
+    done = rewritten(TWO)
+    text = done.after["program.py"]
+    assert set(done.statuses.values()) == {"rewritten"}
+    assert "actor_rng_state" in text and "critic_rng_state" in text
+    check(done, tmp_path)
+
+
+def test_the_state_of_a_model_does_not_take_a_name_of_the_programs(tmp_path: Path) -> None:
+    start, end = TWO.index("class Critic"), TWO.index("rng_state")
+    text = (TWO[:start] + TWO[end:]).replace("critic_params", "actor_params")
+    text = text.replace("critic = Critic()\nactor_params = critic", "again = actor")
+    done = rewritten(text.replace("critic", "actor"))
+    assert "rng_state2" in done.after["program.py"]
+    check(done, tmp_path)
