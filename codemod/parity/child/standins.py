@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.machinery
 import importlib.util
+import linecache
 import os
 import re
 import sys
@@ -108,12 +109,17 @@ class _Finder:
 
 
 class _Root:
-    """Finds the tree itself, where it is a package that its files import by name."""
+    """Finds the tree itself, where its files import it by name: a package, or a checkout that may have another name here."""
 
     tree = ""
+    names: ClassVar[list[str]] = []  # that files were seen to give it
 
     @classmethod
     def find_spec(cls, name: str, path: Any = None, target: Any = None) -> Any:
+        if path is None and name in cls.names:
+            bare = importlib.machinery.ModuleSpec(name, None, is_package=True)
+            bare.submodule_search_locations = [cls.tree]
+            return bare
         if path is not None or name in _NEEDED or name != os.path.basename(cls.tree):
             return None
         start = os.path.join(cls.tree, "__init__.py")
@@ -148,6 +154,10 @@ def load(name: str, tree: str) -> ModuleType:
                 sys.path.append(folder)
                 importlib.invalidate_caches()
                 continue
+            if _names_the_tree(missing, error, tree):
+                _Root.names.append(missing)
+                _forget_halves(before)
+                continue
             _stand_in(missing, before)
         except Exception as error:
             lacking = _lacking(error, tree)
@@ -172,6 +182,23 @@ def _own_folder(missing: str, error: Exception, tree: str) -> str | None:
             return folder
         folder = os.path.dirname(folder)
     return None
+
+
+def _names_the_tree(missing: str, error: Exception, tree: str) -> bool:
+    """Whether a file asks for `missing.a.b`, and the tree has an `a/b`."""
+    root = os.path.realpath(tree)
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file = os.path.realpath(frame.f_code.co_filename)
+        found = re.search(
+            rf"\b(?:from|import)\s+{missing}\.([\w.]+)(?:\s+import\s+(\w+))?",
+            linecache.getline(file, line),
+        )
+        if found is None or not file.startswith(root + os.sep):
+            continue
+        place = os.path.join(root, *found[1].split("."))
+        if _has_code(place) or (found[2] and _has_code(os.path.join(place, found[2]))):
+            return True
+    return False
 
 
 def _has_code(place: str) -> bool:

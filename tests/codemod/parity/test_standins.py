@@ -123,6 +123,18 @@ def test_names_that_jax_dropped_are_put_back(tmp_path: Path) -> None:
     assert json.loads(loaded(tmp_path, "model").stdout)["error"] == "[1]"
 
 
+def test_a_checkout_under_another_name_is_found_by_its_own(tmp_path: Path) -> None:
+    nets = tmp_path / "nets"
+    nets.mkdir()
+    (nets / "layers.py").write_text("def x():\n    return 1\n")
+    (nets / "model.py").write_text(
+        "from no_such_tree.nets import layers\nimport no_such_library.nets_of_others\n\n"
+        "def use():\n    layers.x()\n"
+    )
+    found = json.loads(loaded(tmp_path, "nets.model").stdout)
+    assert found["error"] == "" and found["for"] == ["no_such_library"]
+
+
 def test_what_another_version_of_a_library_has_is_stood_in_for(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(
         "import flax\nimport jax\nfrom optax import no_such_thing\n\nOLD = jax.random.no_such_kind\n\n"
