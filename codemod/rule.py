@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from .shapes.dims import Dim, is_dim
 from .shapes.values import Array, Constant, Items, Shape, Unknown, Value, as_dim
@@ -205,7 +205,19 @@ class Around:
 
 Argument = To | Drop | Mode | Refuse | Around
 Told = Callable[[Use], "Dim | Shape | str | None"]
-Run = Callable[[Value, Sequence[Value], Mapping[str, Value]], Value]
+
+
+class Run(Protocol):
+    """How a layer calls those that it is given."""
+
+    def __call__(
+        self, function: Value, args: Sequence[Value], kwargs: Mapping[str, Value], /
+    ) -> Value: ...
+
+    def in_turn(
+        self, layers: Sequence[Value], start: Value, step: Callable[[Value, Value], Value], /
+    ) -> Value:
+        """What the last of `step(layer, value)` returns, where a loop made as many layers as only it knows."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ def _deep(use: Use, run: Run) -> Value | None:
     layers, x = use.arguments.get("layers"), use.input()
     if not isinstance(layers, Items) or x is None:
         return None
+    if layers.open:
+        return Items([run.in_turn(layers.items, x, lambda f, x: _output(f, x, run)), UNKNOWN])
     states: list[Value] = []
     for layer in layers.items:
         if _is_core(layer):
@@ -44,6 +46,14 @@ def _deep(use: Use, run: Run) -> Value | None:
         else:
             x = run(layer, [x], {})
     return Items([x, Items(states)])
+
+
+def _output(layer: Value, x: Value, run: Run) -> Value:
+    """What a layer of a deep core hands on to the next."""
+    if not _is_core(layer):
+        return run(layer, [x], {})
+    found = run(layer, [x, UNKNOWN], {})
+    return found.items[0] if isinstance(found, Items) and len(found.items) == 2 else UNKNOWN
 
 
 def _joined(left: Value | None, right: Value | None) -> Value | None:
@@ -58,7 +68,7 @@ def _joined(left: Value | None, right: Value | None) -> Value | None:
 def _skipping(use: Use, run: Run) -> Value | None:
     """Cores one after the other that all see the inputs; the result has all outputs."""
     layers, inputs = use.arguments.get("layers"), use.input()
-    if not isinstance(layers, Items) or inputs is None:
+    if not isinstance(layers, Items) or layers.open or inputs is None:
         return None
     total: Value | None = None
     states: list[Value] = []

@@ -20,13 +20,21 @@ def _hidden(use: Use, width: str) -> Array | None:
     return None if shape is None or size is None else Array((*shape[:-1], size), "float32")
 
 
+def _ranks(state: Value | None) -> set[int]:
+    """The ranks of the arrays of a state, as far as they are known."""
+    arrays = state.items if isinstance(state, Items) else [state]
+    return {len(a.shape) for a in arrays if isinstance(a, Array) and a.shape is not None}
+
+
 def output_and_state(width: str, named: bool) -> ShapeOf:
     """The output and the next state."""
 
     def shapes(use: Use) -> Value | None:
         hidden = _hidden(use, width)
-        if hidden is None:
+        if hidden is None or hidden.shape is None:
             return None
+        if any(rank != len(hidden.shape) for rank in _ranks(use.input(1))):
+            raise ValueError("inputs and state differ in their axes")
         state: Value = Items([hidden, hidden], names=_STATE) if named else hidden
         return Items([hidden, state])
 

@@ -48,6 +48,7 @@ from .symbolic import argument_value, array_of_rank, field_value, is_flag, looks
 
 RANKS = (2, 3, 4, 1, 5)
 WIDE = 4  # the rank of an image
+_SCANS = ("scan", "dynamic_unroll", "static_unroll")
 _FLATTENS = re.compile("flatten|ravel|reshape|rearrange", re.IGNORECASE)
 MAX_TRIES = 24
 MANY_STEPS = 100_000  # of one search: a model of models is not read two dozen times
@@ -189,7 +190,7 @@ def _is_blind(use: Used, alone: bool) -> bool:
 
 def _scans(cls: Class) -> bool:
     """Whether a class scans over something: it sees one step of its inputs, which were taken for more."""
-    return any(isinstance(n, ast.Attribute) and n.attr == "scan" for n in ast.walk(cls.node))
+    return any(isinstance(n, ast.Attribute) and n.attr in _SCANS for n in ast.walk(cls.node))
 
 
 def _is_one_vector(use: Used) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import signatures
@@ -451,7 +452,7 @@ def apply_layer(
     output = layer.rule.output if name == "__call__" else layer.rule.methods.get(name)
     result = _composite(interp, layer, name, args, kwargs, node)
     if name == "__call__" and layer.rule.runs is not None:
-        result = layer.rule.runs(use, lambda f, a, k: call(interp, f, a, k, None))
+        result = layer.rule.runs(use, _Runner(interp))
     if result is None and output is not None:
         try:
             result = output(use)
@@ -465,6 +466,21 @@ def apply_layer(
     result = traced.returned(interp, node, result)
     _record_use(interp, layer, name, args, kwargs, result, node)
     return result
+
+
+@dataclass(frozen=True)
+class _Runner:
+    """Calls of layers that a layer is given."""
+
+    interp: Interpreter
+
+    def __call__(self, function: Value, args: Args, kwargs: Kwargs, /) -> Value:
+        return call(self.interp, function, args, kwargs, None)
+
+    def in_turn(
+        self, layers: Sequence[Value], start: Value, step: Callable[[Value, Value], Value], /
+    ) -> Value:
+        return loops.run_sequence(self.interp, layers, start, step)
 
 
 def _composite(
@@ -481,7 +497,9 @@ def _composite(
     layers = layer.arguments.get("layers")
     start: Value = args[0] if args else UNKNOWN
     if isinstance(layers, Items) and layers.open:
-        return loops.run_sequence(interp, layers.items, start, node)
+        return loops.run_sequence(
+            interp, layers.items, start, lambda step, value: call(interp, step, [value], {}, node)
+        )
     steps = interp.known_items(layers) if layers is not None else None
     if steps is None:
         return None

@@ -8,7 +8,7 @@ first value and update are recorded in the facts.
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import operators
@@ -36,6 +36,7 @@ from .values import (
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
+_Step = Callable[[Value, Value], Value]  # a layer and what it is given: what it returns
 States = Mapping[int, tuple[Any, Any]]  # containers and their states, by identity
 
 MAX_PASSES = 5
@@ -257,16 +258,14 @@ def _after(interp: Interpreter, node: ast.AST, head: dict[str, Value], env: Envi
 # ---- layers that a loop made, run one after the other -----------------------------------------------------
 
 
-def run_sequence(
-    interp: Interpreter, steps: Sequence[Value], start: Value, node: ast.Call | None
-) -> Value:
-    """Calls each step on what the one before returned; those that a loop made are called any number of times."""
+def run_sequence(interp: Interpreter, steps: Sequence[Value], start: Value, run: _Step) -> Value:
+    """Runs each step on what the one before returned; those that a loop made are run any number of times."""
     value = start
     for loop, members in _grouped(interp, steps):
         value = (
-            _through(interp, members, value, node)
+            _through(members, value, run)
             if loop is None
-            else _repeated(interp, loop, members, value, node)
+            else _repeated(interp, loop, members, value, run)
         )
     return value
 
@@ -325,21 +324,19 @@ def _site_of(step: Value) -> ast.Call | None:
     return getattr(step, "site", None)
 
 
-def _through(
-    interp: Interpreter, steps: Sequence[Value], value: Value, node: ast.Call | None
-) -> Value:
+def _through(steps: Sequence[Value], value: Value, run: _Step) -> Value:
     for step in steps:
-        value = interp.call(step, [value], {}, node)
+        value = run(step, value)
     return value
 
 
 def _repeated(
-    interp: Interpreter, loop: ast.AST, steps: Sequence[Value], start: Value, node: ast.Call | None
+    interp: Interpreter, loop: ast.AST, steps: Sequence[Value], start: Value, run: _Step
 ) -> Value:
     head = start
     for _ in range(MAX_PASSES):
         _forget_uses(interp, steps)
-        end = _through(interp, steps, head, node)
+        end = _through(steps, head, run)
         wider = _widened(interp, loop, "x", head, end)
         if wider is None:
             break

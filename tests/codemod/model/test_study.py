@@ -109,3 +109,23 @@ def test_a_list_of_nothing_known_tells_less_than_an_annotation(
     annotation: str, status: str
 ) -> None:
     assert rewritten(LISTED.replace("ANNOTATION", annotation)).statuses["Net"] == status
+
+
+@pytest.mark.parametrize("unrolled", ["dynamic_unroll", "static_unroll"])
+def test_what_is_unrolled_has_an_axis_for_time_and_one_for_the_batch(unrolled: str) -> None:
+    done = rewritten(
+        f"""
+import haiku as hk
+
+
+class Net(hk.Module):
+    def __call__(self, x):
+        core = hk.LSTM(4)
+        state = core.initial_state(batch_size=x.shape[0])
+        x, _ = hk.{unrolled}(core, x, state, time_major=False)
+        return hk.Linear(3)(x)
+"""
+    )
+    text = done.after["program.py"]
+    assert "self.core = LSTM(in_features, 4, rngs=rngs)" in text
+    assert "self.linear = nnx.Linear(4, 3" in text
