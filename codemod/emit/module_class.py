@@ -184,7 +184,8 @@ class ClassEmitter:
             sizes = SizeNames(self.interp.symbols, self.study, needs=needs, apart=sizes.clashes)
             body = self._write_body(sizes)
         self.renamed = self._hiding_locals()
-        if self.renamed:
+        hidden = built.set_apart(self.built, set(self._field_names().values()), self.cls.node)
+        if hidden or self.renamed:
             body = self._write_body(sizes)
         needed = self.transport.needs.symbols
         unwritable.refuse_foreign_sizes(self.study, self._field_names(), needed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from .sites import Site, statement_of
@@ -221,3 +221,18 @@ def _feeds(node: ast.AST, constructors: set[ast.Call], parents: Mapping[ast.AST,
         if node in constructors and below is not getattr(node, "func", None):
             return True
     return False
+
+
+def set_apart(lists: Iterable[BuiltList], fields: Set[str], cls: ast.ClassDef) -> bool:
+    """Gives other names to lists that move to the constructor, where a field has their name; whether there are any."""
+    taken = {n.id for n in ast.walk(cls) if isinstance(n, ast.Name)} | fields
+    moved = [
+        each
+        for each in lists
+        if not each.kept and getattr(each.function, "name", "") not in ("__init__", "setup")
+    ]
+    hiding = [each for each in moved if each.name in fields]
+    for each in hiding:
+        while each.name in taken:
+            each.name += "_"
+    return bool(hiding)
