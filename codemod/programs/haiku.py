@@ -350,11 +350,14 @@ def _made_and_called(
 
 
 def only_makes(interp: Interpreter, function: Function, transformed: Transformed) -> bool:
-    """Whether calling a function is calling the module that it makes: what it lets out means the same for both."""
+    """Whether calling a function is calling the module that it makes: what it lets out means the same for both.
+
+    The module is the user's: a layer of Haiku, which has other arguments in NNX, makes a module of the function.
+    """
     made = maker_call(function, transformed)
-    return made is not None and (
-        made[1] is None or _same_defaults(interp, function, made[0], made[1])
-    )
+    if made is None or module_of(interp, function, made[0]) is None:
+        return False
+    return made[1] is None or _same_defaults(interp, function, made[0], made[1])
 
 
 def _same_defaults(
