@@ -23,6 +23,7 @@ from .prepasses import (
     functions,
     gathered,
     heirs,
+    in_turn,
     kept_keys,
     makers,
     records,
@@ -114,6 +115,9 @@ def _prepared(
         stages.append(makers.prepare(stages[-1].project, rules, leave, apart, limit))
     stages.append(functions.prepare(stages[-1].project, rules, leave))
     made = [each for stage in stages for each in stage.made]
+    stages.append(in_turn.prepare(stages[-1].project, rules, leave))
+    known = {(each.path, each.name) for each in made}
+    made += [each for each in stages[-1].made if (each.path, each.name) not in known]
     originals = {p: s for stage in reversed(stages) for p, s in stage.originals.items()}
     last = stages[-1].project
     last.functions = {(m.path, m.name) for m in made if m.is_function}
