@@ -42,9 +42,15 @@ def _modules(verdict: Verdict, console: Console) -> None:
     for name in shown:
         table.add_column(HEADS[name], justify="center", no_wrap=True)
     table.add_column("case", no_wrap=True)
+    file = ""
     for climb in verdict.climbs:
+        if climb.file != file:
+            file = climb.file
+            table.add_row(f"[dim]{_escaped(file)}[/]")
         marks = (_MARKS[_status(climb, name)] for name in shown)
-        table.add_row(_escaped(climb.name), *marks, _origin(climb))
+        table.add_row(f"  {_escaped(climb.name)}", *marks, _origin(climb))
+    table.add_section()
+    table.add_row("passed", *(_share(verdict, name) for name in shown))
     console.print(table)
     for climb in verdict.climbs:
         _remarks(climb, console)
@@ -67,6 +73,13 @@ def _program(program: Compared, console: Console) -> None:
 
 def _status(climb: Climb, name: str) -> str:
     return next((rung.status for rung in climb.rungs if rung.name == name), "not run")
+
+
+def _share(verdict: Verdict, name: str) -> str:
+    """How many modules passed a rung, of those that it ran for where these are more."""
+    statuses = [_status(climb, name) for climb in verdict.climbs]
+    passed, ran = statuses.count("pass"), len(statuses) - statuses.count("not run")
+    return str(passed) if passed == ran else f"{passed}/{ran}"
 
 
 def _origin(climb: Climb) -> str:
