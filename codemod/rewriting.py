@@ -19,6 +19,7 @@ from .model.study import Context, Contexts
 from .modules import Refusal, module_classes
 from .prepasses import (
     abreast,
+    called_in_turns,
     first_carries,
     functions,
     gathered,
@@ -104,6 +105,7 @@ def _prepared(
     """The project as all passes that write ahead leave it, one after the other."""
     stages = [records.prepare(project, rules, leave)]
     stages.append(abreast.prepare(stages[-1].project, rules, leave))
+    stages.append(called_in_turns.prepare(stages[-1].project, rules, leave))
     stages.append(gathered.prepare(stages[-1].project, rules, leave))
     stages.append(stacks.prepare(stages[-1].project, rules, leave))
     stages.append(heirs.prepare(stages[-1].project, rules, leave))

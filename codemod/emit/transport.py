@@ -186,18 +186,30 @@ class Transport:
             return True
         if name.id in seen:
             return True
-        return all(
-            self._static_assignment(statement, name.id, scope, seen | {name.id})
-            for statement in scope.assignments[name.id]
-        ) and all(
-            self.is_static(expression, scope, seen | {name.id})
-            for statement in self._changes(name.id, scope)
-            for expression in _expressions(statement)
+        return (
+            all(
+                self._static_assignment(statement, name.id, scope, seen | {name.id})
+                for statement in scope.assignments[name.id]
+            )
+            and all(
+                self.is_static(expression, scope, seen | {name.id})
+                for statement in self._changes(name.id, scope)
+                for expression in _expressions(statement)
+            )
+            and not any(self._calls_layers(change) for change in self._changes(name.id, scope))
         )
 
     def _changes(self, name: str, scope: Scope) -> list[ast.stmt]:
         """The statements that change what a local holds, but for those that put layers in it."""
-        return [s for s in scope.changes.get(name, ()) if not self._makes_layers(s)]
+        changes = scope.changes.get(name, ())
+        return [s for s in changes if not self._makes_layers(s) or self._calls_layers(s)]
+
+    def _calls_layers(self, statement: ast.stmt) -> bool:
+        """Whether a statement calls a layer that it makes: what the layer returns is no layer."""
+        return any(
+            isinstance(node, ast.Call) and node.func in self.facts.made
+            for node in ast.walk(statement)
+        )
 
     def _static_assignment(
         self, statement: ast.stmt, name: str, scope: Scope, seen: frozenset[str]

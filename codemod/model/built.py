@@ -87,7 +87,7 @@ def find(sites: Sequence[Site], parents: Mapping[ast.AST, ast.AST]) -> list[Buil
     groups: dict[tuple[ast.AST, str], list[Site]] = {}
     for site in sites:
         filled = appended(site.statement)
-        if filled is not None and site.variable is None:
+        if filled is not None and site.variable is None and not _is_called(site, parents):
             groups.setdefault((site.function, filled[0]), []).append(site)
     found: list[BuiltList] = []
     for (function, name), members in groups.items():
@@ -99,6 +99,17 @@ def find(sites: Sequence[Site], parents: Mapping[ast.AST, ast.AST]) -> list[Buil
     for built in found:
         _nest(built, found, sites, parents)
     return found
+
+
+def _is_called(site: Site, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether what is appended is what a layer returns, `hidden.append(nn.Dense(4)(x))`."""
+    if site.rule is not None and site.rule.inline:
+        return True
+    below: ast.AST = site.node
+    above = parents[below]
+    if isinstance(above, ast.Attribute):
+        below, above = above, parents[above]
+    return isinstance(above, ast.Call) and above.func is below
 
 
 def _nest(
