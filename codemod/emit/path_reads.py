@@ -45,8 +45,8 @@ def _names_of(model: ModuleModel) -> tuple[set[str], set[str]]:
     """The first names on the way to variables whose paths change, and those of them that stay what they are."""
     names, changed = set(), set()
     for path in model.variables:
-        if path.source != path.target:
-            parts = "/".join(path.source).split("/")
+        parts = "/".join(path.source).split("/")
+        if ".".join(parts) != ".".join(path.target):
             first = next(part for part in parts if not part.startswith("~"))
             names.add(first)
             if first != re.split(r"[.\[]", path.target[0])[0]:
