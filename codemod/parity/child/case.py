@@ -232,8 +232,9 @@ def _forget(tree: str, paths: list[str]) -> None:
         folders = list(getattr(module, "__path__", None) or []) if not file else []
         place = file or (folders[0] if folders else None)
         if place and os.path.realpath(place).startswith(root):
-            del sys.modules[name]
             gone.append(name)
+    for name in gone:  # all at once: a folder without `__init__.py` asks its parent where it lies
+        del sys.modules[name]
     absl_flags.forget(gone)
     importlib.invalidate_caches()
 

@@ -216,10 +216,11 @@ def _stand_in(library: str, before: set[str]) -> None:
 
 def _forget_halves(before: set[str], library: str = "") -> None:
     """Drops what a failed import left: a file that failed may have kept a part of itself."""
-    for half in set(sys.modules) - before:
-        if _is_pure(half) or (library and half.split(".")[0] == library):
-            del sys.modules[half]
-            absl_flags.forget([half])
+    new = set(sys.modules) - before
+    halves = [m for m in new if _is_pure(m) or (library and m.split(".")[0] == library)]
+    for half in halves:
+        del sys.modules[half]
+    absl_flags.forget(halves)
 
 
 _ASKED = ("__getattr__", "getattr", "getattr_")  # functions of modules that answer for a name
@@ -275,9 +276,15 @@ def _broken(error: Exception) -> str | None:
 
 
 def _is_pure(name: str) -> bool:
-    """Whether a module can be imported a second time: JAX and other compiled libraries cannot."""
-    file = getattr(sys.modules[name], "__file__", None) or ""
-    return file.endswith(".py") and "site-packages" not in file and "dist-packages" not in file
+    """Whether a module can be imported a second time: JAX and other compiled libraries cannot.
+
+    A folder without `__init__.py` asks its parent where it lies, and has to go with it.
+    """
+    module = sys.modules[name]
+    file = getattr(module, "__file__", None)
+    places = [file] if file else [f"{place}.py" for place in getattr(module, "__path__", ())]
+    installed = any("site-packages" in p or "dist-packages" in p for p in places)
+    return bool(places) and not installed and all(p.endswith(".py") for p in places)
 
 
 @contextlib.contextmanager

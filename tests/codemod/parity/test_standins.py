@@ -79,6 +79,23 @@ def test_a_library_that_fails_for_want_of_another_is_stood_in_for(tmp_path: Path
     assert found["for"] == ["no_such_base", "halfway"] and found["error"] == ""
 
 
+def test_folders_without_init_are_forgotten_with_their_parents(tmp_path: Path) -> None:
+    inner = tmp_path / "package" / "folder" / "inner"
+    inner.mkdir(parents=True)
+    (tmp_path / "package" / "__init__.py").write_text("")
+    (inner / "model.py").write_text("import no_such_library\n\ndef use():\n    pass\n")
+    again = CHILD.replace(
+        "module = ",
+        "case.load(sys.argv[1], [*json.loads(sys.argv[2]), sys.argv[3] + '/other'], sys.argv[3])\nmodule = ",
+    )
+    command = [sys.executable, "-c", again, "package.folder.inner.model"]
+    done = subprocess.run(
+        [*command, json.dumps([str(tmp_path)]), str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["for"] == ["no_such_library"]
+
+
 def test_flags_have_their_defaults_and_are_defined_anew(tmp_path: Path) -> None:
     text = "from absl import flags\nWIDTH = flags.DEFINE_integer('width', 3, '')\nimport no_such\n"
     text += "\ndef use():\n    raise ValueError(flags.FLAGS.width + WIDTH.value)\n"
