@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -151,6 +152,9 @@ class _Round:
     progress: Callable[[str], None]
     users: _Users
     inside: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    reading: threading.Lock = field(
+        default_factory=threading.Lock
+    )  # `ast.parse` is not for two threads
 
     def run(self, wanted: Mapping[str, Any], result: Settled) -> dict[tuple[str, str], Facts]:
         """What runs of the wanted classes showed; says in `result` what came of each."""
@@ -200,7 +204,8 @@ class _Round:
             self.inside[place] = []
             report = {"files": [{"path": place[0], "classes": [self.users.entries[place]]}]}
             for outer in subjects.subjects(report, self.trees):
-                verify.add_cases([outer], self.trees, self.options)
+                with self.reading:
+                    verify.add_cases([outer], self.trees, self.options)
                 answer = self._ask("inside", outer, child)
                 self.inside[place] = list(answer.get("inside", ()))
         return self.inside[place]
