@@ -121,7 +121,7 @@ class _Rounds:
             self.options.line_length,
             self.bridged.keys() & found.models.keys(),
         )
-        if outcome.unfollowed:
+        if outcome.unfollowed or outcome.again:
             self._bridge_or_keep(outcome.unfollowed, found)
             return None
         blocked = self._write_bridges(found, outcome.findings)

@@ -41,6 +41,12 @@ def reads_paths(module: Module, model: ModuleModel, rewritten: Collection[ast.AS
     return False
 
 
+def changed_names(model: ModuleModel) -> set[str]:
+    """The first names on the way to variables that a bridge has under another name."""
+    names, kept = _names_of(model)
+    return names - kept
+
+
 def _names_of(model: ModuleModel) -> tuple[set[str], set[str]]:
     """The first names on the way to variables whose paths change, and those of them that stay what they are."""
     names, changed = set(), set()

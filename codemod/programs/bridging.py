@@ -21,12 +21,13 @@ from ..emit.bridges import (
     methods_of,
     other_methods,
 )
-from ..emit.path_reads import outside, reads_paths
+from ..emit.path_reads import changed_names, outside, reads_paths
 from ..model.module import ModuleModel
 from ..project import Module
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, Object
+from . import name_reads
 
 
 @dataclass
@@ -102,6 +103,8 @@ def bridges(
         )
         found[module] = here
     if not found or any(reads_paths(m, model, rewritten) or _looks_inside(m, cls) for m in found):
+        return None
+    if any(_reads_names(interp, m, model, module_nodes) for m in found):
         return None
     methods = {
         name for m in modules for name in _asked_for(m, cls, model, module_nodes, m in found)
@@ -210,6 +213,22 @@ def _asked_for(
                 yield attr
             case ast.keyword(arg="method", value=ast.Constant(value=str(name))) if name in own:
                 yield name
+
+
+def _reads_names(
+    interp: Interpreter, module: Module, model: ModuleModel, module_nodes: Collection[ast.AST]
+) -> bool:
+    """Whether a program goes through the names of variables, and may go by those that a bridge changes."""
+    nodes = list(outside(module, module_nodes))
+    reads = list(name_reads.find(interp, module, nodes))
+    if any(not read.by_path and not read.shown for read in reads):
+        return True
+    texts = {
+        node.value
+        for node in (nodes if any(read.by_path for read in reads) else ())
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) > 2
+    }
+    return any(text in name for text in texts for name in changed_names(model))
 
 
 def _looks_inside(module: Module, cls: Class) -> bool:

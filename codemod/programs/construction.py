@@ -239,7 +239,7 @@ class Construction:
             Facts(),
             self.interp.symbols,
             {},
-            self.names.rewrite,
+            self._rewritten,
             lambda name, origin: name,
         )
         transport.facts.values[maker.func].append(External(made.rule.source))
@@ -254,6 +254,9 @@ class Construction:
         written = constructor.write(site, Scope(maker, set(), {}, {}), lambda site: None)
         self.names.helpers |= constructor.helpers
         return written.text(*([f"rngs={key}"] if written.rngs else []))
+
+    def _rewritten(self, node: ast.AST, text: Text | None = None) -> str | None:
+        return self.names.instead.get(node) or self.names.rewrite(node, text)
 
     def rngs(self, key: ast.expr | None, text: Text, dropout: str | None = None) -> str:
         """`nnx.Rngs(...)` for the key that `init` got, and one for dropout."""

@@ -15,7 +15,7 @@ from ..rule import Declined
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, Object, Value
-from . import escaping, factories
+from . import escaping, factories, name_reads
 from .apart import apart, inside
 from .certainty import check
 from .dangling import dangling
@@ -25,6 +25,7 @@ from .explore import Explorer
 from .functional import FunctionalRewriter
 from .ground import Stay
 from .kinds import Net
+from .roles import net_of
 from .stateful import ProgramRewriter
 
 
@@ -48,6 +49,9 @@ class ProgramOutcome:
 
     findings: dict[Module, list[Finding]] = field(default_factory=dict)
     unfollowed: dict[ast.AST, Finding] = field(default_factory=dict)
+    again: bool = (
+        False  # models that no class is behind stay, after other files were rewritten for them
+    )
 
 
 class Programs:
@@ -56,6 +60,9 @@ class Programs:
     def __init__(self, interp: Interpreter) -> None:
         self.explorer = Explorer(interp)
         self._handed: Handed | None = None
+        self._staying: set[Net] = (
+            set()
+        )  # those of programs that cannot follow, with no class behind
 
     def explore(self, modules: Iterable[Module]) -> None:
         self.explorer.run_rest(modules)
@@ -89,6 +96,7 @@ class Programs:
                 roots = self._classes_of(module, models, among)
                 if not roots:
                     outcome.findings.setdefault(module, []).append(finding)
+                    outcome.again |= self._keep_nets(module, models, among)
                 outcome.unfollowed.update(dict.fromkeys(roots, finding))
         if not outcome.unfollowed:
             for module in modules:
@@ -158,6 +166,43 @@ class Programs:
                 refused.append((why, program))
         return refused
 
+    def _keep_nets(
+        self,
+        module: Module,
+        models: Mapping[ast.AST, ModuleModel],
+        among: Collection[ast.stmt] | None,
+    ) -> bool:
+        """Notes that the models of a program which cannot follow stay; whether that is new to another file."""
+        nets = {net for _, net in self._nets_of(self._nodes(module, models, among))}
+        nets -= self._staying
+        self._staying |= nets
+        values = self.explorer.interp.facts.values
+        return any(
+            net_of(value) in nets
+            for node, found in (values.items() if nets else ())
+            if node not in module.source.parents
+            for value in found
+        )
+
+    def _nets_of(self, nodes: Iterable[ast.AST]) -> Iterator[tuple[ast.AST, Net]]:
+        """The nets whose trees some code handles, with the places."""
+        for node in nodes:
+            for value in self.explorer.interp.facts.values.get(node, ()):
+                net = net_of(value)
+                if net is not None:
+                    yield node, net
+
+    def _nodes(
+        self,
+        module: Module,
+        models: Mapping[ast.AST, ModuleModel],
+        among: Collection[ast.stmt] | None,
+    ) -> list[ast.AST]:
+        """The nodes of a program, or of all of a file's."""
+        around = self._module_nodes(module, models)
+        statements = module.tree.body if among is None else among
+        return [n for s in statements if s not in around for n in inside(s, around)]
+
     def _module_nodes(self, module: Module, models: Mapping[ast.AST, ModuleModel]) -> set[ast.AST]:
         """The definitions in a module that are not its programs': module classes, and functions that make them."""
         own = self.explorer.interp.environment_of(module).names.values()
@@ -200,14 +245,21 @@ class Programs:
         models: Mapping[ast.AST, ModuleModel],
         among: Collection[ast.stmt] | None,
     ) -> Declined | None:
-        """Why the models of a program must stay what they are for code that nobody in sight calls."""
-        if not self._classes_of(module, models, among):
-            return None
-        around = self._module_nodes(module, models)
-        file = [n for s in module.tree.body if s not in around for n in inside(s, around)]
-        program = file if among is None else [n for s in among for n in inside(s, around)]
+        """Why the models of a program must stay what they are: for code that nobody in sight calls, or for their names."""
+        interp = self.explorer.interp
+        program = self._nodes(module, models, among)
+        for node, net in self._nets_of(program) if self._staying else ():
+            if net in self._staying and net.init not in module.source.parents:
+                return Stay(
+                    node,
+                    "the model that these variables are of stays as it is",
+                    "nothing here; it follows once the program that makes it can be rewritten",
+                )
         try:
-            escaping.check(program, file, self.explorer.interp.facts, module.source.parents)
+            if self._classes_of(module, models, among):
+                file = self._nodes(module, models, None)
+                escaping.check(program, file, interp.facts, module.source.parents)
+            name_reads.check(interp, module, program)
         except Stay as stay:
             return stay
         return None
