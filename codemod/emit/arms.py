@@ -30,6 +30,7 @@ _REPEATED = (
     ast.DictComp,
     ast.GeneratorExp,
 )
+_STATES = ("initial_state", "initialize_carry")
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,39 @@ def arms_of_calls(
 
     Whoever writes them has to see that their tests mean the same where the layer is made, and that nobody else calls it.
     """
-    if site.in_list or site.built is not None or not _has_variables(site, child):
+    if not _is_one_layer(site, child):
         return []
     reads = [read for read in _reads(site, parents) if not is_applied(read, parents)]
-    if not reads or site.variable is not None:
+    return _shared(reads, site, parents)
+
+
+def only_asked_outside(
+    site: Site, child: ModuleModel | None, parents: Mapping[ast.AST, ast.AST]
+) -> Arm | None:
+    """The choice that all runs of a cell stand in, where it is asked for its first state, which takes no variables,
+    outside of it."""
+    if not _is_one_layer(site, child):
+        return None
+    reads = _reads(site, parents)
+    runs = [read for read in reads if not _asks_for_state(read, parents)]
+    if len(runs) == len(reads) or _shared(reads, site, parents):
+        return None
+    return next(iter(_shared(runs, site, parents)), None)
+
+
+def _is_one_layer(site: Site, child: ModuleModel | None) -> bool:
+    alone = not site.in_list and site.built is None and site.variable is None
+    return alone and _has_variables(site, child)
+
+
+def _asks_for_state(read: ast.expr, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    above = parents.get(read)
+    return isinstance(above, ast.Attribute) and above.attr in _STATES
+
+
+def _shared(reads: Sequence[ast.expr], site: Site, parents: Mapping[ast.AST, ast.AST]) -> list[Arm]:
+    """The sides that all of some reads stand in."""
+    if not reads:
         return []
     sides = [_plain(_sides(read, site, parents)) for read in reads]
     shared = set.intersection(*({arm.said for arm in each} for each in sides))

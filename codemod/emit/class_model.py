@@ -15,6 +15,7 @@ from ..shapes import classes
 from ..shapes.values import FALSE, NONE, LayerObject, Object
 from ..signatures import defaults
 from . import constructors, inheritance
+from .arms import only_asked_outside
 from .flags import Flags
 from .known_tests import KnownTests
 from .places import Places
@@ -120,6 +121,7 @@ class Describer:
         source_name = self.places.source_name(site)
         model.attributes[source_name] = site.attribute + ("[{i}]" if site.loops else "")
         model.variables += [v for v in self.places.variables(site) if v not in model.variables]
+        self._note_unused(model, site)
         if site.rule is not None:
             _note_cache(model, site)
             model.holds |= site.rule.holds
@@ -130,6 +132,16 @@ class Describer:
             model.children[source_name] = child
             model.holds |= child.holds
             model.streams |= child.streams
+
+    def _note_unused(self, model: ModuleModel, site: Site) -> None:
+        """Says of a cell that is there for its first state alone where a choice goes the other way."""
+        child = self.models.get(site.value.cls.node) if isinstance(site.value, Object) else None
+        arm = only_asked_outside(site, child, self.parents)
+        if arm is not None:
+            test = ast.unparse(arm.node.test)
+            what = f"this is made whatever `{test}` says, as its first state is asked for: its parameters are new there"
+            how = f"make it under `{test}`, if its first state is not needed otherwise"
+            model.notes.append((site.node, what, how))
 
     def _describe_variable(self, model: ModuleModel, site: Site) -> None:
         variable = site.variable

@@ -14,7 +14,7 @@ from ..project import Project
 from ..rulebook import Rulebook
 from ..shapes import classes
 from ..shapes.values import Class, External
-from .prepared import Draft, Leave, Prepared, class_by_class
+from .prepared import Draft, Leave, Prepared, class_by_class, spare_name
 
 _Turns = ast.ListComp | ast.DictComp
 _SIDES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -129,7 +129,8 @@ def _write(draft: Draft, found: _Found, taken: set[str]) -> None:
     source, turns = draft.source, found.turns
     turn = turns.generators[0]
     indent, unit = source.line_indent(source.span(found.statement)[0]), source.indent_unit
-    name = found.name or _free("outputs", taken)
+    name = found.name or spare_name("outputs", taken)
+    taken.add(name)
     lines = [f"{name} = {'{}' if isinstance(turns, ast.DictComp) else '[]'}"]
     target = source.segment(turn.target)
     if isinstance(turn.target, ast.Tuple):
@@ -149,11 +150,3 @@ def _write(draft: Draft, found: _Found, taken: set[str]) -> None:
         return
     draft.edits.insert_before(found.statement, "\n".join(lines))
     draft.edits.replace(turns, name)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    candidate, number = name, 2
-    while candidate in taken:
-        candidate, number = f"{name}{number}", number + 1
-    taken.add(candidate)
-    return candidate

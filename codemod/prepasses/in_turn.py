@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..ancestry import lineage
@@ -20,7 +20,7 @@ from ..rulebook import Rulebook
 from ..shapes import classes
 from ..shapes.values import Class, External
 from ..source import Source
-from .prepared import Draft, Leave, Prepared, class_by_class
+from .prepared import Draft, Leave, Prepared, class_by_class, spare_name
 
 _RUN_THEM = frozenset(("haiku.Sequential", "haiku.DeepRNN", "flax.linen.Sequential"))
 _SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr)
@@ -58,12 +58,12 @@ def _prepare_method(draft: Draft, method: ast.FunctionDef, taken: set[str]) -> b
     used: set[str] = set()
     again = [pair for node in ast.walk(method) if (pair := _set_again(draft, method, node))]
     for mentions, name in again:
-        used.add(new := _spare_name(f"{name}_layers", taken | used))
+        used.add(new := spare_name(f"{name}_layers", taken | used))
         for mention in mentions:
             draft.edits.replace(mention, new)
     for each in found:
         base = f"{each.argument.id}_layers" if isinstance(each.argument, ast.Name) else "layers"
-        used.add(name := each.name or _spare_name(base, taken | used))
+        used.add(name := each.name or spare_name(base, taken | used))
         draft.edits.insert_before(each.filled_before, "\n".join(_lines(draft.source, each, name)))
         if each.old is not None:
             draft.edits.delete_statement(each.old)
@@ -246,11 +246,6 @@ def _names(cls: ast.ClassDef) -> set[str]:
     names = {n.id for n in ast.walk(cls) if isinstance(n, ast.Name)}
     names |= {a.arg for a in ast.walk(cls) if isinstance(a, ast.arg)}
     return names | {n.attr.strip("_") for n in ast.walk(cls) if isinstance(n, ast.Attribute)}
-
-
-def _spare_name(name: str, taken: Collection[str]) -> str:
-    numbered = (f"{name}{number}" for number in itertools.count(2))
-    return next(each for each in itertools.chain([name], numbered) if each not in taken)
 
 
 def _lines(source: Source, found: _List, name: str) -> list[str]:

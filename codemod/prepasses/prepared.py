@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import difflib
+import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -169,6 +170,12 @@ def insert_imports(edits: Edits, module: Module, wanted: Iterable[str]) -> None:
 def classes_of(made: Iterable[MadeClass]) -> Mapping[tuple[Path, str], MadeClass]:
     """The classes that were written, by file and name."""
     return {(m.path, m.name): m for m in made}
+
+
+def spare_name(name: str, taken: Collection[str]) -> str:
+    """A name, with a number behind it where it is taken."""
+    numbered = (f"{name}{number}" for number in itertools.count(2))
+    return next(each for each in itertools.chain([name], numbered) if each not in taken)
 
 
 def is_python(text: str) -> bool:
