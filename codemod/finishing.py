@@ -54,12 +54,13 @@ class ProjectRewrite:
 
 
 def finish(
-    interp: Interpreter, modules: Iterable[Module], settled: Settled, options: Options
+    interp: Interpreter, modules: Collection[Module], settled: Settled, options: Options
 ) -> ProjectRewrite:
     """The new text of every file and what is to be said of it, and the helper files beside them."""
     result = ProjectRewrite()
     found = settled.found
     local = interp.project.own_names()
+    changed = _changed(interp.project, modules, found)
     for module in modules:
         with working_on(module.path):
             file = _outcomes(interp, module, found, settled.findings.get(module, []))
@@ -68,7 +69,8 @@ def finish(
                 file.findings += [
                     Finding(node, "NX114", what, how) for node, what, how in model.notes
                 ]
-            _rename(interp, module, names, file, settled)
+            if module in changed:
+                _rename(interp, module, names, file, settled)
             file.findings += _leftovers(interp, found.edits_of(module), names, file)
             file.helpers = names.helpers | found.helpers.get(module, set())
             file.new_text = _text(
@@ -84,6 +86,19 @@ def finish(
         path, text = helper_file(folder, helpers, files[0].module.source.indent_unit)
         result.created[path] = text
     return result
+
+
+def _changed(
+    project: Project, modules: Collection[Module], found: ModuleRewrite
+) -> Collection[Module]:
+    """The files that get new names: all, or where some classes stay, those that something else changes in or imports.
+
+    What stays may go on with the names that it has.
+    """
+    if not found.refusals:
+        return modules
+    touched = (m for m in modules if m in found.edits and found.edits[m].touched)
+    return project.imported_by(touched)
 
 
 def _outcomes(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -152,6 +152,10 @@ class Project:
             self._neighbours[home] = _closure(_closure([home], self._importers), imports)
         return self._neighbours[home]
 
+    def imported_by(self, start: Iterable[Module]) -> Collection[Module]:
+        """Some files, and all that they import, directly or through others."""
+        return _closure(start, self.imports())
+
     def _imported(self, module: Module) -> Iterator[Module]:
         for node in ast.walk(module.tree):
             match node:
@@ -199,9 +203,9 @@ class Project:
         return [init] if not parts else [base.with_name(base.name + ".py"), init]
 
 
-def _closure(start: list[Module], links: Mapping[Module, Sequence[Module]]) -> list[Module]:
+def _closure(start: Iterable[Module], links: Mapping[Module, Sequence[Module]]) -> list[Module]:
     found = dict.fromkeys(start)
-    pending = list(start)
+    pending = list(found)
     while pending:
         fresh = [m for m in links.get(pending.pop(), ()) if m not in found]
         found.update(dict.fromkeys(fresh))
