@@ -95,3 +95,53 @@ def test_an_annotation_speaks_of_linen_while_a_model_is_linens():
     assert done.codes == ["NX101"]
     rest = kept[: kept.index("class Odd")] + kept[kept.index("class Even") :]
     assert "def describe(model: nnx.Module)" in rewritten(rest).after["program.py"]
+
+
+KEPT = """
+import flax.linen as nn
+
+
+class Kept(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        match x.ndim:
+            case 2:
+                return nn.Dense(3)(x)
+        return nn.relu(x)
+
+
+def act(x):
+    return nn.relu(x)
+"""
+NET = """
+import flax.linen as nn
+
+IMPORT
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return act(nn.Dense(2)(x))
+"""
+ACT = "import flax.linen as nn\n\n\ndef act(x):\n    return nn.relu(x)\n"
+
+
+def test_a_file_of_what_stays_keeps_its_names() -> None:
+    files = {
+        "kept.py": KEPT,
+        "other.py": ACT,
+        "net.py": NET.replace("IMPORT", "from used import act"),
+    }
+    done = rewritten({**files, "used.py": ACT})
+    assert done.statuses == {"Kept": "kept", "Net": "rewritten"}
+    assert done.after["kept.py"] == KEPT
+    assert done.after["other.py"] == ACT
+    assert "nnx.relu" in done.after["used.py"]
+
+
+def test_where_nothing_stays_all_files_get_new_names() -> None:
+    done = rewritten(
+        {"other.py": ACT, "net.py": NET.replace("IMPORT", "from used import act"), "used.py": ACT}
+    )
+    assert "nnx.relu" in done.after["other.py"]
