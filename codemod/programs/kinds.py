@@ -88,7 +88,11 @@ class Tree(Behaviour):
         return TreeMethod(self, name)
 
     def subscript(self, interp: Interpreter, index: Value, node: ast.Subscript) -> Value:
-        return self.at(index)
+        found = self.at(index)
+        if isinstance(found, Tree) and found.path and self.version != self.net.current:
+            if self.collections & {"*", "params"}:
+                self.net.stale.append(node)
+        return found
 
     def at(self, index: Value) -> Value:
         """What is under a key."""

@@ -15,7 +15,7 @@ from ..ancestry import Parents, lineage
 from ..project import Module
 from ..shapes.interpreter import Interpreter
 from ..shapes.scopes import Environment
-from ..shapes.values import External, Function, Partial, Value
+from ..shapes.values import External, Function, Partial, Table, Value
 from .ground import Stay
 from .kinds import OptState, TrainState, Tree, TreeMethod
 
@@ -65,7 +65,9 @@ def find(interp: Interpreter, module: Module, nodes: Collection[ast.AST]) -> Ite
                     yield NameRead(node, by_path=True)
             elif _name(interp, node.func, environment).startswith("optax."):
                 functions = filter(None, map(_function, given))
-                if any(_reads_paths(interp, function) for function in functions):
+                if any(_reads_paths(interp, function) for function in functions) or any(
+                    isinstance(interp.facts.value(each), Table) for each in _labels(node)
+                ):
                     yield NameRead(node, by_path=True)
 
 
@@ -117,6 +119,12 @@ def _shows(value: ast.expr) -> bool:
 
 def _arguments(call: ast.Call) -> list[ast.expr]:
     return [*call.args, *[keyword.value for keyword in call.keywords]]
+
+
+def _labels(call: ast.Call) -> Iterator[ast.expr]:
+    """What tells an optimiser of each parameter whether, or with which of several, it is updated."""
+    yield from (k.value for k in call.keywords if k.arg in ("mask", "param_labels"))
+    yield from call.args[1:2]
 
 
 def _function(value: Value | None) -> Function | None:

@@ -121,3 +121,43 @@ def test_an_update_and_its_state_alone_are_returned(tmp_path: Path) -> None:
     done = rewritten(source)
     assert done.statuses == {"Net": "rewritten"}
     check(done, tmp_path)
+
+
+FIRST_AND_LAST = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from flax.training.train_state import TrainState
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(2)(nn.relu(nn.Dense(3)(x)))
+
+
+net = Net()
+x = jax.random.normal(jax.random.key(1), (4, 3))
+params = net.init(jax.random.key(0), x)['params']
+state = TrainState.create(apply_fn=net.apply, params=params, tx=optax.sgd(0.1))
+
+
+@jax.jit
+def step(state, x):
+    loss = lambda params: (state.apply_fn({'params': params}, x) ** 2).mean()
+    return state.apply_gradients(grads=jax.grad(loss)(state.params))
+
+
+for _ in range(3):
+    state = step(state, x)
+moved = state.params['Dense_0']['kernel'] - params['Dense_0']['kernel']
+print('RESULT', float(jnp.abs(moved).max()))
+"""
+
+
+def test_parameters_that_are_read_after_they_moved_on_are_the_old_ones(tmp_path: Path) -> None:
+    done = rewritten(FIRST_AND_LAST)
+    assert done.statuses == {"Net": "rewritten"}
+    (line,) = check(done, tmp_path)
+    assert float(line.split()[1]) > 0

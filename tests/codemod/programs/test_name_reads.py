@@ -124,3 +124,21 @@ def test_a_model_of_layers_stays_in_all_files_where_it_cannot_follow_in_one(
     done = rewritten({"program.py": text, "sizes.py": other})
     assert done.after["sizes.py"] == other
     check(done, tmp_path)
+
+
+def test_labels_by_names_that_a_bridge_has_too(tmp_path: Path) -> None:
+    use = OPTIMISED.replace(
+        "optax.adamw(0.1, weight_decay=0.5, mask=MASK)",
+        "optax.multi_transform({'still': optax.set_to_zero(), 'moves': optax.sgd(0.1)}, LABELS)",
+    )
+    named = PROGRAM.replace("nn.Dense(2)", "nn.Dense(2, name='head')").replace(
+        "nn.Dense(4)", "nn.Dense(4, name='body')"
+    )
+    start, end = named.index("def decayed"), named.index("model = Net()")
+    text = named[:start] + named[end:]
+    done = rewritten(
+        text.replace("USE", use.replace("LABELS", "{'body': 'still', 'head': 'moves'}"))
+    )
+    assert done.statuses == {"Net": "rewritten"}
+    assert "PR103" in done.codes
+    check(done, tmp_path)
