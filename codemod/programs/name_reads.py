@@ -94,6 +94,8 @@ def _is_shown(node: ast.AST, parents: Parents) -> bool:
     """Whether what is read goes to the screen or a log, at once or by a loop that does nothing else."""
     for around in lineage(node, parents):
         match around:
+            case ast.Expr():
+                return True  # and read for the reader of the code alone
             case ast.Call() if _shows(around):
                 return True
             case ast.For(body=body):

@@ -61,6 +61,7 @@ def test_names_that_are_computed_with_keep_the_class(use: str, tmp_path: Path) -
     [
         "for name, tree in params.items():\n    print(name, jax.tree.map(jnp.shape, tree))",
         "print(sorted(params), f'{list(variables.keys())}')",
+        "params.keys()  # ['Dense_0', 'Dense_1']",
         "print('RESULT', sum(p.size for p in jax.tree.leaves(params)))",
         "params = jax.tree.map(lambda p: p / 2, params)\nvariables = {'params': params}",
     ],
