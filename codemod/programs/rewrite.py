@@ -67,6 +67,12 @@ class Programs:
     def explore(self, modules: Iterable[Module]) -> None:
         self.explorer.run_rest(modules)
 
+    def initialises(self, node: ast.AST) -> bool:
+        """Whether a program in sight initialises models of a class."""
+        nets = self.explorer.nets.values()
+        values = (v for net in nets for v in (net.model, net.module))
+        return any(isinstance(v, Object) and v.cls.node is node for v in values)
+
     def rewrite(
         self,
         models: Mapping[ast.AST, ModuleModel],
