@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from ..ancestry import Parents, lineage
@@ -17,7 +17,7 @@ from ..shapes.interpreter import Interpreter
 from ..shapes.scopes import Environment
 from ..shapes.values import External, Function, Partial, Table, Value
 from .ground import Stay
-from .kinds import OptState, TrainState, Tree, TreeMethod
+from .kinds import Net, OptState, TrainState, Tree, TreeMethod
 
 _BY_PATH = re.compile(
     r"flax\.traverse_util\.(flatten_dict|path_aware_map|ModelParamTraversal)|jax\.tree(_util)?\.\w+_with_path"
@@ -35,9 +35,14 @@ class NameRead:
     shown: bool = False  # on the screen or in a log alone
 
 
-def check(interp: Interpreter, module: Module, nodes: Collection[ast.AST]) -> None:
-    """Raises Stay where the nodes of a program read variables by names, but to show those that there are."""
-    for read in find(interp, module, nodes):
+def check(
+    interp: Interpreter, module: Module, nodes: Collection[ast.AST], follows: Callable[[Net], bool]
+) -> None:
+    """Raises Stay where the nodes of a program read variables by names, but to show those that there are.
+
+    `follows` tells of which nets the variables are about to get other names.
+    """
+    for read in find(interp, module, nodes, follows):
         if read.by_path or not read.shown:
             raise Stay(
                 read.node,
@@ -46,22 +51,27 @@ def check(interp: Interpreter, module: Module, nodes: Collection[ast.AST]) -> No
             )
 
 
-def find(interp: Interpreter, module: Module, nodes: Collection[ast.AST]) -> Iterator[NameRead]:
-    """The reads of trees by names among the nodes of a file, if it has any trees."""
-    if not any(_is_of_net(interp.facts.value(node)) for node in nodes):
+def find(
+    interp: Interpreter,
+    module: Module,
+    nodes: Collection[ast.AST],
+    follows: Callable[[Net], bool] = lambda net: True,
+) -> Iterator[NameRead]:
+    """The reads of trees by names among the nodes of a file, if it has any trees of nets that count."""
+    if not any(_is_of_net(interp.facts.value(node), follows) for node in nodes):
         return
     parents = module.source.parents
     environment = interp.environment_of(module)
     for node in nodes:
         value = interp.facts.value(node)
-        if (isinstance(value, TreeMethod) and value.name not in _FOLLOWED) or (
-            isinstance(value, Tree) and _is_taken_apart(interp, node, parents)
-        ):
-            yield NameRead(node, shown=_is_shown(node, parents))
+        apart = _net_taken_apart(interp, node, value, parents)
+        if apart is not None:
+            if follows(apart):
+                yield NameRead(node, shown=_is_shown(node, parents))
         elif isinstance(node, ast.Call):
             given = [interp.facts.value(item) for item in _arguments(node)]
             if _goes_by_path(interp, node, environment):
-                if any(isinstance(each, Tree) for each in given):
+                if any(isinstance(each, Tree) and follows(each.net) for each in given):
                     yield NameRead(node, by_path=True)
             elif _name(interp, node.func, environment).startswith("optax."):
                 functions = filter(None, map(_function, given))
@@ -71,8 +81,19 @@ def find(interp: Interpreter, module: Module, nodes: Collection[ast.AST]) -> Ite
                     yield NameRead(node, by_path=True)
 
 
-def _is_of_net(value: Value | None) -> bool:
-    return isinstance(value, Tree | OptState | TrainState)
+def _is_of_net(value: Value | None, follows: Callable[[Net], bool]) -> bool:
+    return isinstance(value, Tree | OptState | TrainState) and follows(value.net)
+
+
+def _net_taken_apart(
+    interp: Interpreter, node: ast.AST, value: Value | None, parents: Parents
+) -> Net | None:
+    """The net of a tree that is gone through as a mapping."""
+    if isinstance(value, TreeMethod) and value.name not in _FOLLOWED:
+        return value.tree.net
+    if isinstance(value, Tree) and _is_taken_apart(interp, node, parents):
+        return value.net
+    return None
 
 
 def _is_taken_apart(interp: Interpreter, node: ast.AST, parents: Parents) -> bool:

@@ -180,7 +180,7 @@ class Programs:
     ) -> bool:
         """Notes that the models of a program which cannot follow stay; whether that is new to another file."""
         nets = {net for _, net in self._nets_of(self._nodes(module, models, among))}
-        nets -= self._staying
+        nets = {net for net in nets - self._staying if _is_followed(net, models)}
         self._staying |= nets
         values = self.explorer.interp.facts.values
         return any(
@@ -265,7 +265,7 @@ class Programs:
             if self._classes_of(module, models, among):
                 file = self._nodes(module, models, None)
                 escaping.check(program, file, interp.facts, module.source.parents)
-            name_reads.check(interp, module, program)
+            name_reads.check(interp, module, program, lambda net: _is_followed(net, models))
         except Stay as stay:
             return stay
         return None
@@ -322,6 +322,12 @@ def _check_names(module: Module, edits: Edits) -> None:
 
 def _roots(net: Net, models: Mapping[ast.AST, ModuleModel]) -> list[ast.AST]:
     return _class_of(net.module if net.module is not None else net.model, models)
+
+
+def _is_followed(net: Net, models: Mapping[ast.AST, ModuleModel]) -> bool:
+    """Whether programs are to follow a net: its class is rewritten, or it has none."""
+    value = net.module if net.module is not None else net.model
+    return not isinstance(value, Object) or value.cls.node in models
 
 
 def _class_of(value: Value | None, models: Mapping[ast.AST, ModuleModel]) -> list[ast.AST]:
