@@ -27,12 +27,19 @@ from .modules import (
     study_modules,
 )
 from .programs import bridging
-from .programs.from_elsewhere import only_runs
 from .programs.rewrite import Programs
 from .project import Module
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class
-from .staying import LayersRead, free_layers, not_python, skipped, stranded, torn
+from .staying import (
+    LayersRead,
+    free_layers,
+    not_python,
+    run_with_others,
+    skipped,
+    stranded,
+    torn,
+)
 from .surroundings import Surroundings, Unit
 
 Findings = dict[Module, list[Finding]]
@@ -65,7 +72,7 @@ def settle(
     for node, given in given_by_tests(interp, modules).items():
         contexts.given[node] += given
     studied = study_modules(interp, contexts)
-    needed = {**_run_with_others(interp, modules, programs, own, studied), **needed}
+    needed = {**run_with_others(interp, modules, programs, own, studied), **needed}
     rounds = _Rounds(
         interp,
         modules,
@@ -82,40 +89,6 @@ def settle(
         settled = rounds.next()
         if settled is not None:
             return settled
-
-
-def _run_with_others(
-    interp: Interpreter,
-    modules: Sequence[Module],
-    programs: Programs,
-    own: Sequence[Class],
-    studied: Studied,
-) -> dict[ast.AST, Refusal]:
-    """The classes whose models run with variables from elsewhere, and those of their parts."""
-    nodes = {cls.node for cls in own}
-    found: dict[ast.AST, Refusal] = {}
-    for top in own:
-        if programs.initialises(top.node) or not only_runs(interp, modules, top, nodes):
-            continue
-        pending: list[ast.AST] = [top.node]
-        while pending:
-            node = pending.pop()
-            if node not in found:
-                cls = next(each for each in own if each.node is node)
-                found[node] = _run_with_other(cls, top)
-                pending += studied.uses[node]
-    return found
-
-
-def _run_with_other(cls: Class, top: Class) -> Refusal:
-    what = f"`{cls.name}`" if cls is top else f"`{cls.name}` is a part of `{top.name}`, which"
-    return Refusal(
-        cls,
-        cls.node,
-        "NX104",
-        f"{what} runs with variables that nothing here initialises: their names may be those in a file",
-        "initialise the model in the code, or convert the file by the report's `variables` and rewrite the class by hand",
-    )
 
 
 @dataclass

@@ -11,8 +11,10 @@ from .emit.bridges import is_bridge
 from .emit.enclosing import changes_inside
 from .findings import Finding
 from .layer_partials import LayerPartial
-from .modules import ModuleRewrite, Refusal
+from .modules import ModuleRewrite, Refusal, Studied
 from .prepasses import heirs, records
+from .programs.from_elsewhere import only_runs
+from .programs.rewrite import Programs
 from .project import Module
 from .shapes import classes
 from .shapes.interpreter import Interpreter
@@ -21,6 +23,39 @@ from .surroundings import Surroundings, Unit
 
 SKIP = "# nnx-codemod: skip"
 LayersRead = Mapping[ast.AST, Sequence[LayerPartial]]  # by the node of the class that reads them
+
+
+def run_with_others(
+    interp: Interpreter,
+    modules: Sequence[Module],
+    programs: Programs,
+    own: Sequence[Class],
+    studied: Studied,
+) -> dict[ast.AST, Refusal]:
+    """The classes whose models run with variables from elsewhere, and those of their parts."""
+    by_node: dict[ast.AST, Class] = {cls.node: cls for cls in own}
+    found: dict[ast.AST, Refusal] = {}
+    for top in own:
+        if programs.initialises(top.node) or not only_runs(interp, modules, top, by_node.keys()):
+            continue
+        pending: list[ast.AST] = [top.node]
+        while pending:
+            node = pending.pop()
+            if node not in found:
+                found[node] = _run_with_other(by_node[node], top)
+                pending += studied.uses[node]
+    return found
+
+
+def _run_with_other(cls: Class, top: Class) -> Refusal:
+    what = f"`{cls.name}`" if cls is top else f"`{cls.name}` is a part of `{top.name}`, which"
+    return Refusal(
+        cls,
+        cls.node,
+        "NX104",
+        f"{what} runs with variables that nothing here initialises: their names may be those in a file",
+        "initialise the model in the code, or convert the file by the report's `variables` and rewrite the class by hand",
+    )
 
 
 def skipped(cls: Class, left: Mapping[tuple[Path, str], Finding]) -> Refusal | None:

@@ -32,7 +32,7 @@ def only_runs(
             peek = functools.partial(interp.peek_name, env=interp.environment_of(module))
             names |= _names_of_models(outside(module, module_nodes), cls, peek)
             running.append(module)
-    if not any(_runs(outside(module, module_nodes), names) for module in running):
+    if not names or not any(_runs(outside(m, module_nodes), names) for m in running):
         return False
     return not any(
         _initialises(list(outside(module, module_nodes)), names)

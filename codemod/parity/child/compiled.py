@@ -58,7 +58,7 @@ def at_once(function: Callable[[Any], Any], argument: Any) -> Any:
 
     try:
         return jax.jit(function, compiler_options=quickly(0))(argument)
-    except Exception:
+    except Exception:  # the user's code, which may ask for numbers in any way
         return function(argument)
 
 
