@@ -32,7 +32,11 @@ def helper_module(module: Module, project: Project) -> str:
     folder = module.path.parent
     if (folder / "__init__.py").exists():
         return _within_package(module, project, stem)
-    package = _imported_package(folder, project) or _enclosing_package(folder, project)
+    package = (
+        _imported_package(folder, project)
+        or _enclosing_package(folder, project)
+        or _package_of_own_imports(module, project)
+    )
     return f"{package}.{stem}" if package else stem
 
 
@@ -105,4 +109,18 @@ def _enclosing_package(folder: Path, project: Project) -> str | None:
                 for name in module.imported
             }
             return ".".join(place.relative_to(above.parent).parts) if above.name in names else None
+    return None
+
+
+def _package_of_own_imports(module: Module, project: Project) -> str | None:
+    """The name of a file's folder in the package that its own imports name, where files of a folder above it are in."""
+    place = module.path.absolute().parent
+    for name in module.imported:
+        package, _, last = name.rpartition(".")
+        found = project.find(name, module.path) if package else None
+        if found is None or found.path.stem != last:
+            continue
+        root = found.path.absolute().parent
+        if root in place.parents:
+            return ".".join((package, *place.relative_to(root).parts))
     return None

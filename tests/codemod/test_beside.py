@@ -36,6 +36,10 @@ SCRIPT = "import os\nif __name__ == '__main__':\n    pass\n"
             "lib.examples.nnx_layers",
         ),
         ({"lib/__init__.py": "", "lib/examples/net.py": "import other"}, "nnx_layers"),
+        # Its own imports say by which name the folder above is known.
+        ({"lib/a.py": "", "lib/sub/net.py": "from lib import a"}, "lib.sub.nnx_layers"),
+        ({"lib/a/b.py": "", "lib/a/c/net.py": "import lib.a.b"}, "lib.a.c.nnx_layers"),
+        ({"lib/a.py": "", "sub/net.py": "from lib import a"}, "nnx_layers"),
     ],
 )
 @pytest.mark.parametrize("relative", [False, True])
