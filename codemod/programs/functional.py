@@ -567,10 +567,11 @@ class FunctionalRewriter(MergedCalls):
         for node in self.nodes:
             if isinstance(node, ast.Attribute | ast.Name):
                 qualified = self.names.qualified(node)
-                if qualified in _TREES_AS_TYPES:
-                    self.edits.replace(node, self.names.target("flax.nnx.State"))
-                elif qualified == "haiku.Transformed":
-                    self.edits.replace(node, self.names.target("flax.nnx.GraphDef"))
+                state = qualified in _TREES_AS_TYPES
+                # That of a parameter may have gone with it.
+                if (state or qualified == "haiku.Transformed") and self.edits.keeps(node):
+                    name = "flax.nnx.State" if state else "flax.nnx.GraphDef"
+                    self.edits.replace(node, self.names.target(name))
 
 
 def _call_of(text: str) -> ast.Call | None:

@@ -349,3 +349,44 @@ def test_the_state_of_a_model_does_not_take_a_name_of_the_programs(tmp_path: Pat
     done = rewritten(text.replace("critic", "actor"))
     assert "rng_state2" in done.after["program.py"]
     check(done, tmp_path)
+
+
+ANNOTATED = """
+import functools
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+def forward(x):
+    return hk.Linear(3)(jax.nn.relu(hk.Linear(4)(x)))
+
+
+def make_loss(model: hk.Transformed):
+    def loss(params: hk.Params, x):
+        return jnp.square(model.apply(params, None, x)).mean()
+
+    return loss
+
+
+@functools.partial(jax.jit, static_argnames='grad_fn')
+def update(params: hk.Params, grad_fn, x):
+    grad = grad_fn(params, x)
+    return jax.tree_util.tree_map(lambda p, g: p - 0.1 * g, params, grad)
+
+
+model = hk.transform(forward)
+x = jnp.linspace(-1.0, 1.0, 10).reshape(2, 5)
+params = model.init(jax.random.PRNGKey(0), x)
+loss = make_loss(model)
+params = update(params, jax.grad(loss), x)
+print('RESULT', float(loss(params, x)))
+"""
+
+
+def test_the_annotation_of_a_parameter_goes_with_it(tmp_path: Path) -> None:
+    done = rewritten(ANNOTATED)
+    assert done.statuses == {"forward": "rewritten"}
+    assert "def make_loss(graphdef):" in done.after["program.py"]
+    check(done, tmp_path)
