@@ -17,6 +17,7 @@ from ..ancestry import lineage
 from ..chains import root_name
 from ..culprit import working_on
 from ..edits import Edits
+from ..emit import imports
 from ..project import Module, Project
 from ..rulebook import Rulebook
 from ..shapes import frameworks
@@ -89,7 +90,7 @@ def _written(project: Project, found: Sequence[_Unnamed]) -> Prepared:
         for each in found:
             if each.module is module:
                 _write(edits, each)
-        prepared.put(module, edits.apply())
+        prepared.put(module, imports.tidy(edits.apply(), module.source.text, ()))
     return prepared
 
 
@@ -206,8 +207,23 @@ def _bindings(scopes: Collection[ast.AST], name: str) -> int:
         count = sum(
             (isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store))
             or (isinstance(n, ast.arg) and n.arg == name)
-            for n in ast.walk(scope)
+            or (isinstance(n, ast.Global | ast.Nonlocal) and name in n.names)
+            for n in _of_scope(scope)
         )
         if count:
             return count
     return 0
+
+
+def _of_scope(scope: ast.AST) -> Iterator[ast.AST]:
+    """What binds names of a scope: of functions within, only what they declare to be the scope's own."""
+    pending = [(child, True) for child in ast.iter_child_nodes(scope)]
+    while pending:
+        node, own = pending.pop()
+        if own or isinstance(node, ast.Global | ast.Nonlocal):
+            yield node
+        inside = own and not isinstance(node, _SCOPES_WITHIN)
+        pending += [(child, inside) for child in ast.iter_child_nodes(node)]
+
+
+_SCOPES_WITHIN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
