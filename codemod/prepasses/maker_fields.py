@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ..model.symbolic import FLAGS
 from ..project import Module
@@ -28,6 +28,14 @@ class FieldFinder:
     def __init__(self, lookup: Lookup, found: Mapping[ast.AST | None, Maker]) -> None:
         self.lookup = lookup
         self.found = found
+
+    def sort_all(self) -> None:
+        """Sorts until none gets more fields: what one hands to a field of another is one of its own."""
+        before = -1
+        while before != (count := sum(len(maker.fields) for maker in self.found.values())):
+            before = count
+            for maker in self.found.values():
+                self.sort(maker)
 
     def sort(self, maker: Maker) -> None:
         """Which parameters the constructor needs: those that reach a constructor, a loop or a test."""
@@ -54,6 +62,8 @@ class FieldFinder:
                     static |= names_read(self._configuration(node, maker.module))
                 case ast.Call() if node in asked:
                     static |= names_read(borrowed.shape_arguments(node))
+                case ast.Call() if self.lookup.target(node.func, maker.module) in self.found:
+                    static |= names_read(self._handed_to_fields(node, maker.module))
                 case ast.For(iter=iterable):
                     static |= names_read([iterable])
                 case ast.If(test=test) | ast.IfExp(test=test):
@@ -76,6 +86,12 @@ class FieldFinder:
             for p in maker.parameters
             if p.arg in static and p.arg not in data and p.arg not in ("self", "module", "name")
         ]
+
+    def _handed_to_fields(self, call: ast.Call, module: Module) -> Iterator[ast.expr]:
+        """What a call of a maker gives its fields."""
+        called = self.found[self.lookup.target(call.func, module)]
+        given = (given_to(called, call, field) for field in called.fields)
+        yield from (value for value in given if value is not None)
 
     def _is_settled(self, maker: Maker, parameter: ast.arg) -> bool:
         """Whether no call gives a parameter what only its own caller knows."""

@@ -75,9 +75,7 @@ class Finder:
                 break
             for maker in bad:
                 del found[maker.node]
-        fields = FieldFinder(self.lookup, found)
-        for maker in found.values():
-            fields.sort(maker)
+        FieldFinder(self.lookup, found).sort_all()
         self._leave_together(found)
         return found
 

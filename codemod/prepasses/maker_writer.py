@@ -49,6 +49,9 @@ class Writer:
         for maker in self.makers.values():
             self.class_names[maker.node] = self._name(maker)
             maker.captured, maker.attributes = captures(maker)
+        for maker in sorted(self.makers.values(), key=lambda m: _size(m.node)):
+            for read, text in list(self._renamed(maker)):  # before the calls that they stand in
+                self.edits[maker.module].replace(read, text)
         calls = [(m, call, maker) for maker in self.makers.values() for m, call in maker.calls]
         for module, call, maker in sorted(calls, key=lambda c: _size(c[1])):
             with working_on(module.path):
@@ -179,8 +182,6 @@ class Writer:
                 call = source.parents[name]
                 if edits.render(call) == source.segment(call):
                     edits.remove_item(call, name)
-        for node, text in self._renamed(maker):
-            edits.replace(node, text)
         for layer in maker.returned:
             edits.insert(source.span(layer)[1], "(inputs)")
         unit = source.indent_unit
