@@ -372,6 +372,20 @@ def _full(
     return _creation(interp, node, [*args[:1], *args[2:]], kwargs)
 
 
+def _outer(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """All numbers of one array times all of another: two axes, whatever the arrays are like."""
+    given = [v for v in (*args, *kwargs.values()) if isinstance(v, Array | Unknown)]
+    if len(given) != 2 or all(isinstance(v, Array) and v.shape is not None for v in given):
+        return None
+    shapes = [v.shape if isinstance(v, Array) else None for v in given]
+    unknown = interp.symbols.unknown
+    return Array(
+        tuple(unknown("the size of an array") if s is None else product(s) for s in shapes)
+    )
+
+
 def _einsum(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
@@ -435,13 +449,16 @@ def _arange(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
     """A range has one axis, whatever its limits are."""
+    from .operators import dim_of
+
     counted = _length_of_range(args) if not kwargs.keys() - {"dtype"} else None
     if counted is not None:
         return Array((counted,), None if "dtype" in kwargs else "float32")
     limits = [*args, *(kwargs[name] for name in ("start", "stop", "step") if name in kwargs)]
     if not any(isinstance(limit, Unknown | Array) for limit in limits):
         return None
-    return Array((interp.symbols.unknown("the length of a range"),))
+    told = dim_of(interp, limits[0]) if len(limits) == 1 and "stop" not in kwargs else None
+    return Array((interp.symbols.unknown("the length of a range") if told is None else told,))
 
 
 def _length_of_range(limits: Sequence[Value]) -> Dim | None:
@@ -543,6 +560,7 @@ SPECIAL: dict[str, Special] = {
     **{f"flax.linen.{home}combine_masks": _masks for home in ("", "attention.")},
     **{f"{home}.glu": _glu for home in ("jax.nn", "flax.linen", "flax.linen.activation")},
     "jax.numpy.einsum": _einsum,
+    "jax.numpy.outer": _outer,
     "jax.image.resize": _resized,
     "jax.numpy.prod": _prod,
     "math.prod": _prod,
