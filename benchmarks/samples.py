@@ -6,13 +6,15 @@
 The manifest is a JSON list. Each entry names a repository (`repo`, with its tree in TREES/OWNER+NAME), the module to
 build (`import_as`, and `class` or `name`; `root`, the folder for sys.path), the constructor's arguments (`ctor`,
 `ctor_args`), the call's (`inputs`, `kwargs`) and the `method`. Texts that begin with `py:` are expressions, in which
-`mod` or `M` is the module itself. What no sample can say (a factory, statements that run before) is left out and listed.
+`mod` or `M` is the module itself. `call` may be a lambda over the module and the inputs that calls a method of it. What no
+sample can say (a factory, statements that run before, other lambdas) is left out and listed.
 Samples that the script wrote before are replaced.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import keyword
 import re
@@ -23,7 +25,7 @@ from typing import Any
 
 BEGIN, END = "# samples from a manifest: begin", "# samples from a manifest: end"
 _KINDS = {"float": "f", "int": "i", "uint": "u", "complex": "c", "bfloat": "bf"}
-_NOT_SAID = ("factory", "setup", "call", "pick")
+_NOT_SAID = ("factory", "setup", "pick")
 
 
 class NotSaid(Exception):
@@ -65,23 +67,57 @@ def sample(entry: Mapping[str, Any]) -> str:
     for key in _NOT_SAID:
         if entry.get(key):
             raise NotSaid(f"it has `{key}`")
-    root = str(entry.get("root", "."))
-    if root.startswith("@"):
-        raise NotSaid("its tree is imported under another name")
+    root, module = str(entry.get("root", ".")), str(entry["import_as"])
+    if root.startswith("@parent:"):  # the tree is imported as a package of this name
+        root, module = ".", module.removeprefix(root.removeprefix("@parent:") + ".")
     name = entry.get("class") or entry["name"]
-    lines = ["[[tool.nnx-codemod.samples]]", f"module = {toml(entry['import_as'] + ':' + name)}"]
+    inputs, call = [_input(one) for one in entry["inputs"]], _values(entry.get("kwargs") or {})
+    method = entry.get("method", "__call__")
+    if entry.get("call"):
+        method, inputs, call = _called(str(entry["call"]), inputs)
+    lines = ["[[tool.nnx-codemod.samples]]", f"module = {toml(module + ':' + name)}"]
     if root != ".":
         lines.append(f"path = {toml(root)}")
     parts = {
         "args": _values(entry.get("ctor_args") or []),
         "kwargs": _values(entry.get("ctor") or {}),
-        "inputs": [_input(one) for one in entry["inputs"]],
-        "call": _values(entry.get("kwargs") or {}),
+        "inputs": inputs,
+        "call": call,
     }
     lines += [f"{key} = {toml(value)}" for key, value in parts.items() if value]
-    if entry.get("method", "__call__") != "__call__":
-        lines.append(f"method = {toml(entry['method'])}")
+    if method != "__call__":
+        lines.append(f"method = {toml(method)}")
     return "\n".join(lines) + "\n"
+
+
+def _called(text: str, inputs: Sequence[Any]) -> tuple[str, list[Any], dict[str, Any]]:
+    """The method, the inputs and the keyword arguments of a call that `lambda m, x: m.method(x, flag=True)` says."""
+    match ast.parse(text.removeprefix("py:").strip(), mode="eval").body:
+        case ast.Lambda(args=ast.arguments(args=[module, *names]), body=ast.Call() as made):
+            given = {name.arg: one for name, one in zip(names, inputs, strict=False)}
+        case _:
+            raise NotSaid("its call is no plain lambda")
+    match made.func:
+        case ast.Name(id=name) if name == module.arg:
+            method = "__call__"
+        case ast.Attribute(value=ast.Name(id=name), attr=method) if name == module.arg:
+            pass
+        case _:
+            raise NotSaid("it calls something else than the module")
+
+    def value(node: ast.expr) -> Any:
+        if isinstance(node, ast.Name) and node.id in given:
+            return given[node.id]
+        if isinstance(node, ast.Constant):
+            return node.value
+        if {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & {module.arg, *given}:
+            raise NotSaid("it computes what it calls the module with")
+        return _expression(ast.unparse(node))
+
+    if any(isinstance(arg, ast.Starred) for arg in made.args):
+        raise NotSaid("its call unpacks arguments")
+    named = {keyword.arg: value(keyword.value) for keyword in made.keywords if keyword.arg}
+    return method, [value(arg) for arg in made.args], named
 
 
 # ---- values ------------------------------------------------------------------------------------------

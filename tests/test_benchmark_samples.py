@@ -6,6 +6,9 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from nnx_codemod.codemod.parity.samples import samples
 
@@ -40,10 +43,18 @@ MANIFEST = [
         "inputs": [],
     },
 ]
+CALLED = {
+    "id": "called",
+    "repo": "owner/name",
+    "root": "@parent:package",
+    "import_as": "package.nets.models",
+    "name": "Net",
+    "inputs": [{"shape": [2, 8], "dtype": "float32"}, {"shape": [2], "dtype": "bool"}],
+}
 
 
-def run(tmp_path: Path) -> str:
-    (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST))
+def run(tmp_path: Path, manifest: list[dict[str, Any]] = MANIFEST) -> str:
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     arguments = [sys.executable, SCRIPT, tmp_path / "manifest.json", tmp_path / "trees"]
     return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
 
@@ -80,3 +91,29 @@ def test_a_second_run_replaces_what_the_first_wrote(tmp_path: Path) -> None:
     first = (tree / "pyproject.toml").read_text()
     run(tmp_path)
     assert (tree / "pyproject.toml").read_text() == first
+
+
+def test_a_tree_that_is_a_package_and_a_call_of_its_own(tmp_path: Path) -> None:
+    tree = tmp_path / "trees" / "owner+name"
+    tree.mkdir(parents=True)
+    call = "py:lambda m, x, mask: m.encode(x, M.Config(3), mask=mask, train=False)"
+    run(tmp_path, [{**CALLED, "call": call}])
+    (sample,) = samples(tree)
+    assert (sample.module, sample.name, sample.path) == ("nets.models", "Net", ".")
+    assert sample.case["method"] == "encode"
+    assert sample.case["inputs"] == ["f32[2,8]", "py:module.Config(3)"]
+    assert sample.case["call"] == {"mask": "bool[2]", "train": False}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "py:lambda m, x, mask: m(x, m.start(2))",
+        "py:lambda m, x, mask: m(x)[0]",
+        "py:lambda m, *x: m(*x)",
+        "py:lambda m, x, mask: unroll(m, x)",
+        "py:M.run",
+    ],
+)
+def test_a_call_that_no_sample_says(call: str, tmp_path: Path) -> None:
+    assert "left out: called: " in run(tmp_path, [{**CALLED, "call": call}])
