@@ -11,7 +11,7 @@ from ..shapes.binding import bind_signature
 from ..shapes.chosen import as_by_default
 from ..shapes.interpreter import Interpreter
 from ..shapes.scopes import Environment
-from ..shapes.values import Class, Items, Object, ShapePart, Value, as_dim
+from ..shapes.values import Class, Constant, Items, Object, ShapePart, Value, as_dim
 
 
 def argument_value(
@@ -67,12 +67,45 @@ def evaluated(
     owner: Object | None,
 ) -> Value | None:
     """A parameter's expression where names have these values; None where it is no size."""
+    if added.rows:
+        return _looked_up(interp, cls, added, names, owner)
     source = added.source
     if owner is not None and not as_by_default(interp, owner, added.fields, added.index):
         told = chosen.as_given(interp, owner, source, added.index)
         if told is None:
             return None
         source = told
+    value = _value(interp, cls, source, names, owner)
+    if as_dim(value) is not None or isinstance(value, ShapePart):
+        return value
+    if isinstance(value, Items) and all(as_dim(item) is not None for item in value.items):
+        return value
+    return None
+
+
+def _looked_up(
+    interp: Interpreter,
+    cls: Class,
+    added: AddedParameter,
+    names: Mapping[str, Value],
+    owner: Object | None,
+) -> Value | None:
+    """A size that runs showed, where what it goes by is known and was so in one of them."""
+    known = [_value(interp, cls, key, names, owner) for key in added.keys]
+    if not all(isinstance(value, Constant) for value in known):
+        return None
+    wanted = tuple(value.value for value in known if isinstance(value, Constant))
+    found = next((size for values, size in added.rows if values == wanted), None)
+    return None if found is None else Constant(found)
+
+
+def _value(
+    interp: Interpreter,
+    cls: Class,
+    source: str,
+    names: Mapping[str, Value],
+    owner: Object | None,
+) -> Value:
     env = Environment(cls.module, None)
     if owner is not None:
         fields = Object(cls)
@@ -81,11 +114,6 @@ def evaluated(
     env.names.update(names)
     saved, interp.recording = interp.recording, False
     try:
-        value = interp.evaluate(ast.parse(source, mode="eval").body, env)
+        return interp.evaluate(ast.parse(source, mode="eval").body, env)
     finally:
         interp.recording = saved
-    if as_dim(value) is not None or isinstance(value, ShapePart):
-        return value
-    if isinstance(value, Items) and all(as_dim(item) is not None for item in value.items):
-        return value
-    return None

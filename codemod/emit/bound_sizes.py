@@ -19,7 +19,7 @@ def for_call(added: AddedParameter, cls: Class, call: ast.Call, at_once: bool) -
 
     What is called `at_once` may be given names: they mean the same by then.
     """
-    if "self." not in added.source:
+    if "self." not in added.source or added.rows:
         return added
     bound = _Bound(_given(cls, call), at_once)
     tree = bound.visit(ast.parse(added.source, mode="eval").body)

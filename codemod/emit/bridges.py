@@ -343,7 +343,7 @@ class Bridges:
         self, added: AddedParameter, cls: Class, made: ast.Call, uses: Sequence[ast.Call]
     ) -> str | None:
         """The text of a size, from the first call that tells it."""
-        if "self." in added.source or _may_give(made, cls, added.fields):
+        if added.rows or "self." in added.source or _may_give(made, cls, added.fields):
             return None
         root = _root(added)
         for use in uses:
@@ -460,7 +460,11 @@ def _is_same_literal(one: ast.expr, other: ast.expr) -> bool:
 
 def _may_be_told(added: AddedParameter, model: ModuleModel) -> bool:
     """Whether a helper can tell a size from the call that it makes the module for."""
-    return added.method == "__call__" and not (added.optional and model.framework == "haiku")
+    return (
+        not added.rows
+        and added.method == "__call__"
+        and not (added.optional and model.framework == "haiku")
+    )
 
 
 def _sizes_of_call(cls: Class, added: Sequence[AddedParameter]) -> str | None:

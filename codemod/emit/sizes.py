@@ -20,12 +20,14 @@ from ..shapes.dims import (
     Origin,
     Output,
     Running,
+    Seen,
     Symbols,
     names,
 )
 from ..shapes.values import Array, LayerObject, ShapePart, as_dim
 from .transport import Needs
 
+_Needed = InputAxis | InputPart | Seen
 _SPATIAL = {3: ("length",), 4: ("height", "width"), 5: ("depth", "height", "width")}
 
 
@@ -44,7 +46,7 @@ class SizeNames:
         self.symbols = symbols
         self.study = study
         self.draft = draft
-        self.needed: dict[str, InputAxis | InputPart] = {}
+        self.needed: dict[str, _Needed] = {}
         self._running: dict[str, str] = {}
         self._reached: set[str] = set()
         self.apart = apart
@@ -70,7 +72,7 @@ class SizeNames:
             if name in seen:
                 continue
             seen.add(name)
-            if isinstance(origin, InputAxis | InputPart):
+            if isinstance(origin, _Needed):
                 self.needed[name] = origin
             for dim in self._behind(name, origin):
                 pending.update(self.symbols.origins_of(dim))
@@ -99,12 +101,14 @@ class SizeNames:
 
     # ---- names -----------------------------------------------------------------------------------------
 
-    def _ordered(self) -> list[tuple[str, InputAxis | InputPart]]:
-        """In the order of the arguments, and of the axes of each."""
+    def _ordered(self) -> list[tuple[str, _Needed]]:
+        """In the order of the arguments, and of the axes of each; what has none of these comes last."""
         parameters = [p for method in self.study.arguments.values() for p in method]
 
-        def key(item: tuple[str, InputAxis | InputPart]) -> tuple[int, int, str, int]:
+        def key(item: tuple[str, _Needed]) -> tuple[int, int, str, int]:
             origin = item[1]
+            if isinstance(origin, Seen):
+                return 99, len(parameters), origin.word, -1
             root = _root(origin.path)
             methods = list(self.study.arguments)
             place = parameters.index(root) if root in parameters else len(parameters)
@@ -119,13 +123,14 @@ class SizeNames:
 
     def _name_inputs(self) -> dict[str, str]:
         ordered = self._ordered()
-        required = [(name, origin) for name, origin in ordered if not self._is_optional(origin)]
+        inputs = [(n, o) for n, o in ordered if not isinstance(o, Seen)]
+        required = [(name, origin) for name, origin in inputs if not self._is_optional(origin)]
         features = [name for name, origin in required if _is_last(origin)]
         paths = list(dict.fromkeys(origin.path for _, origin in required))
         taken = set(self._field_names())
         channels = self._channels()
         found: dict[str, str] = {}
-        for name, origin in ordered:
+        for name, origin in inputs:
             lone = len(features) <= 1 and len(paths) == 1 and not self._is_optional(origin)
             text = self._local_name(name) if not _is_last(origin) else None
             if name in channels:
@@ -138,6 +143,12 @@ class SizeNames:
                     else f"{text}_"
                 )
             found[name] = text
+        for name, seen in ordered:
+            if isinstance(seen, Seen):
+                text = seen.word
+                while text in taken or text in found.values():
+                    text = f"inner_{text}"
+                found[name] = text
         return found
 
     def _channels(self) -> set[str]:
@@ -211,7 +222,7 @@ class SizeNames:
 
         def write(name: str, origin: Origin) -> str:
             match origin:
-                case InputAxis() | InputPart():
+                case InputAxis() | InputPart() | Seen():
                     known = self._plain.get(name, name)
                     text = name if self.draft else self._named.get(known, known)
                     if text in self.overwritten:
@@ -231,6 +242,9 @@ class SizeNames:
         """The constructor's new parameters."""
         added = []
         for name, origin in self._ordered():
+            if isinstance(origin, Seen):
+                added.append(_seen(self._named[name], origin))
+                continue
             optional = self._is_optional(origin)
             if isinstance(origin, InputPart):
                 part = AddedParameter(self._named[name], origin.text, origin.method)
@@ -258,6 +272,14 @@ class SizeNames:
     def _is_optional(self, origin: InputAxis | InputPart) -> bool:
         value = self.study.arguments.get(origin.method, {}).get(_root(origin.path))
         return isinstance(value, Array) and value.optional
+
+
+def _seen(name: str, origin: Seen) -> AddedParameter:
+    """The parameter for a size that runs showed: its expression is the table of what they did."""
+    lone = len(origin.keys) == 1
+    rows = ", ".join(f"{k[0] if lone else k!r}: {size}" for k, size in origin.rows)
+    source = f"{{{rows}}}[{', '.join(origin.keys)}]"
+    return AddedParameter(name, source, origin.method, rows=origin.rows, keys=origin.keys)
 
 
 def _root(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..shapes.values import Class, Function
 from .paths import Counted
@@ -16,6 +17,8 @@ class AddedParameter:
     `source` computes it from the original's call: a Python expression over the argument names of `method` (and, as
     `self.<field>`, the constructor's fields), such as `x.shape[-1]`. It is right where the parameters of `fields` have
     their defaults, or else the source's `index` over `self` is the same: its value first, its text second.
+
+    A size that only runs of the original showed has `rows`: what it was, by the values of the expressions `keys`.
     """
 
     name: str
@@ -27,6 +30,8 @@ class AddedParameter:
     fields: tuple[str, ...] = ()
     index: tuple[int, str] | None = None
     layer: ast.Call | None = field(default=None, compare=False)  # has it for its input's last axis
+    rows: tuple[tuple[tuple[Any, ...], int], ...] = ()
+    keys: tuple[str, ...] = ()
 
     @property
     def told(self) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..shapes.traced import Factor, Formula, Variable
+from ..shapes.traced import Factor, Formula, Rows, Variable
 
 _DIVISORS = (2, 4, 8, 16, 32)
 _PLUS = 3  # added to an axis before it is divided: what windows do
@@ -19,11 +19,15 @@ _PLUS = 3  # added to an axis before it is divided: what windows do
 
 @dataclass(frozen=True)
 class Number:
-    """A number of the case: a variable of formulas, or something that no formula may depend on."""
+    """A number of the case: a variable of formulas, or something that no formula may depend on.
+
+    `text` is an expression for it over the arguments of the call and the fields of `self`.
+    """
 
     variable: Variable | None
     value: Any
     sized: bool
+    text: str = ""
 
 
 @dataclass
@@ -54,18 +58,41 @@ class Experiment:
         known = [(v, s) for v, s in zip(self.values, sizes, strict=True) if s is not None]
         if sizes[0] is None or not known:
             return None
-        base = self.values[0]
-        moving = [
-            g
-            for g in range(len(self.groups))
-            if any(v[g] != base[g] and s != sizes[0] for v, s in known if _alone(v, base, g))
-        ]
+        moving = self._moving(known)
         if any(self.leads[g] is None for g in moving):
             return None
         for formula in self._candidates(moving, known):
             if all(self._value(formula, v) == s for v, s in known):
                 return formula
         return None
+
+    def rows(self, sizes: Sequence[int | None]) -> Rows | None:
+        """A size that each run showed, by what it depends on; None where it might depend on more than that."""
+        known = [(v, s) for v, s in zip(self.values, sizes, strict=True) if s is not None]
+        if sizes[0] is None or not self.settled:
+            return None
+        moving = self._moving(known)
+        keys = tuple(self._key(g) for g in moving)
+        found: dict[tuple[Any, ...], int] = {}
+        for values, size in known:
+            if found.setdefault(tuple(values[g] for g in moving), size) != size:
+                return None
+        return Rows(keys, tuple(found.items())) if moving and all(keys) else None
+
+    def _moving(self, known: Sequence[tuple[list[Any], int]]) -> list[int]:
+        """The groups that a size changes with."""
+        base, size = known[0]
+        return [
+            g
+            for g in range(len(self.groups))
+            if any(v[g] != base[g] and s != size for v, s in known if _alone(v, base, g))
+        ]
+
+    def _key(self, group: int) -> str:
+        """The expression for the number that a group goes by."""
+        lead = self.leads[group]
+        members = [self.numbers[i] for i in self.groups[group]]
+        return next((n.text for n in members if n.variable == lead), "")
 
     def _candidates(
         self, moving: Sequence[int], known: Sequence[tuple[list[Any], int]]

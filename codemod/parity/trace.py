@@ -89,9 +89,11 @@ def _wanting(
     files = []
     for outcome in examined.outcomes:
         place = relative([Path(outcome.report.path)], root)[0].as_posix()
+        # A class whose method makes layers may be named twice, as a class and as what that method stands for.
+        sources = dict(reversed(outcome.report.unsized))
         entries = [
             ClassReport(name, source, "kept").to_json()
-            for name, source in outcome.report.unsized
+            for name, source in sources.items()
             if (place, name) not in asked
         ]
         if entries:
@@ -271,12 +273,14 @@ def facts_of(answer: Mapping[str, Any], names: Mapping[str, Path], folder: Path)
 
 
 def _number(one: Mapping[str, Any], method: str) -> Number:
-    variable = None
+    variable, text = None, str(one["text"])
     if one["kind"] == "axis":
-        variable = Variable(one["text"], method, one["axis"], one["rank"])
-    elif one["kind"] == "field":
-        variable = Variable(one["text"])
-    return Number(variable, one["value"], one["sized"])
+        variable = Variable(text, method, one["axis"], one["rank"])
+        place = -1 if one["axis"] == one["rank"] - 1 else one["axis"]
+        text = f"{text}.shape[{place}]"
+    elif one["kind"] in ("field", "item"):
+        variable = Variable(text)
+    return Number(variable, one["value"], one["sized"], text if one["given"] else f"self.{text}")
 
 
 def _called(experiment: Experiment, visits: Sequence[Any]) -> Called:
@@ -320,7 +324,9 @@ def shown(experiment: Experiment, visits: Sequence[Any]) -> Shown | None:
 
 
 def _sized(experiment: Experiment, sizes: Sequence[int | None]) -> shapes.Number:
-    return shapes.Number(tuple(sizes), experiment.explain(sizes))
+    formula = experiment.explain(sizes)
+    rows = experiment.rows(sizes) if formula is None else None
+    return shapes.Number(tuple(sizes), formula, rows)
 
 
 def _form(one: Mapping[str, Any]) -> Any:

@@ -187,6 +187,10 @@ class Construction:
         """A size: a literal where the sample is one, else read off the sample's shape."""
         arguments = inputs.written
         number = self._number(inputs, made, added)
+        if added.rows and isinstance(number, int):
+            return str(number)
+        if added.rows:
+            raise _not_known(made, added)
         if added.annotation != "int" or (added.fields and number is None):
             return self._literal(made, added, number)
         tree = ast.parse(added.source, mode="eval").body
@@ -204,10 +208,7 @@ class Construction:
             return str(number)
         if roots:
             return _substituted(added.source, {name: text(arguments[name]) for name in names})
-        raise Declined(
-            f"the size `{added.name}` of `{made.cls.name}` is not known where the model is made",
-            "make the model where a sample input is at hand",
-        )
+        raise _not_known(made, added)
 
     @staticmethod
     def _literal(made: Object, added: AddedParameter, sizes: object) -> str:
@@ -300,6 +301,13 @@ def _binds_positions(function: Value | None) -> bool:
             return True
         function = function.function
     return False
+
+
+def _not_known(made: Object, added: AddedParameter) -> Declined:
+    return Declined(
+        f"the size `{added.name}` of `{made.cls.name}` is not known where the model is made",
+        "make the model where a sample input is at hand",
+    )
 
 
 def _positions() -> Declined:

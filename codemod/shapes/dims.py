@@ -61,6 +61,20 @@ class InputPart(Origin):
 
 
 @dataclass(frozen=True)
+class Seen(Origin):
+    """A size that runs of the original showed and no expression gives.
+
+    `keys` are expressions over the arguments of `method` and the fields (as `self.<field>`), and `rows` what the size was
+    where these had some values. `word` says what it is.
+    """
+
+    method: str
+    word: str = field(compare=False)
+    keys: tuple[str, ...]
+    rows: tuple[tuple[tuple[Any, ...], int], ...]
+
+
+@dataclass(frozen=True)
 class Expression(Origin):
     """A number that `text` computes in the constructor: a field, `config.mlp_dim`, `2**i`.
 

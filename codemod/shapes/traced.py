@@ -11,9 +11,9 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .dims import Dim, Expression, InputAxis, Origin, Unexplained, substitute
+from .dims import Dim, Expression, InputAxis, Origin, Seen, Unexplained, substitute
 from .values import UNKNOWN, Array, Items, Size, Table, Unknown, Value, as_dim, from_dim
 
 if TYPE_CHECKING:
@@ -50,11 +50,23 @@ class Formula:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """What a size was in runs, by the values of expressions over the arguments of the call and the fields of `self`."""
+
+    keys: tuple[str, ...]
+    rows: tuple[tuple[tuple[Any, ...], int], ...]
+
+
+@dataclass(frozen=True)
 class Number:
-    """A size: what it was in each run (None where it was several), and the formula for it, if there is one."""
+    """A size: what it was in each run (None where it was several), and the formula for it, if there is one.
+
+    Where there is none, `rows` say what it was by all that it depends on, if that is known.
+    """
 
     sizes: tuple[int | None, ...]
     formula: Formula | None = None
+    rows: Rows | None = None
 
 
 @dataclass(frozen=True)
@@ -145,12 +157,14 @@ def given(
     called = _called(interp, node)
     if called is None or node is None:
         return list(args), dict(kwargs)
+    words = [_word(arg) for arg in node.args]
     positional = [
-        refined(interp, node, value, called.args[i] if i < len(called.args) else None)
+        refined(At(interp, node, words[i] if i < len(words) else ""), value, shown)
         for i, value in enumerate(args)
+        for shown in [called.args[i] if i < len(called.args) else None]
     ]
     named = {
-        name: refined(interp, node, value, called.kwargs.get(name))
+        name: refined(At(interp, node, name), value, called.kwargs.get(name))
         for name, value in kwargs.items()
     }
     return positional, named
@@ -159,7 +173,9 @@ def given(
 def returned(interp: Interpreter, node: ast.Call | None, value: Value) -> Value:
     """The result of such a call."""
     called = _called(interp, node)
-    return value if called is None or node is None else refined(interp, node, value, called.result)
+    if called is None or node is None:
+        return value
+    return refined(At(interp, node), value, called.result)
 
 
 def assigned(interp: Interpreter, node: ast.stmt, target: ast.expr, value: Value) -> Value:
@@ -169,7 +185,7 @@ def assigned(interp: Interpreter, node: ast.stmt, target: ast.expr, value: Value
         return value
     match target:
         case ast.Name(id=name):
-            return refined(interp, node, value, _name(interp, known, node, name))
+            return refined(At(interp, node, name), value, _name(interp, known, node, name))
         case ast.Tuple(elts=elts) | ast.List(elts=elts) if not any(
             isinstance(e, ast.Starred) for e in elts
         ):
@@ -183,6 +199,11 @@ def assigned(interp: Interpreter, node: ast.stmt, target: ast.expr, value: Value
             new = [assigned(interp, node, e, v) for e, v in zip(elts, parts, strict=True)]
             return value if all(a is b for a, b in zip(new, parts, strict=True)) else Items(new)
     return value
+
+
+def _word(node: ast.expr) -> str:
+    """What a value is called where it is handed on."""
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _may_be_other(value: Value) -> bool:
@@ -216,55 +237,63 @@ def _name(interp: Interpreter, known: TracedClass, node: ast.stmt, name: str) ->
 # ---- values --------------------------------------------------------------------------------------------
 
 
-def refined(interp: Interpreter, node: ast.AST, value: Value, shown: Shown | None) -> Value:
+@dataclass(frozen=True)
+class At:
+    """The code whose values are filled in, and what it calls them."""
+
+    interp: Interpreter
+    node: ast.AST
+    word: str = ""
+
+
+def refined(at: At, value: Value, shown: Shown | None) -> Value:
     """A value with what runs showed in the place of what reading could not tell."""
     if shown is None:
         return value
     match value:
         case Array(shape=None, dtype=dtype, optional=optional) if shown.shape is not None:
-            return _noted(
-                interp, node, Array(_shape(interp, shown.shape), dtype or shown.dtype, optional)
-            )
+            return _noted(at, Array(_shape(at, shown.shape), dtype or shown.dtype, optional))
         case Array(shape=shape, dtype=dtype, optional=optional) if (
             shape is not None and shown.shape is not None and len(shape) == len(shown.shape)
         ):
-            new = tuple(_better(interp, d, f) for d, f in zip(shape, shown.shape, strict=True))
+            pairs = enumerate(zip(shape, shown.shape, strict=True))
+            new = tuple(_better(at, d, f, i - len(shape)) for i, (d, f) in pairs)
             if all(a is b for a, b in zip(new, shape, strict=True)):
                 return value
-            return _noted(interp, node, Array(new, dtype, optional))
+            return _noted(at, Array(new, dtype, optional))
         case Array(optional=optional) if shown.shape is not None:  # of another rank
-            return _noted(interp, node, Array(_shape(interp, shown.shape), shown.dtype, optional))
+            return _noted(at, Array(_shape(at, shown.shape), shown.dtype, optional))
         case Array() if shown.size is not None or shown.items is not None:
-            return _noted(interp, node, as_value(interp, shown))
+            return _noted(at, as_value(at, shown))
         case Unknown(why=""):
-            made = as_value(interp, shown)
-            return value if made is UNKNOWN else _noted(interp, node, made)
+            made = as_value(at, shown)
+            return value if made is UNKNOWN else _noted(at, made)
         case Size() if shown.size is not None:
             dim = as_dim(value)
-            new_dim = _better(interp, dim, shown.size)
-            return value if new_dim is dim else _noted(interp, node, from_dim(new_dim))
+            new_dim = _better(at, dim, shown.size)
+            return value if new_dim is dim else _noted(at, from_dim(new_dim))
         case Items(items=items, open=False) if shown.items is not None and len(items) == len(
             shown.items
         ):
-            inner = [refined(interp, node, v, s) for v, s in zip(items, shown.items, strict=True)]
+            inner = [refined(at, v, s) for v, s in zip(items, shown.items, strict=True)]
             if all(a is b for a, b in zip(inner, items, strict=True)):
                 return value
             return Items(inner, value.kind, value.names, value.cls)
     return value
 
 
-def as_value(interp: Interpreter, shown: Shown | None) -> Value:
+def as_value(at: At, shown: Shown | None) -> Value:
     """What was seen, as a value of its own."""
     if shown is None:
         return UNKNOWN
     if shown.shape is not None:
-        return Array(_shape(interp, shown.shape), shown.dtype)
-    if shown.size is not None and shown.size.formula is not None:
-        return from_dim(dim_of(interp, shown.size.formula))
+        return Array(_shape(at, shown.shape), shown.dtype)
+    if shown.size is not None and (shown.size.formula or shown.size.rows) is not None:
+        return from_dim(_told(at, shown.size))
     if shown.items is not None:
-        return Items([as_value(interp, item) for item in shown.items], shown.kind, shown.names)
+        return Items([as_value(at, item) for item in shown.items], shown.kind, shown.names)
     if shown.table is not None:
-        return Table({name: as_value(interp, item) for name, item in shown.table})
+        return Table({name: as_value(at, item) for name, item in shown.table})
     return UNKNOWN
 
 
@@ -281,26 +310,40 @@ def example(shown: Shown | None) -> Value:
     return UNKNOWN
 
 
-def _shape(interp: Interpreter, shape: Sequence[Number]) -> tuple[Dim, ...]:
-    return tuple(_told(interp, number) for number in shape)
+def _shape(at: At, shape: Sequence[Number]) -> tuple[Dim, ...]:
+    return tuple(_told(at, number, axis - len(shape)) for axis, number in enumerate(shape))
 
 
-def _told(interp: Interpreter, number: Number) -> Dim:
+def _told(at: At, number: Number, axis: int | None = None) -> Dim:
+    """The size that runs showed; `axis` is that of an array, from its end."""
     if number.formula is not None:
-        return dim_of(interp, number.formula)
-    return interp.symbols.unknown("no one expression explains the sizes that runs showed")
+        return dim_of(at.interp, number.formula)
+    if number.rows is not None:
+        return _seen(at, number.rows, axis)
+    return at.interp.symbols.unknown("no one expression explains the sizes that runs showed")
 
 
-def _better(interp: Interpreter, dim: Dim, number: Number) -> Dim:
+def _seen(at: At, found: Rows, axis: int | None) -> Dim:
+    """A size that no expression gives, to be a parameter of the constructor."""
+    known = at.interp.traced.of(at.interp) if at.interp.traced is not None else None
+    assert known is not None
+    word = at.word if at.word not in known.arguments else ""
+    what = "size" if axis is None else "features" if axis == -1 else f"size{-axis}"
+    origin = Seen(known.method, f"{word or 'hidden'}_{what}", found.keys, found.rows)
+    return at.interp.symbols.new(origin, ("seen", at.interp.root, found))
+
+
+def _better(at: At, dim: Dim, number: Number, axis: int | None = None) -> Dim:
     """The size that runs showed in the place of one that reading could not tell, or got wrong."""
-    dim = interp.symbols.resolve(dim)
-    if any(isinstance(o, Unexplained) for o in interp.symbols.origins_of(dim).values()):
-        if number.formula is None:
+    symbols = at.interp.symbols
+    dim = symbols.resolve(dim)
+    if any(isinstance(o, Unexplained) for o in symbols.origins_of(dim).values()):
+        if number.formula is None and number.rows is None:
             return dim
-        found = dim_of(interp, number.formula)
-        interp.symbols.equate(dim, found)
+        found = _told(at, number, axis)
+        symbols.equate(dim, found)
         return found
-    return _told(interp, number) if _is_refuted(interp, dim, number) else dim
+    return _told(at, number, axis) if _is_refuted(at.interp, dim, number) else dim
 
 
 def _is_refuted(interp: Interpreter, dim: Dim, number: Number) -> bool:
@@ -350,13 +393,15 @@ def _factor(interp: Interpreter, factor: Factor) -> Dim:
 
 def _symbol(interp: Interpreter, variable: Variable) -> Dim:
     if not variable.method:
-        return interp.symbols.new(Expression(variable.text), ("text", interp.root, variable.text))
+        loop = (None,) if variable.text.endswith("]") else ()  # as reading knows an item of a field
+        key = ("text", interp.root, variable.text, *loop)
+        return interp.symbols.new(Expression(variable.text), key)
     origin = InputAxis(variable.method, variable.text, variable.axis, variable.rank)
     key = ("input", interp.root, variable.method, variable.text, variable.axis, variable.rank)
     return interp.symbols.new(origin, key)
 
 
-def _noted(interp: Interpreter, node: ast.AST, value: Value) -> Value:
-    if interp.traced is not None:
-        interp.traced.used.setdefault(interp.root, set()).add(node)
+def _noted(at: At, value: Value) -> Value:
+    if at.interp.traced is not None:
+        at.interp.traced.used.setdefault(at.interp.root, set()).add(at.node)
     return value

@@ -5,7 +5,9 @@ Then it runs it again with other sizes, one at a time, so that numbers can be tu
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +17,7 @@ from . import abstract, case
 from .case import Values
 from .recording import Recorder
 from .subject import Subject
-from .variations import Variable, changed, variables
+from .variations import Variable, changed, longer, variables
 
 _SECONDS = 60.0
 _FACTORS = ((2, 0), (3, 0), (1, 1), (4, 0), (1, 2))  # of a size that is varied: times, plus
@@ -44,14 +46,14 @@ def trace(
     job["method"] = method
     values = case.evaluate(given, module, job["seed"], names)
     function = getattr(thing, method) if isinstance(thing, type) else thing
-    found = variables(thing, function, values)
     begun = time.monotonic()
     runs: list[dict[str, Any]] = [{"values": {}, "seen": run(values)}]
+    found, lengths = _lengthened(variables(thing, function, values), values, run)
     groups: list[list[int]] = []
     for group, trials in _varied(found, values, run, begun):
         groups.append(group)
         runs += [{**trial, "group": len(groups) - 1} for trial in trials]
-    runs += _together(found, groups, runs, values, run)
+    runs += _together(found, groups, runs, values, run) + lengths
     return {
         "status": "ok",
         "case": given,
@@ -59,6 +61,45 @@ def trace(
         "groups": groups,
         "runs": runs,
     }
+
+
+# ---- how many ---------------------------------------------------------------------------------------------
+
+
+def _lengthened(
+    found: Sequence[Variable], values: Values, run: Run
+) -> tuple[list[Variable], list[dict[str, Any]]]:
+    """The variables of a case, with runs on sequences of one more number, which tell the second from the last.
+
+    Sequences of one length may only be lengthened together. A number in one that cannot be is no variable.
+    """
+    counts = collections.Counter(one.place[:-1] for one in found if one.kind == "item")
+    lengths = []
+    done: set[tuple[Any, ...]] = set()
+    for place, count in counts.items():
+        alike = [other for other, n in counts.items() if n == count]
+        for places in ([place], alike):
+            if place in done or not (more := _longer(found, values, places, run)):
+                continue
+            done.update(places)
+            lengths += more
+    return [
+        dataclasses.replace(one, kind="other")
+        if one.kind == "item" and one.place[:-1] not in done
+        else one
+        for one in found
+    ], lengths
+
+
+def _longer(
+    found: Sequence[Variable], values: Values, places: Sequence[tuple[Any, ...]], run: Run
+) -> list[dict[str, Any]]:
+    for times in (3, 2):
+        with contextlib.suppress(Exception):
+            new, case_ = longer(values, found, places, times)
+            seen = run(case_)
+            return [{"values": {str(index): value for index, value in new.items()}, "seen": seen}]
+    return []
 
 
 # ---- variations --------------------------------------------------------------------------------------

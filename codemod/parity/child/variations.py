@@ -19,8 +19,8 @@ _SETTINGS = 30  # of one object
 class Variable:
     """One number of a case.
 
-    `kind` is "field" (`text` writes it in the constructor), "axis" (of the array at `text`), or "other": something that
-    is varied to see whether sizes depend on it, and "fixed" if it cannot be.
+    `kind` is "field" (`text` writes it in the constructor), "item" (of a sequence that is one), "axis" (of the array at
+    `text`), or "other": something that is varied to see whether sizes depend on it, and "fixed" if it cannot be.
     """
 
     kind: str
@@ -29,6 +29,7 @@ class Variable:
     place: tuple[Any, ...]  # where it is in the case
     axis: int = 0
     rank: int = 0
+    home: Any = None  # the constructor's argument that it is in
 
     @property
     def sized(self) -> bool:
@@ -54,6 +55,7 @@ class Variable:
             "axis": self.axis,
             "rank": self.rank,
             "sized": self.sized,
+            "given": self.place[0] in ("inputs", "call"),
         }
 
 
@@ -68,7 +70,7 @@ def variables(thing: Any, function: Callable[..., Any], values: Values) -> list[
         found += _axes(name, ("call", name), value)
     if isinstance(thing, type):
         for name, (place, value) in _fields(thing, values).items():
-            found += _field(name, place, value)
+            found += [dataclasses.replace(one, home=value) for one in _field(name, place, value)]
     return found
 
 
@@ -120,10 +122,10 @@ def _field(path: str, place: tuple[Any, ...], value: Any) -> Iterator[Variable]:
         yield Variable("field", path, value, place)
     elif isinstance(value, (list, tuple)):
         for index, inner in enumerate(value):
-            if isinstance(
-                inner, (int, float)
-            ):  # how many there are is not varied: nothing is named after one
-                yield Variable("other", f"{path}[{index}]", inner, (*place, index))
+            if isinstance(inner, (int, float)):
+                kind = "item" if isinstance(inner, int) and not isinstance(inner, bool) else "other"
+                at = -1 if index == len(value) - 1 else index
+                yield Variable(kind, f"{path}[{at}]", inner, (*place, index))
     elif _settings(value):
         for name, inner in _settings(value).items():
             yield from _field(f"{path}.{name}", (*place, name), inner)
@@ -193,15 +195,39 @@ def changed(values: Values, found: Sequence[Variable], new: Mapping[int, Any]) -
     return Values(parts["args"], parts["kwargs"], parts["inputs"], parts["call"])
 
 
+def longer(
+    values: Values, found: Sequence[Variable], places: Sequence[tuple[Any, ...]], times: int
+) -> tuple[dict[int, Any], Values]:
+    """The case with one more number in the sequences at some places, and which of its variables that changes.
+
+    The new number comes second, or first where there is only one: names by place from the end then stay right.
+    """
+    parts: dict[str, Any] = {"args": list(values.args), "kwargs": dict(values.kwargs)}
+    new: dict[int, Any] = {}
+    for place in places:
+        inside = {i: one for i, one in enumerate(found) if one.place[:-1] == place}
+        numbers = [one.value for one in inside.values()]
+        numbers.insert(min(1, len(numbers) - 1), numbers[0] * times)
+        section, name, *inner = place
+        given = parts[section]
+        home = given[name] if section == "args" or name in given else inside[min(inside)].home
+        old = _get(home, inner)
+        if len(inside) != len(old):
+            raise ValueError("there is more in it than numbers")
+        made = tuple(numbers) if isinstance(old, tuple) else numbers
+        parts[section] = _with(given, (name,), _with(home, inner, made))
+        last = max(inside)
+        new |= {i: number for i, number in zip(inside, numbers, strict=False) if i != last}
+    return new, Values(parts["args"], parts["kwargs"], values.inputs, values.call)
+
+
 def _put(parts: dict[str, Any], one: Variable, value: Any) -> None:
     section, name, *inner = one.place
     if not inner:
         parts[section] = _with(parts[section], (name,), value)
         return
-    old = parts[section][name] if section != "kwargs" or name in parts[section] else None
-    if old is None:  # a default
-        raise KeyError(name)
-    parts[section] = _with(parts[section], (name, *inner), value)
+    home = parts[section][name] if section != "kwargs" or name in parts[section] else one.home
+    parts[section] = _with(parts[section], (name,), _with(home, inner, value))
 
 
 def _get(tree: Any, place: Sequence[Any]) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from nnx_codemod.codemod.parity.fit import Experiment, Number
-from nnx_codemod.codemod.shapes.traced import Factor, Formula, Variable
+from nnx_codemod.codemod.shapes.traced import Factor, Formula, Rows, Variable
 
 LENGTH, WIDTH = Variable("x", "__call__", 1, 3), Variable("x", "__call__", 2, 3)
 FIELD = Variable("features")
@@ -81,3 +81,23 @@ def test_sizes_that_change_together_go_by_the_input() -> None:
         [NUMBERS[1], NUMBERS[2]], [[0, 1]], [{}, {0: 16, 1: 16}, {0: 24, 1: 24}]
     )
     assert experiment.explain([8, 16, 24]) == one(Factor(WIDTH))
+
+
+def test_sizes_that_no_formula_gives_go_by_what_they_depend_on() -> None:
+    numbers = [
+        Number(WIDTH, 8, True, "x.shape[-1]"),
+        Number(FIELD, 6, True, "self.features"),
+        Number(None, 1.5, False, "self.ratio"),
+    ]
+    runs = [{}, {0: 16}, {1: 12}, {2: 3.0}, {0: 16, 1: 12}]
+    experiment = Experiment(numbers, [[0], [1], [2]], runs)
+    sizes = [16, 24, 16, 24, 24]
+    assert experiment.explain(sizes) is None
+    known = (((8, 1.5), 16), ((16, 1.5), 24), ((8, 3.0), 24))
+    assert experiment.rows(sizes) == Rows(("x.shape[-1]", "self.ratio"), known)
+    assert experiment.rows([16, 24, 16, 24, 32]) is None  # the same case, and another size
+
+
+def test_what_may_depend_on_more_has_no_rows() -> None:
+    numbers = [Number(WIDTH, 8, True, "x.shape[-1]"), Number(None, None, False, "self.inner")]
+    assert Experiment(numbers, [[0]], [{}, {0: 16}, {0: 24}]).rows([3, 5, 4]) is None

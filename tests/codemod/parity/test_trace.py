@@ -28,6 +28,15 @@ def sizes(x):
 
 def square(x):
     return jnp.repeat(x, x.shape[-1], -1)
+
+
+def rounded(x, ratio):
+    width = max(8, int(x.shape[-1] * ratio + 4) // 8 * 8)
+    return jnp.zeros((*x.shape[:-1], width)) + x.mean(-1, keepdims=True)
+
+
+def widest(x, sizes, which):
+    return jnp.zeros((*x.shape[:-1], sizes[which])) + x.mean(-1, keepdims=True)
 """
 LINEN = """import importlib
 
@@ -130,6 +139,88 @@ def test_what_no_expression_explains_stays(tree: Path) -> None:
     assert traced.exit_code == 1
     assert "NX101" in traced.stderr
     assert (tree / "models.py").read_text() == text
+
+
+ROUNDED = """import importlib
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+tools = importlib.import_module("tools")
+
+
+class Rounded(nn.Module):
+    features: int
+    ratio: float = 1.5
+
+    @nn.compact
+    def __call__(self, x):
+        h = tools.rounded(x, self.ratio)
+        return nn.Dense(self.features)(nn.relu(h))
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return Rounded(8)(nn.Dense(12)(x))
+"""
+PROGRAM = """
+
+x = jnp.ones((2, 12))
+model = Rounded(4)
+params = model.init(jax.random.key(0), x)
+print(model.apply(params, x).shape)
+"""
+
+
+def test_what_no_expression_gives_is_a_parameter(tree: Path) -> None:
+    """It is filled where the values that it goes by are known, and were so in some run."""
+    traced = rewritten(tree, ROUNDED + PROGRAM, "--trace", "--verify")
+    assert traced.exit_code == 0, traced.output
+    text = (tree / "models.py").read_text()
+    assert "def __init__(self, h_features: int, features: int, ratio: float = 1.5, *" in text
+    assert "self.linear = nnx.Linear(h_features, features, rngs=rngs)" in text
+    assert "self.rounded = Rounded(16, 8, rngs=rngs)" in text
+    assert "model = Rounded(16, 4, rngs=nnx.Rngs(0))" in text
+
+    entries = {c["name"]: c for f in json.loads(traced.stdout)["files"] for c in f["classes"]}
+    (added,) = entries["Rounded"]["added_parameters"]
+    assert added["from"].startswith("{(12, 1.5): 16, ")
+    assert added["from"].endswith("}[x.shape[-1], self.ratio]")
+    assert entries["Rounded"]["traced"]
+
+
+def test_a_parameter_that_a_user_cannot_fill_keeps_its_class(tree: Path) -> None:
+    """No run had the width that `Net` gives, and none tells what `net` is given."""
+    for text in (
+        ROUNDED.replace("nn.Dense(12)(x)", "nn.Dense(13)(x)") + PROGRAM,
+        ROUNDED.replace("nn.Dense(12)(x)", "x") + PROGRAM,
+    ):
+        traced = rewritten(tree, text, "--trace")
+        assert traced.exit_code == 1
+        assert "the size `h_features` of `Rounded` could not be inferred here" in traced.stderr
+        assert (tree / "models.py").read_text() == text
+
+
+@pytest.mark.parametrize(("which", "text"), [(-1, "sizes[-1]"), (0, "sizes[0]")])
+def test_sizes_are_items_of_fields(which: int, text: str, tree: Path) -> None:
+    code = ROUNDED.replace("ratio: float = 1.5", "sizes: tuple[int, ...] = (4, 16)")
+    code = code.replace("tools.rounded(x, self.ratio)", f"tools.widest(x, self.sizes, {which})")
+    traced = rewritten(tree, code, "--trace", "--verify")
+    assert traced.exit_code == 0, traced.output
+    assert f"nnx.Linear({text}, features, rngs=rngs)" in (tree / "models.py").read_text()
+
+
+def test_the_second_of_two_is_not_the_last(tree: Path) -> None:
+    """A name for it would be one, but the runs cannot be sure of it."""
+    code = ROUNDED.split("class Net")[0].replace(
+        "ratio: float = 1.5", "sizes: tuple[int, ...] = (4, 16)"
+    )
+    code = code.replace("tools.rounded(x, self.ratio)", "tools.widest(x, self.sizes, 1)")
+    traced = rewritten(tree, code, "--trace")
+    assert traced.exit_code == 1
+    assert (tree / "models.py").read_text() == code
 
 
 def test_a_class_that_does_not_run_is_named(tree: Path) -> None:
