@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..chains import is_own
+from ..chains import is_own, stored_names
 from ..edits import Edits, dedent_block
 from ..model import built
 from ..model.filled import Filled, changed_attributes, changes
@@ -267,6 +267,7 @@ class ClassEmitter:
         if initialiser is None:
             return {}
         parameters = {a.arg for a in [*initialiser.args.args, *initialiser.args.kwonlyargs]}
+        parameters -= stored_names(initialiser)  # one that is set anew is no longer as it is
         found = {}
         for statement in initialiser.body:
             match statement:

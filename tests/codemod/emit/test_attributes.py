@@ -58,3 +58,38 @@ def test_a_list_has_the_name_of_the_attribute_that_it_is_given_to(
     assert text.count("self._layers = ") == 1
     assert "self.members)" not in text.split("def __call__")[0]
     check(done, tmp_path)
+
+
+SET_ANEW = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+class Net(hk.Module):
+    def __init__(self, scale, width, name=None):
+        super().__init__(name=name)
+        scale = 2.0 * scale[None, :]
+        self.scale = scale
+        width += 1
+        self.width = width
+
+    def __call__(self, x):
+        return hk.Linear(self.width)(x * self.scale) * self.width
+
+
+def forward(x):
+    return Net(jnp.arange(3.0), 4)(x)
+
+
+x = jnp.linspace(-1.0, 1.0, 6).reshape(2, 3)
+model = hk.transform(forward)
+params = model.init(jax.random.PRNGKey(0), x)
+print('RESULT', float(jnp.abs(model.apply(params, None, x)).sum()))
+"""
+
+
+def test_a_parameter_that_is_set_anew_is_kept_as_it_then_is(tmp_path: Path) -> None:
+    done = rewritten(SET_ANEW)
+    assert done.statuses == {"Net": "rewritten"}
+    check(done, tmp_path)
