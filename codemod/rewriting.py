@@ -20,6 +20,7 @@ from .modules import Refusal, module_classes
 from .prepasses import (
     abreast,
     called_in_turns,
+    closures,
     first_carries,
     functions,
     gathered,
@@ -111,11 +112,13 @@ def _prepared(
     stages.append(heirs.prepare(stages[-1].project, rules, leave))
     stages.append(kept_keys.prepare(stages[-1].project, rules, leave))
     stages.append(first_carries.prepare(stages[-1].project, rules, leave, limit))
+    stages.append(closures.prepare(stages[-1].project, rules, leave, limit))
     stages.append(unnamed.prepare(stages[-1].project, rules, leave, apart))
     # Functions that hang together in a way that is not sorted out stay.
     with contextlib.suppress(EditConflict):
         stages.append(makers.prepare(stages[-1].project, rules, leave, apart, limit))
-    stages.append(functions.prepare(stages[-1].project, rules, leave))
+    kept = {place for stage in stages for place in stage.kept}
+    stages.append(functions.prepare(stages[-1].project, rules, leave, kept))
     made = [each for stage in stages for each in stage.made]
     stages.append(in_turn.prepare(stages[-1].project, rules, leave))
     known = {(each.path, each.name) for each in made}

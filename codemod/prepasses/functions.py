@@ -31,8 +31,8 @@ from ..source import Source
 from .prepared import Leave, MadeClass, Prepared, is_python
 
 
-def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:
-    """Writes classes for the functions of a project, but for those at the places in `leave`."""
+def prepare(project: Project, rules: Rulebook, leave: Leave, kept: Leave = frozenset()) -> Prepared:
+    """Writes classes for the functions of a project, but for those named in `leave`, and those within the ones in `kept`."""
     candidates = [m for m in project.modules.values() if m.rewritable and _may_transform(m.source)]
     if not candidates:
         return Prepared(project)
@@ -45,7 +45,7 @@ def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:
     prepared = Prepared(Project(dict(project.modules), project.load))
     for module in candidates:
         with working_on(module.path):
-            _prepare_module(interp, explorer, module, leave, prepared)
+            _prepare_module(interp, explorer, module, leave, kept, prepared)
     return prepared
 
 
@@ -58,6 +58,7 @@ def _prepare_module(
     explorer: Explorer,
     module: Module,
     leave: Leave,
+    kept: Leave,
     prepared: Prepared,
 ) -> None:
     edits = Edits(module.source)
@@ -67,6 +68,7 @@ def _prepare_module(
         n.name for n in ast.walk(module.tree) if isinstance(n, ast.ClassDef | ast.FunctionDef)
     }
     made: list[MadeClass] = []
+    parents = module.source.parents
     for node, transformed in explorer.transformed.items():
         if not isinstance(node, ast.FunctionDef) or node not in module.source.parents:
             continue
@@ -77,6 +79,7 @@ def _prepare_module(
             or transformed.entries
             or not isinstance(function, Function)
             or _is_inside(node, explorer.transformed, module)
+            or any((module.path, f.name) in kept for f in functions_around(node, parents))
         ):
             continue
         if only_makes(interp, function, transformed) or _shares(transformed, explorer):

@@ -13,7 +13,7 @@ from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, External, Function, Value
 from .maker import calls_in, is_self, makes_on_self
 
-_TRANSFORMS = frozenset(
+TRANSFORMS = frozenset(
     f"haiku.{name}"
     for name in (
         "transform",
@@ -131,12 +131,12 @@ class Lookup:
         names = self.names[module]
         for decorator in function.decorator_list:
             target = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if names.qualified(target) in _TRANSFORMS:
+            if names.qualified(target) in TRANSFORMS:
                 return True
         return any(
             isinstance(arg, ast.Name) and arg.id == function.name
             for call in calls_in(module.tree)
-            if names.qualified(call.func) in _TRANSFORMS
+            if names.qualified(call.func) in TRANSFORMS
             for arg in call.args
         )
 
