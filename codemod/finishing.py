@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .ancestry import functions_around
 from .beside import helper_file, helper_module, import_either_way
 from .config import Options
 from .culprit import working_on
@@ -176,15 +177,41 @@ def _leftovers(
         renamed |= qualified == LINEN_MODULE and edits.source.is_annotation(node)
         if not renamed and edits.keeps(node):
             why = names.rules.unsupported(qualified)
-            message, help = why or _why_left(interp, qualified, edits.source.segment(node))
+            message, help = why or _why_left(
+                interp,
+                qualified,
+                edits.source.segment(node),
+                _why_around(interp, node, edits.source),
+            )
             code = names.rules.code(qualified) if why else None
             found.append(Finding(node, code or "NX110", message, help))
     return found
 
 
-def _why_left(interp: Interpreter, qualified: str, written: str) -> tuple[str, str]:
+def _why_around(interp: Interpreter, node: ast.AST, source: Source) -> str | None:
+    """Why the function that a name stands in stays, or one that the named function is given, where that is known."""
+    above = source.parents.get(node)
+    given = above.args if isinstance(above, ast.Call) and above.func is node else []
+    names = [n.id for each in given for n in ast.walk(each) if isinstance(n, ast.Name)]
+    for name in [*names, *(f.name for f in functions_around(node, source.parents))]:
+        place = (source.path, name)
+        left = interp.project.left.get(place)
+        why = left.message if left is not None else interp.project.reasons.get(place)
+        if why is not None:
+            return why
+    return None
+
+
+def _why_left(
+    interp: Interpreter, qualified: str, written: str, around: str | None
+) -> tuple[str, str]:
     """What to say of a name that is left: whether the tool knows it, and what to do."""
     if interp.rules.layer(qualified) is not None or qualified in interp.handlers:
+        if around is not None:
+            return (
+                f"`{written}` stays: {around}",
+                "nothing here; it follows once that is solved",
+            )
         return (
             f"`{written}` stays with the code around it, which could not be followed",
             "nothing here; it follows once that code can be rewritten",

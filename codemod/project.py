@@ -98,6 +98,9 @@ class Project:
     left: dict[tuple[Path, str], Finding] = field(
         default_factory=dict
     )  # the functions and classes that an earlier attempt could not rewrite, and why
+    reasons: dict[tuple[Path, str], str] = field(
+        default_factory=dict
+    )  # why functions that make layers stay, in a few words
     _imports: dict[Module, list[Module]] | None = field(default=None, repr=False, compare=False)
     _importers: dict[Module, list[Module]] | None = field(default=None, repr=False, compare=False)
     _neighbours: dict[Module, list[Module]] = field(default_factory=dict, repr=False, compare=False)

@@ -125,6 +125,7 @@ def _prepared(
     made += [each for each in stages[-1].made if (each.path, each.name) not in known]
     originals = {p: s for stage in reversed(stages) for p, s in stage.originals.items()}
     last = stages[-1].project
+    last.reasons = {place: why for stage in stages for place, why in stage.reasons.items()}
     last.functions = {(m.path, m.name) for m in made if m.is_function}
     return Prepared(last, originals, made)
 

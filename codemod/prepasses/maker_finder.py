@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from ..ancestry import class_around
 from ..project import Module
@@ -12,7 +13,7 @@ from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Function
 from ..signatures import is_unpacked
-from . import borrowed
+from . import borrowed, maker_reasons
 from .maker import (
     CONSTRUCTORS,
     Apart,
@@ -48,6 +49,7 @@ class Finder:
         self.leave = leave
         self.apart = apart
         self.lookup = Lookup(interp, modules)
+        self.unfit: dict[tuple[Path, str], str] = {}  # why functions that make layers stay
 
     @functools.cached_property
     def _bases(self) -> set[str | None]:
@@ -68,16 +70,34 @@ class Finder:
             found.update({m.node: m for m in fresh})
         for node in self._named_elsewhere():
             found.pop(node, None)
+        self._tell_of_others({node for _, node in plain})
         self._collect_uses(found)
         while True:
-            bad = [m for m in found.values() if not self._is_fit(m, found)]
+            bad = {m.node: why for m in found.values() if (why := self._unfit(m, found))}
             if not bad:
                 break
-            for maker in bad:
-                del found[maker.node]
+            for node, why in bad.items():
+                maker = found.pop(node)
+                self.unfit.setdefault((maker.module.path, maker.node.name), why)
         FieldFinder(self.lookup, found).sort_all()
         self._leave_together(found)
+        for maker in found.values():
+            if maker.left:
+                place = (maker.module.path, maker.node.name)
+                self.unfit.setdefault(place, f"code that stays goes on calling `{place[1]}`")
         return found
+
+    def _tell_of_others(self, plain: Collection[ast.AST]) -> None:
+        """Says of the functions at the top of files that make layers why their syntax keeps them."""
+        for module in self.modules:
+            for node in module.tree.body:
+                if (
+                    isinstance(node, ast.FunctionDef)
+                    and node not in plain
+                    and (module.path, node.name) not in self.leave
+                    and self._framework(module, node) is not None
+                ):
+                    self.unfit[module.path, node.name] = maker_reasons.of_syntax(node)
 
     def _named_elsewhere(self) -> Iterator[ast.AST]:
         """The functions that files which stay as they are give other names."""
@@ -243,6 +263,7 @@ class Finder:
                     found[target].aliases.append((module, node))
                 else:
                     found[target].left = True
+                    found[target].handed.append((module, node))
 
     def _is_apart(self, maker: Maker, node: ast.AST, module: Module) -> bool:
         """Whether a use stands in a class or function that goes on calling the function."""
@@ -254,29 +275,32 @@ class Finder:
             scope = module.source.parents.get(scope)
         return False
 
-    def _is_fit(self, maker: Maker, found: Mapping[ast.AST | None, Maker]) -> bool:
+    def _unfit(self, maker: Maker, found: Mapping[ast.AST | None, Maker]) -> str | None:
+        """Why a function cannot be a module of its own; None where it can."""
+        name = f"`{maker.node.name}`"
         if maker.left and not can_stay(maker):
-            return False
+            return maker_reasons.of_uses(maker)
         maker.returned = _returned_layers(maker, self.lookup)
+        calls = list(maker.calls)
         self._leave_calls(maker, found)
         if not maker.calls:
-            return False
+            return maker_reasons.of_no_calls(maker, calls, self.leave)
         if not maker.returned and _returns_maker(maker, self.lookup):
-            return False
+            return f"{name} hands back what it makes"
         named = any(p.arg == "name" for p in maker.parameters)
         if not self._keeps_its_own(maker, found):
-            return False
+            return f"the parameters of {name} are its caller's, which may ask for them elsewhere"
         for node in ast.walk(maker.node):
             if isinstance(node, ast.Yield | ast.Nonlocal | ast.Global):
-                return False
+                return f"{name} is no plain function of its arguments"
             if named and reads_name(node) and naming(node, maker) is None:
-                return False
+                return f"{name} does more with `name` than to name a layer"
         if any(is_unpacked(call) for _, call in maker.calls):
-            return False
+            return f"{name} is called with arguments that are unpacked"
         kept = [call for module, call in maker.calls if kept_as(call, module) is not None]
-        if maker.returned:
-            return True
-        return not kept or takes_no_data(maker)
+        if maker.returned or not kept or takes_no_data(maker):
+            return None
+        return f"a constructor keeps what {name} returns"
 
     def _keeps_its_own(self, maker: Maker, found: Mapping[ast.AST | None, Maker]) -> bool:
         """Whether parameters that a function makes for its caller are the same where it is a module of its own."""

@@ -32,8 +32,9 @@ def prepare(
     interp = Interpreter(project, rules, definitions_only=True)
     frameworks.install(interp)
     modules = [m for m in project.modules.values() if m.rewritable]
-    makers = Finder(interp, modules, leave, apart).find()
-    prepared = Prepared(Project(dict(project.modules), project.load))
+    finder = Finder(interp, modules, leave, apart)
+    makers = finder.find()
+    prepared = Prepared(Project(dict(project.modules), project.load), reasons=finder.unfit)
     if not makers:
         return prepared
     edits: dict[Module, Edits] = {}
@@ -45,7 +46,7 @@ def prepare(
         insert_imports(edits[module], module, writer.names[module].wanted)
     texts = {module: edits[module].apply() for module in modules}
     if not all(is_python(text) for text in texts.values()):
-        return Prepared(project)
+        return Prepared(project, reasons=finder.unfit)
     for module, text in texts.items():
         if text != module.source.text:
             prepared.put(module, text)

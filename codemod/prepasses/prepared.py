@@ -50,6 +50,7 @@ class Prepared:
     originals: dict[Path, Source] = field(default_factory=dict)
     made: list[MadeClass] = field(default_factory=list)
     kept: set[tuple[Path, str]] = field(default_factory=set)  # functions that stay as they are
+    reasons: dict[tuple[Path, str], str] = field(default_factory=dict)  # why functions stay
 
     def put(self, module: Module, text: str) -> None:
         """Takes a new text for a file."""
