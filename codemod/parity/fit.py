@@ -32,11 +32,15 @@ class Number:
 
 @dataclass
 class Experiment:
-    """The numbers of a case, those that changed alone or only together, and the values of each run; the first is the case's own."""
+    """The numbers of a case, those that changed alone or only together, and the values of each run; the first is the case's own.
+
+    `around` is how many runs on other cases there are before these and after them.
+    """
 
     numbers: Sequence[Number]
     groups: Sequence[Sequence[int]]
     runs: Sequence[Mapping[int, Any]]
+    around: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         moved = {index for group in self.groups for index in group}

@@ -226,11 +226,35 @@ def _facts(answer: Mapping[str, Any]) -> Facts:
 
 
 def facts_of(answer: Mapping[str, Any], names: Mapping[str, Path], folder: Path) -> TracedClass:
-    """The facts that the answer of a child shows; `names` are the files' paths by their places in the `folder`."""
+    """The facts that the answer of a child shows; `names` are the files' paths by their places in the `folder`.
+
+    Where the case itself was not, those of another with some other flag count.
+    """
     method = str(answer["case"].get("method", "__call__"))
+    answers = [answer, *answer["others"]]
+    counts = [len(one["runs"]) for one in answers]
+    first, *others = [
+        _experiment(one, method, (sum(counts[:i]), sum(counts[i + 1 :])), names, folder)
+        for i, one in enumerate(answers)
+    ]
+    for other in others:
+        first.names = {**other.names, **first.names}
+        first.calls = {**other.calls, **first.calls}
+        first.runs += other.runs
+    return first
+
+
+def _experiment(
+    answer: Mapping[str, Any],
+    method: str,
+    around: tuple[int, int],
+    names: Mapping[str, Path],
+    folder: Path,
+) -> TracedClass:
+    """The facts that the runs on variations of one case show; `around` is how many runs on other cases there are."""
     numbers = [_number(one, method) for one in answer["variables"]]
     runs = [{int(k): v for k, v in run["values"].items()} for run in answer["runs"]]
-    experiment = Experiment(numbers, answer["groups"], runs)
+    experiment = Experiment(numbers, answer["groups"], runs, around)
     seen = [run["seen"] for run in answer["runs"]]
 
     def file_of(path: str) -> str:
@@ -326,7 +350,8 @@ def shown(experiment: Experiment, visits: Sequence[Any]) -> Shown | None:
 def _sized(experiment: Experiment, sizes: Sequence[int | None]) -> shapes.Number:
     formula = experiment.explain(sizes)
     rows = experiment.rows(sizes) if formula is None else None
-    return shapes.Number(tuple(sizes), formula, rows)
+    before, after = ((None,) * count for count in experiment.around)
+    return shapes.Number((*before, *sizes, *after), formula, rows)
 
 
 def _form(one: Mapping[str, Any]) -> Any:

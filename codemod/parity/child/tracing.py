@@ -23,6 +23,7 @@ _SECONDS = 60.0
 _FACTORS = ((2, 0), (3, 0), (1, 1), (4, 0), (1, 2))  # of a size that is varied: times, plus
 _WANTED = 2  # variations of each size that the original has to accept
 _MOST = 40  # sizes that are varied
+_BRANCHES = 2  # that the case does not take, and another value of one field does
 
 Run = Callable[[Values], dict[str, Any]]
 
@@ -47,20 +48,55 @@ def trace(
     values = case.evaluate(given, module, job["seed"], names)
     function = getattr(thing, method) if isinstance(thing, type) else thing
     begun = time.monotonic()
+
+    def experiment(values: Values) -> tuple[list[Variable], dict[str, Any]]:
+        return _experiment(variables(thing, function, values), values, run, begun)
+
+    found, first = experiment(values)
+    others = [
+        experiment(changed(values, found, new))[1] for new in _elsewhere(found, first["runs"])
+    ]
+    return {"status": "ok", "case": given, **first, "others": others}
+
+
+def _experiment(
+    found: Sequence[Variable], values: Values, run: Run, begun: float
+) -> tuple[list[Variable], dict[str, Any]]:
+    """What runs on some values show, and with each of these changed; the variables, as far as they are some."""
     runs: list[dict[str, Any]] = [{"values": {}, "seen": run(values)}]
-    found, lengths = _lengthened(variables(thing, function, values), values, run)
+    known, lengths = _lengthened(found, values, run)
     groups: list[list[int]] = []
-    for group, trials in _varied(found, values, run, begun):
+    for group, trials in _varied(known, values, run, begun):
         groups.append(group)
         runs += [{**trial, "group": len(groups) - 1} for trial in trials]
-    runs += _together(found, groups, runs, values, run) + lengths
-    return {
-        "status": "ok",
-        "case": given,
-        "variables": [one.json() for one in found],
-        "groups": groups,
-        "runs": runs,
-    }
+    runs += _together(known, groups, runs, values, run) + lengths
+    shown = {"variables": [one.json() for one in known], "groups": groups, "runs": runs}
+    return known, shown
+
+
+def _elsewhere(
+    found: Sequence[Variable], runs: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[int, Any]]:
+    """The values, no sizes, with which the original made calls in its code that it did not make before."""
+    known = _calls(runs[0])
+    flags = [
+        (int(index), value, run)
+        for run in runs[1:]
+        if len(run["values"]) == 1
+        for index, value in run["values"].items()
+        if not found[int(index)].sized
+    ]
+    count = 0
+    for index, value, run in flags:
+        if count < _BRANCHES and not _calls(run) <= known:
+            known |= _calls(run)
+            count += 1
+            yield {index: value}
+
+
+def _calls(run: Mapping[str, Any]) -> set[tuple[Any, ...]]:
+    """The places of the calls that a run made."""
+    return {tuple(place) for *place, _ in run["seen"]["calls"]}
 
 
 # ---- how many ---------------------------------------------------------------------------------------------
@@ -130,13 +166,15 @@ def _varied(
 
 
 def _joint(first: int, equal: Sequence[int], found: Sequence[Variable]) -> Iterator[list[int]]:
-    """Sets of equal sizes that may have to change together, small ones first, never two axes of one array."""
+    """Sets of equal sizes that may have to change together, small ones first; two axes of one array at the very last."""
     for count in (1, 2, 3):
         for others in itertools.islice(itertools.combinations(equal, count), 12):
             group = [first, *others]
             arrays = [found[index].owner for index in group]
             if len(set(arrays)) == len(arrays):
                 yield group
+    if equal:
+        yield [first, *equal]
 
 
 def _trials(

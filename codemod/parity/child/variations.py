@@ -139,10 +139,10 @@ def _settings(value: Any) -> dict[str, Any]:
         return {}
     if dataclasses.is_dataclass(value):
         return {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
-    if isinstance(value, Mapping) and not hasattr(value, "to_dict"):
-        return {}
-    if hasattr(value, "to_dict") and isinstance(value, Mapping):
+    if hasattr(value, "to_dict") and hasattr(value, "items"):  # of ml_collections, say
         return dict(_first(value.items()))
+    if isinstance(value, Mapping):
+        return {}
     public = {k: v for k, v in getattr(value, "__dict__", {}).items() if not k.startswith("_")}
     return dict(_first(public.items()))
 
