@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -221,6 +222,72 @@ def test_the_second_of_two_is_not_the_last(tree: Path) -> None:
     traced = rewritten(tree, code, "--trace")
     assert traced.exit_code == 1
     assert (tree / "models.py").read_text() == code
+
+
+def test_a_branch_that_the_case_does_not_take_is_run_as_well(tree: Path) -> None:
+    code = ROUNDED.split("class Net")[0].replace("ratio: float = 1.5", "wide: bool = False")
+    code = code.replace(
+        "        h = tools.rounded(x, self.ratio)\n        return nn.Dense(self.features)(nn.relu(h))\n",
+        "        if self.wide:\n"
+        "            return nn.Dense(3)(tools.fold(x, 2))\n"
+        "        return nn.Dense(self.features)(tools.glue(x, x[..., :1]))\n",
+    )
+    traced = rewritten(tree, code, "--trace")
+    assert traced.exit_code == 0, traced.output
+    text = (tree / "models.py").read_text()
+    assert "nnx.Linear(2 * in_features, 3, rngs=rngs)" in text
+    assert "nnx.Linear(in_features + 1, features, rngs=rngs)" in text
+
+
+class Settings:
+    """Settings as ml_collections has them: no dict, and no attributes of their own."""
+
+    def __init__(self, **given: Any) -> None:
+        self.__dict__["_fields"] = given
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_fields"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._fields[name] = value
+
+    def items(self) -> Any:
+        return self._fields.items()
+
+    def to_dict(self) -> dict[str, Any]:
+        return dict(self._fields)
+
+
+def test_settings_and_their_items_are_varied() -> None:
+    from nnx_codemod.codemod.parity.child.case import Values
+    from nnx_codemod.codemod.parity.child.variations import changed, longer, variables
+
+    class Module:
+        def __init__(self, config: Any, sizes: tuple[int, ...] = (3, 4)) -> None: ...
+
+        def __call__(self, x: Any) -> None: ...
+
+    values = Values(args=[Settings(width=8, fused=False, name="ab")])
+    found = variables(Module, Module.__call__, values)
+    kinds = {one.text: one.kind for one in found}
+    assert kinds == {
+        "config.width": "field",
+        "config.fused": "other",
+        "config.name": "fixed",
+        "sizes[0]": "item",
+        "sizes[-1]": "item",
+    }
+    place = {one.text: number for number, one in enumerate(found)}
+    other = changed(values, found, {place["config.width"]: 16, place["sizes[0]"]: 6})
+    assert other.args[0].width == 16
+    assert values.args[0].width == 8
+    assert other.kwargs == {"sizes": (6, 4)}
+    new, more = longer(values, found, [("kwargs", "sizes")], 3)
+    assert new == {place["sizes[0]"]: 3}
+    assert more.kwargs == {"sizes": (3, 9, 4)}
 
 
 def test_a_class_that_does_not_run_is_named(tree: Path) -> None:
