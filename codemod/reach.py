@@ -1,4 +1,5 @@
-"""Which files a rewrite concerns: those that import a framework, and those that import what these define.
+"""Which files a rewrite concerns: those that import a framework, those that import what these define, and those
+that import by names which they work out.
 
 Nothing is parsed here. Import statements are found by their look, so one in a docstring counts as well: that costs a
 parse later and changes nothing.
@@ -28,8 +29,9 @@ _NO_CODE = re.compile(
     re.S,
 )
 _BLOCK = re.compile(rb"^(?=[^\s#)\]}])", re.M)
-_DEFINED = re.compile(rb"(?:(?:async[ \t]+)?def[ \t]+|class[ \t]+)?(\w+)[ \t]*[(:=]")
+_DEFINED = re.compile(rb"(?:(?:async[ \t]+)?def[ \t]+|class[ \t]+)?(\w+)[ \t]*[(:=[]")
 _DECORATOR = re.compile(rb"@[^\n]*\n\Z")
+_DECORATORS = re.compile(rb"(?:@[^\n]*\n)+")
 _WORD = re.compile(rb"[^\W\d]\w*")
 _DONE = "flax.nnx."
 _MAKERS = (
@@ -91,7 +93,8 @@ def concerned(files: Mapping[Path, bytes]) -> list[Path]:
     found = {path: list(imports(data)) if b"import" in data else [] for path, data in files.items()}
     frameworks = {path for path, own in found.items() if any(_of_framework(one) for one in own)}
     made_with = {path: _makers(found[path]) for path in frameworks}
-    return sorted(frameworks | _Reach(files, found).spread(made_with))
+    by_name = {p for p, data in files.items() if frameworks and b"import_module(" in data}
+    return sorted(frameworks | by_name | _Reach(files, found).spread(made_with))
 
 
 def _of_framework(one: Import) -> bool:
@@ -166,14 +169,29 @@ class _Reach:
             path: dependents(self.files[path], names) for path, names in start.items() if names
         }
         waiting = [user for path in offered for user in self.users[path]]
+        fed: dict[Path, set[str]] = defaultdict(set)
+        for path, names in offered.items():
+            waiting += self._feed(path, names, fed)
         while waiting:
             path = waiting.pop()
             had = offered.get(path, set())
-            taken = self._takes(path, offered)
+            taken = self._takes(path, offered) | fed[path]
             if not taken <= had:
                 offered[path] = dependents(self.files[path], taken | had)
                 waiting.extend(self.users[path])
+                waiting += self._feed(path, offered[path], fed)
         return set(offered)
+
+    def _feed(self, path: Path, names: set[str], fed: dict[Path, set[str]]) -> list[Path]:
+        """Adds to `fed`, by file, what decorators of a file's `names` may keep them in; the files that got more."""
+        words = decorators(self.files[path], names)
+        if not words:
+            return []
+        sources = {s for s, _, bound in self.taken[path] if bound in words}
+        more = [p for p in (path, *sources) if not keepers(self.files[p], words) <= fed[p]]
+        for each in more:
+            fed[each] |= keepers(self.files[each], words)
+        return more
 
     def _takes(self, path: Path, offered: Mapping[Path, set[str]]) -> set[str]:
         """The names that a file binds to what others offer."""
@@ -191,7 +209,8 @@ class _Reach:
         package that hands the module on."""
         if path.name == "__init__.py" or not names.isdisjoint(self._words(path)):
             return True
-        return f"getattr({bound},".encode() in self.files[path]
+        signs = (f"getattr({bound},", f"vars({bound})", f"{bound}.__dict__")
+        return any(sign.encode() in self.files[path] for sign in signs)
 
     @functools.cache  # noqa: B019 - lives as long as the search
     def _words(self, path: Path) -> frozenset[str]:
@@ -205,12 +224,47 @@ def _words(data: bytes) -> frozenset[str]:
     )
 
 
-def dependents(data: bytes, names: set[str]) -> set[str]:
-    """`names` with all that a file defines at its top level in terms of them."""
+def _blocks(data: bytes) -> list[bytes]:
+    """The statements at the top of a file, decorators after what they decorate."""
     blocks = [block for block in _BLOCK.split(data) if block]
     for number, block in enumerate(blocks[:-1]):
         if _DECORATOR.match(block):
             blocks[number], blocks[number + 1] = b"", blocks[number + 1] + block
+    return blocks
+
+
+def decorators(data: bytes, names: set[str]) -> set[str]:
+    """The words in the decorators of what a file defines under `names`."""
+    if b"\n@" not in data:
+        return set()
+    return {
+        word
+        for block in _blocks(data)
+        if (match := _DEFINED.match(block)) and match[1].decode(errors="replace") in names
+        for lines in _DECORATORS.findall(block[block.rfind(b"\n@") + 1 :])
+        for word in _words(lines)
+    }
+
+
+def keepers(data: bytes, functions: set[str]) -> set[str]:
+    """The variables at the top of a file that functions of these names read or fill."""
+    defined = [(m, block) for block in _blocks(data) if (m := _DEFINED.match(block))]
+    variables = {
+        m[1].decode(errors="replace")
+        for m, _ in defined
+        if m[0][-1:] in b"=:[" and not m[0].startswith((b"class ", b"def ", b"async "))
+    }
+    return {
+        word
+        for m, block in defined
+        if m[0].startswith(b"def ") and m[1].decode(errors="replace") in functions
+        for word in _words(block) & variables
+    }
+
+
+def dependents(data: bytes, names: set[str]) -> set[str]:
+    """`names` with all that a file defines at its top level in terms of them."""
+    blocks = _blocks(data)
     defining = [
         (_words(block), match[1].decode(errors="replace"))
         for block in blocks

@@ -79,6 +79,9 @@ def test_what_imports_a_framework(text: str, concerns: bool) -> None:
         ("import models as m\nm.make()", True),
         ("import models\nprint(models.LIMIT)", False),
         ("import models\ngetattr(models, name)()", True),
+        ("import models\nvars(models)[name]()", True),
+        ("import models\nmodels.__dict__[name]()", True),
+        ("import importlib\nimportlib.import_module(name).MLP()", True),
         ("import models\nprint('make')  # MLP", False),
         ("from .models import MLP", True),
         ("from . import models\nmodels.MLP()", True),
@@ -131,3 +134,14 @@ def test_files_that_import_one_another_come_to_an_end() -> None:
 def test_names_that_depend_on_others() -> None:
     text = "A = 1\nB = f(\n  A,\n)\n@d\n@e(A)\nclass C:\n  pass\nasync def d(): return C\nE = 'A'  # A\nF: int = 2\n"
     assert dependents(text.encode(), {"A"}) == {"A", "B", "C", "d"}
+
+
+def test_tables_that_decorators_fill() -> None:
+    files = {
+        "tables.py": "MODELS = {}\nSIZES = {}\ndef register(cls):\n  MODELS[cls.__name__] = cls\n  return cls\n"
+        "def get(name): return MODELS[name]\ndef size(name): return SIZES[name]\n",
+        "models.py": "import flax.linen as nn\nimport tables\n\n@tables.register\nclass MLP(nn.Module):\n  pass\n",
+        "train.py": "from tables import get\nget('MLP')().init(0)\n",
+        "sizes.py": "from tables import size\nprint(size('MLP'))\n",
+    }
+    assert reached(files) == ["models.py", "tables.py", "train.py"]
