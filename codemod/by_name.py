@@ -6,18 +6,20 @@ No second name can come in the place of such a class, so it stays.
 from __future__ import annotations
 
 import ast
-import re
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from . import asked_names
+from .asked_names import Asked
 from .modules import Refusal
 from .project import Module
-from .shapes import classes
+from .shapes import named
 from .shapes.interpreter import Interpreter
-from .shapes.scopes import Environment, ModuleValue
-from .shapes.values import Class, External, Function, Partial, Value
+from .shapes.scopes import Environment
+from .shapes.values import Class, External, Function
 
 _PLAIN_PACKAGES = frozenset((*sys.stdlib_module_names, "flax", "haiku"))
+_SPOKEN = frozenset(("__name__", "__qualname__", "__module__", "__doc__"))
 _HELP = "make the model by its class, or rewrite the class and that code by hand"
 
 
@@ -29,18 +31,42 @@ def found_by_name(
     found: dict[ast.AST, Refusal] = {}
     for cls in own:
         for decorator in cls.node.decorator_list:
-            if not _hands_back(interp, decorator, cls.environment.parent or cls.environment):
+            if not (
+                _hands_back(interp, decorator, cls.environment.parent or cls.environment)
+                or _keeps_in_tables(interp, decorator, cls)
+            ):
                 shown = ast.unparse(
                     decorator.func if isinstance(decorator, ast.Call) else decorator
                 )
                 message = f"class `{cls.name}` is handed to `{shown}`, which may keep it for others"
                 found[cls.node] = Refusal(cls, cls.node, "NX104", message, _HELP)
-    for module in modules:
-        for cls, line in _asked_for(interp, module):
-            if not _is_inner(cls, own):
-                message = f"class `{cls.name}` may be asked for by a name (line {line} of {module.path.name})"
-                found.setdefault(cls.node, Refusal(cls, cls.node, "NX104", message, _HELP))
+    for asked in _not_followed(interp, modules):
+        for value in asked.values(interp):
+            named_class = named.module_class(value)
+            if named_class is not None and not _is_inner(named_class, own):
+                place = f"line {asked.node.lineno} of {asked.module.path.name}"
+                message = f"class `{named_class.name}` may be asked for by a name ({place})"
+                refusal = Refusal(named_class, named_class.node, "NX104", message, _HELP)
+                found.setdefault(named_class.node, refusal)
     return found
+
+
+def functions_found_by_name(interp: Interpreter, modules: Collection[Module]) -> set[ast.AST]:
+    """The functions that code finds by a name, and calls as they are."""
+    return {
+        value.node
+        for asked in _not_followed(interp, modules)
+        for value in asked.values(interp)
+        if isinstance(value, Function)
+    }
+
+
+def _not_followed(interp: Interpreter, modules: Collection[Module]) -> Iterator[Asked]:
+    followed = interp.choices.known or {} if interp.choices is not None else {}
+    for module in modules:
+        for asked in asked_names.find(interp, module):
+            if asked.node not in followed:
+                yield asked
 
 
 def _hands_back(interp: Interpreter, decorator: ast.expr, env: Environment) -> bool:
@@ -53,6 +79,49 @@ def _hands_back(interp: Interpreter, decorator: ast.expr, env: Environment) -> b
     return isinstance(value, Function) and _returns_it(value.node)
 
 
+def _keeps_in_tables(interp: Interpreter, decorator: ast.expr, cls: Class) -> bool:
+    """Whether a decorator puts a class into dicts whose reads are all followed, and does nothing else with it."""
+    if interp.choices is None or not interp.choices.known:
+        return False
+    heads = [decorator, decorator.func] if isinstance(decorator, ast.Call) else [decorator]
+    values = [interp.peek(head, cls.around) for head in heads]
+    functions = [value for value in values if isinstance(value, Function)]
+    inside = {node: f.environment.module for f in functions for node in ast.walk(f.node)}
+    mentions = [
+        node
+        for node in inside
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
+        and isinstance(node.ctx, ast.Load)
+        and any(value is cls for value in interp.facts.values.get(node, ()))
+    ]
+    return bool(mentions) and all(
+        _is_kept(interp, node, inside[node].source.parents, inside) for node in mentions
+    )
+
+
+def _is_kept(
+    interp: Interpreter,
+    node: ast.expr,
+    parents: Mapping[ast.AST, ast.AST],
+    inside: Collection[ast.AST],
+) -> bool:
+    """Whether a use of a class puts it into a dict whose reads are followed, hands it back or reads its name."""
+    assert interp.choices is not None
+    tables = [lookup.table for lookup in interp.choices.met.values() if lookup.table is not None]
+    match parents[node]:
+        case ast.Assign(targets=[ast.Subscript(value=container)], value=value) if value is node:
+            into = interp.facts.values.get(container, ())
+            return bool(into) and all(any(table is t for t in tables) for table in into)
+        case ast.Attribute(attr=attr):
+            return attr in _SPOKEN
+        case ast.Call(func=func):
+            called = interp.facts.value(func)
+            return func is not node and isinstance(called, Function) and called.node in inside
+        case ast.Compare(comparators=[ast.Constant(value=None)]):
+            return True
+    return isinstance(parents[node], ast.Return | ast.FormattedValue)
+
+
 def _returns_it(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> bool:
     """Whether a function only sets or reads attributes of its argument, and returns it."""
     names = [a.arg for a in function.args.args]
@@ -62,43 +131,6 @@ def _returns_it(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -
     looked_at = {n.value for n in nodes if isinstance(n, ast.Attribute | ast.Return)}
     reads = {n for n in nodes if isinstance(n, ast.Name) and n.id == names[0]}
     return reads <= looked_at
-
-
-def _asked_for(interp: Interpreter, module: Module) -> Iterator[tuple[Class, int]]:
-    """The module classes that `getattr(models, name)` may mean, with the line where it says so."""
-    if "getattr(" not in module.source.text:
-        return
-    env = interp.environment_of(module)
-    for node in ast.walk(module.tree):
-        match node:
-            case ast.Call(func=ast.Name(id="getattr"), args=[owner, key, *_]):
-                holder = interp.peek_name(owner, env)
-            case _:
-                continue
-        if isinstance(holder, ModuleValue) and holder.module is not None:
-            pattern = _pattern(key)
-            for name, value in interp.environment_of(holder.module).names.items():
-                cls = _class_behind(value)
-                if cls is not None and pattern.fullmatch(name):
-                    yield cls, node.lineno
-
-
-def _pattern(key: ast.expr) -> re.Pattern[str]:
-    """What an expression may be as a text."""
-    match key:
-        case ast.Constant(value=str(text)):
-            return re.compile(re.escape(text))
-        case ast.JoinedStr(values=parts):
-            return re.compile("".join(_pattern(part).pattern for part in parts))
-    return re.compile(".*")
-
-
-def _class_behind(value: Value) -> Class | None:
-    while isinstance(value, Partial):
-        value = value.function
-    if isinstance(value, Class) and classes.framework(value) is not None:
-        return value
-    return None
 
 
 def _is_inner(cls: Class, own: Iterable[Class]) -> bool:

@@ -8,8 +8,8 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from . import forwards
-from .by_name import found_by_name
+from . import choosing, forwards
+from .by_name import found_by_name, functions_found_by_name
 from .config import Options
 from .culprit import working_on
 from .edits import EditConflict
@@ -37,9 +37,10 @@ from .prepasses.prepared import Leave, MadeClass, Prepared, classes_of
 from .programs.rewrite import Programs
 from .project import Module, Project
 from .rulebook import Rulebook
-from .settling import settle
+from .settling import Settled, settle
 from .shapes import classes, frameworks
 from .shapes.interpreter import Interpreter
+from .shapes.named import Choices
 from .shapes.traced import Traced, example
 from .shapes.values import Object
 from .staying import used_by_fixed
@@ -263,25 +264,71 @@ def _rewrite_prepared(
     progress: Callable[[str], None],
     traced: Traced | None = None,
 ) -> ProjectRewrite:
+    modules = [module for module in project.modules.values() if module.rewritable]
+
+    def read(choices: Choices | None) -> _Reading:
+        return _read(project, rules, modules, choices, progress, traced)
+
+    def rewrite(choices: Choices) -> tuple[Interpreter, Settled, ProjectRewrite]:
+        reading = read(choices)
+        settled = _settled(reading, modules, options, fixed)
+        return reading.interp, settled, finish(reading.interp, modules, settled, options)
+
+    reading = read(Choices())
+    assert reading.interp.choices is not None
+    if reading.interp.choices.met:
+        names = choosing.names_asked_for(reading.interp)
+        result = choosing.for_all(names, rewrite) if names else None
+        if result is not None:
+            return result
+        reading = read(None)
+    settled = _settled(reading, modules, options, fixed)
+    return finish(reading.interp, modules, settled, options)
+
+
+@dataclasses.dataclass
+class _Reading:
+    """A project whose programs were read, for one model wherever they ask for one of several by a name."""
+
+    interp: Interpreter
+    contexts: Contexts
+    programs: Programs
+
+
+def _read(
+    project: Project,
+    rules: Rulebook,
+    modules: Sequence[Module],
+    choices: Choices | None,
+    progress: Callable[[str], None],
+    traced: Traced | None,
+) -> _Reading:
     interp = Interpreter(project, rules)
     interp.traced = traced
+    interp.choices = choices
     frameworks.install(interp)
     contexts = Contexts()
     interp.observers.append(contexts)
     programs = Programs(interp)
-    modules = [module for module in project.modules.values() if module.rewritable]
     for module in modules:
         progress(str(module.path))
         with working_on(module.path):
             interp.environment_of(module)
     programs.explore(modules)
     _show_inputs(interp, contexts)
+    return _Reading(interp, contexts, programs)
+
+
+def _settled(
+    reading: _Reading, modules: Sequence[Module], options: Options, fixed: Iterable[Module]
+) -> Settled:
+    interp = reading.interp
+    reading.programs.asked_for = functions_found_by_name(interp, modules)
     needed = {
         **found_by_name(interp, modules, module_classes(interp)),
         **used_by_fixed(interp, fixed),
     }
-    settled = settle(interp, modules, programs, contexts, options, needed)
-    return finish(interp, modules, settled, options)
+    return settle(interp, modules, reading.programs, reading.contexts, options, needed)
 
 
 def _show_inputs(interp: Interpreter, contexts: Contexts) -> None:

@@ -18,6 +18,7 @@ from ..shapes import classes
 from ..shapes.binding import bind_signature
 from ..shapes.facts import Facts, Made, Used
 from ..shapes.interpreter import Interpreter
+from ..shapes.named import meant
 from ..shapes.values import (
     UNKNOWN,
     External,
@@ -151,7 +152,7 @@ class Construction:
                     "make it with the arguments of its base class by hand",
                 )
             return self._layer(inputs, made, maker, key)
-        function = self.interp.facts.value(maker.func)
+        function = meant(self.interp.facts.value(maker.func))
         if _binds_positions(function):
             raise _positions()
         made_by = function.node if isinstance(function, Function) else made.cls.node

@@ -52,10 +52,11 @@ class Handed:
         self.modules = modules
         self.inside = inside
         self._attributes: dict[str, list[_Place]] | None = None
-        self._mentions: dict[Module, list[tuple[ast.expr, Class]]] = {}
+        self._mentions: dict[Module, list[tuple[ast.expr, Class | Function]]] = {}
 
-    def mentions(self, module: Module) -> list[tuple[ast.expr, Class]]:
-        """The names by which a file speaks of module classes without calling or annotating with them."""
+    def mentions(self, module: Module) -> list[tuple[ast.expr, Class | Function]]:
+        """The names by which a file speaks of module classes without calling or annotating with them, and the places
+        that find one of several classes or functions by a name."""
         if module not in self._mentions:
             source = module.source
             resolve = functools.partial(
@@ -69,7 +70,14 @@ class Handed:
                 and not _is_called(source.parents.get(node), node)
                 and not source.is_annotation(node)
             ]
+            self._mentions[module] += self._asked_for(module)
         return self._mentions[module]
+
+    def _asked_for(self, module: Module) -> Iterator[tuple[ast.expr, Class | Function]]:
+        met = self.interp.choices.met if self.interp.choices is not None else {}
+        for lookup in met.values():
+            if lookup.node in module.source.parents:
+                yield from ((lookup.node, found) for found in lookup.definitions())
 
     def attribute_reads(self, name: str) -> list[_Place]:
         """Where the files of the project read an attribute of this name."""

@@ -16,7 +16,8 @@ from ..model.module import AddedParameter, ModuleModel
 from ..project import Module
 from ..rule import Declined
 from ..shapes.interpreter import Interpreter
-from ..shapes.values import Class, Function
+from ..shapes.named import Named
+from ..shapes.values import Class, Function, Partial, Value
 from . import transformed
 from .kinds import Net
 
@@ -37,8 +38,9 @@ def find(
     modules: Iterable[Module],
     models: Mapping[ast.AST, ModuleModel],
     nets: Iterable[Net],
+    kept: Collection[ast.AST] = (),
 ) -> dict[ast.AST, Factory]:
-    """The factories of a project, those that call others after those."""
+    """The factories of a project, those that call others after those; functions of `kept` stay what they are."""
     modules = list(modules)
     known: dict[ast.AST, ModuleModel] = dict(models)
     found: dict[ast.AST, Factory] = {}
@@ -49,7 +51,9 @@ def find(
         Factory(module, node)
         for module in modules
         for node in module.tree.body
-        if isinstance(node, ast.FunctionDef) and not any(inner in busy for inner in ast.walk(node))
+        if isinstance(node, ast.FunctionDef)
+        and node not in kept
+        and not any(inner in busy for inner in ast.walk(node))
     ]
     changed = True
     while changed:
@@ -73,10 +77,24 @@ def _makers(
 ) -> Iterator[tuple[ast.Call, ast.AST]]:
     environment = interp.environment_of(factory.module)
     for node in ast.walk(factory.node):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+        if not isinstance(node, ast.Call):
+            continue
+        value = _by_name(interp, node)
+        if value is None and isinstance(node.func, ast.Name | ast.Attribute):
             value = interp.peek_name(node.func, environment)
-            if isinstance(value, Class | Function) and value.node in known:
-                yield node, value.node
+        if isinstance(value, Class | Function) and value.node in known:
+            yield node, value.node
+
+
+def _by_name(interp: Interpreter, call: ast.Call) -> Value | None:
+    """What a call runs that finds it by a name, if it finds nothing else: `getattr(models, name)(...)`."""
+    values = interp.facts.values.get(call.func, ())
+    if not values or not all(isinstance(value, Named) for value in values):
+        return None
+    value = values[-1]
+    while isinstance(value, Partial) and not value.args:
+        value = value.function
+    return value
 
 
 def _returns_all(factory: Factory) -> bool:

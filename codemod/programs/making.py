@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 
 from ..shapes import classes
+from ..shapes.named import meant
 from ..shapes.values import Function, Object
 from . import drawn, graphdefs
 from .ground import Stay
@@ -214,7 +215,7 @@ class Makings(Keys):
             if isinstance(call, ast.Call) and any(
                 v is net.module for v in self.facts.values.get(call, [])
             ):
-                function = self.facts.value(call.func)
+                function = meant(self.facts.value(call.func))
                 if isinstance(function, Function) and function.node in self.models:
                     return call
         if makers:

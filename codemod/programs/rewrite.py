@@ -59,6 +59,7 @@ class Programs:
 
     def __init__(self, interp: Interpreter) -> None:
         self.explorer = Explorer(interp)
+        self.asked_for: Collection[ast.AST] = ()  # functions that code finds by names, as they are
         self._handed: Handed | None = None
         self._staying: set[Net] = (
             set()
@@ -89,7 +90,8 @@ class Programs:
         outcome = ProgramOutcome()
         modules = list(modules)
         interp = self.explorer.interp
-        made = factories.find(interp, modules, models, self.explorer.nets.values())
+        nets = self.explorer.nets.values()
+        made = factories.find(interp, modules, models, nets, self.asked_for)
         factories.write(made.values(), models, edits_of, names_of, limit)
         models = {**models, **{n: f.model for n, f in made.items() if f.model is not None}}
         for module in modules:
@@ -107,7 +109,7 @@ class Programs:
         if not outcome.unfollowed:
             for module in modules:
                 self._check_makers(module, edits_of(module), models, made, outcome)
-            self._check_handed(modules, edits_of, models, bridged, outcome)
+            self._check_handed(modules, edits_of, models, made, bridged, outcome)
         return outcome
 
     def _check_makers(
@@ -136,6 +138,7 @@ class Programs:
         modules: Collection[Module],
         edits_of: Callable[[Module], Edits],
         models: Mapping[ast.AST, ModuleModel],
+        made: Mapping[ast.AST, factories.Factory],
         bridged: Collection[ast.AST],
         outcome: ProgramOutcome,
     ) -> None:
@@ -148,7 +151,8 @@ class Programs:
             for node, target in escapes.find(module):
                 refusal = handed_on(models[target].name)
                 finding = Finding(node, "PR102", refusal.message, refusal.help)
-                outcome.unfollowed.setdefault(target, finding)
+                for cls in _made_by(target, made):
+                    outcome.unfollowed.setdefault(cls, finding)
 
     def _rewrite_module(
         self,

@@ -7,8 +7,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from . import classes, operators
+from . import classes, named, operators
 from .dims import Dim, Rounded, is_symbolic, names, symbol_name
+from .scopes import ModuleValue
 from .values import (
     FALSE,
     NONE,
@@ -51,6 +52,10 @@ def call(
     function = _FUNCTIONS.get(name)
     if function is None:
         return UNKNOWN
+    if name == "getattr" and isinstance(node, ast.Call) and len(node.args) > 1:
+        asked = named.of_module(interp, node, node.args[1], args[0])
+        if asked is not None and named.is_plain(node):
+            return asked
     result = function(interp, args, kwargs)
     return result if result is not None else UNKNOWN
 
@@ -286,6 +291,11 @@ def _getattr(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
     return calls.attribute(interp, args[0], args[1].value, ast.Pass())
 
 
+def _vars(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
+    """The names of a file as a dict are taken for the file itself."""
+    return args[0] if args and isinstance(args[0], ModuleValue) else None
+
+
 def _hasattr(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
     """Whether arrays and Python's own containers have an attribute."""
     import jax
@@ -367,6 +377,8 @@ _FUNCTIONS: dict[str, Any] = {
     "iter": _passes,
     "abs": _abs,
     "print": lambda interp, args, kwargs: NONE,
+    "vars": _vars,
+    "globals": lambda interp, args, kwargs: ModuleValue(interp.frames[-1].environment.module),
 }
 
 
@@ -381,6 +393,10 @@ def method(
         case Items():
             return _list_method(interp, owner, name, args, kwargs)
         case Table():
+            if name == "get" and node is not None and node.args:
+                asked = named.of_table(interp, node, node.args[0], owner)
+                if asked is not None:
+                    return asked
             return _dict_method(interp, owner, name, args, kwargs)
         case Repeated(item=item, key=key):
             if name in ("items",) and key is not None:

@@ -21,6 +21,7 @@ from . import (
     joins,
     library,
     loops,
+    named,
     operators,
     records,
     refined,
@@ -139,6 +140,8 @@ def _note_reading(interp: Interpreter, owner: Object, name: str, node: ast.AST) 
 def _module_attribute(interp: Interpreter, owner: Value, name: str) -> Value:
     if not isinstance(owner, ModuleValue):
         return UNKNOWN
+    if name == "__dict__":
+        return owner
     if owner.module is None:
         return import_module(interp, f"{owner.dotted}.{name}", next(iter(interp.globals.values())))
     found = interp.environment_of(owner.module).names.get(name)
@@ -260,8 +263,10 @@ def call(
             return apply_layer(interp, function, "__call__", args, kwargs, node)
         case Bound():
             return _call_bound(interp, function, args, kwargs, node)
-        case Partial(function=inner, args=first, kwargs=named):
-            return call(interp, inner, [*first, *args], {**named, **kwargs}, node)
+        case named.Named():
+            return named.call(interp, function, args, kwargs, node)
+        case Partial(function=inner, args=first, kwargs=bound):
+            return call(interp, inner, [*first, *args], {**bound, **kwargs}, node)
         case Either(values=values, decided=decided):
             options = [option for option in values if option != NONE]
             # What a field may be given besides is taken to return the like.
@@ -764,6 +769,8 @@ def call_method(
             observer(owner, name, args, dict(kwargs))
     with elsewhere(interp, owner):
         result = _run_method(interp, owner, function, args, kwargs, node)
+        for other in named.shown(interp, owner):
+            call_method(interp, other, name, args, kwargs, None)
     if owner is not interp.root_object:
         result = held.from_outside(interp, owner, [*args, *kwargs.values()], result)
         result = traced.returned(interp, node, result)

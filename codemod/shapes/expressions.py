@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import calls, joins, loops, operators
+from . import calls, joins, loops, named, operators
 from .scopes import Environment
 from .values import (
     NONE,
@@ -138,7 +138,12 @@ def _dict(interp: Interpreter, node: ast.Dict, env: Environment) -> Value:
 
 def _subscript(interp: Interpreter, node: ast.Subscript, env: Environment) -> Value:
     container = interp.evaluate(node.value, env)
-    return operators.subscript(interp, node, container, interp.evaluate(node.slice, env))
+    index = interp.evaluate(node.slice, env)
+    if isinstance(node.ctx, ast.Load):
+        asked = named.of_subscript(interp, node, container, index, env)
+        if asked is not None:
+            return asked
+    return operators.subscript(interp, node, container, index)
 
 
 def _slice(interp: Interpreter, node: ast.Slice, env: Environment) -> Value:

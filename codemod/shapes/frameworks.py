@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from . import applied, enclosed, joins, library, lifts, numpy_random, operators
+from . import applied, enclosed, joins, library, lifts, named, numpy_random, operators
 from .binding import bind_signature
 from .facts import VariableMade
 from .specials import KEY
@@ -46,6 +46,7 @@ def install(interp: Interpreter) -> None:
     numpy_random.install(interp)
     interp.handlers.update(applied.HANDLERS)
     interp.handlers.update(enclosed.HANDLERS)
+    interp.handlers["importlib.import_module"] = named.imported
     interp.handlers["builtins.super_of_library"] = lambda interp, node, args, kwargs: NONE
 
 

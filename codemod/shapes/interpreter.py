@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..chains import root_name
 from ..project import Module, Project
-from . import assignment, calls, forks, importing, joins, loops, operators, traced
+from . import assignment, calls, forks, importing, joins, loops, named, operators, traced
 from .dims import Symbols
 from .expressions import EXPRESSIONS
 from .facts import Facts, Stack, Used, VariableMade
@@ -99,6 +99,7 @@ class Interpreter:
         self.lifted: dict[ast.AST, Behaviour] = {}  # constructor calls of lifted classes
         self.read_outside: dict[ast.AST, set[str]] = {}  # attributes read off modules, by class
         self.enclosed: dict[ast.Call, list[Used | VariableMade]] = {}  # what ran in `hk.remat(f)`
+        self.choices: named.Choices | None = None  # what code asks for by names, where that is read
         self.traced: traced.Traced | None = None  # what runs of the originals showed
         self.rematerialized: dict[ast.AST, Behaviour] = {}  # the same for classes given to nn.remat
         self.inherited: Behaviour | None = None  # `super()` of the refined layer that runs
@@ -326,6 +327,12 @@ class Interpreter:
         for name, value in inner.names.items():
             cls.members.setdefault(name, value)
         self.bind(node.name, cls, env)
+        for decorator in reversed(node.decorator_list if self.choices is not None else []):
+            register = self.evaluate(
+                decorator, env
+            )  # a function of the tree may put it into a table
+            if isinstance(register, Function):
+                self.call(register, [cls], {}, None)
 
     def _base(self, node: ast.expr, env: Environment) -> Value:
         """A base class; `Base[T]` of a generic one is the class itself."""

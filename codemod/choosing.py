@@ -1,0 +1,88 @@
+"""Programs that ask for their models by names: rewritten once for each model that a name may mean.
+
+What they become counts only if it is the same text every time: whichever model runs then, it is right for that one.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Hashable, Mapping, Sequence
+
+from . import tables
+from .finishing import ProjectRewrite
+from .settling import Settled
+from .shapes import named
+from .shapes.interpreter import Interpreter
+from .shapes.values import Class, Function, Partial, Table, Value
+
+MOST = 12  # models behind one name: programs are rewritten for each
+
+Names = Mapping[ast.AST, Sequence[Hashable]]
+
+
+def names_asked_for(interp: Interpreter) -> dict[ast.AST, Sequence[Hashable]]:
+    """What each place finds that asks for models by a name, after a first reading; no place where one is in doubt."""
+    assert interp.choices is not None
+    found: dict[ast.AST, Sequence[Hashable]] = {}
+    for node, lookup in interp.choices.met.items():
+        if not lookup.makes_models:
+            continue
+        models = lookup.found
+        if not 0 < len(models) <= MOST or not all(map(_is_definition, models.values())):
+            continue
+        if lookup.table is not None and not _is_whole(interp, lookup, lookup.table):
+            continue
+        found[node] = list(models)
+    return found
+
+
+def _is_whole(interp: Interpreter, lookup: named.Lookup, table: Table) -> bool:
+    """Whether a dict has the same entries at the end of all programs as wherever it was read, and no others."""
+    same = not lookup.changed and lookup.options.keys() == table.items.keys()
+    return same and tables.in_sight(interp, table)
+
+
+def _is_definition(value: Value) -> bool:
+    while isinstance(value, Partial):
+        value = value.function
+    return isinstance(value, Class | Function)
+
+
+def for_all(
+    names: Names,
+    rewrite: Callable[[named.Choices], tuple[Interpreter, Settled, ProjectRewrite]],
+) -> ProjectRewrite | None:
+    """The rewrite that is right whatever is asked for; None where there is none."""
+    first: ProjectRewrite | None = None
+    for turn in range(max(map(len, names.values()))):
+        interp, settled, result = rewrite(named.Choices(names, turn))
+        if not _all_follow(interp, settled, names):
+            return None
+        if first is not None and _said(result) != _said(first):
+            return None
+        first = first or result
+    return first
+
+
+def _all_follow(interp: Interpreter, settled: Settled, names: Names) -> bool:
+    """Whether all models that are asked for are rewritten, with the programs that ask."""
+    assert interp.choices is not None
+    met = interp.choices.met
+    nodes = {
+        found.node
+        for lookup in met.values()
+        for found in lookup.definitions()
+        if named.module_class(found) is not None
+    }
+    return names.keys() <= met.keys() and nodes <= settled.found.models.keys() - set(
+        settled.bridged
+    )
+
+
+def _said(result: ProjectRewrite) -> list[object]:
+    """The texts of all files, and what is said of them."""
+    texts: list[object] = [
+        (file.module.path, file.new_text, [(f.code, f.message) for f in file.findings])
+        for file in result.files
+    ]
+    return [*texts, result.created]
