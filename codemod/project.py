@@ -18,6 +18,10 @@ Loader = Callable[[Path], "Source | None"]
 
 FRAMEWORKS = ("flax", "haiku")
 
+# Libraries that call what they are given: a file in the folder says with what.
+IN_PLACE = Path(__file__).parent / "shapes" / "in_place"
+READ_IN_PLACE = ("jraph",)
+
 
 def _is_framework(path: Path) -> bool:
     """Whether a file is part of a framework's own source."""
@@ -84,6 +88,11 @@ class Module:
         """The last names of all that classes of the file inherit from."""
         classes = (node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef))
         return frozenset(last_name(base) for cls in classes for base in cls.bases)
+
+
+def read_in_place(module: Module) -> str | None:
+    """The library in whose place a file is read."""
+    return module.path.stem if module.path.parent == IN_PLACE else None
 
 
 @dataclass
@@ -173,7 +182,21 @@ class Project:
             yield from (each for each in found if each is not None)
 
     def find(self, dotted: str, importer: Path, level: int = 0) -> Module | None:
-        """The module that `import dotted` means in a file, or None if it is not in the tree.
+        """The module that `import dotted` means in a file: one of the tree, or what is read in a library's place."""
+        root = dotted.split(".")[0]
+        if level or root not in READ_IN_PLACE:
+            return self._find(dotted, importer, level)
+        return self._in_place(root) if dotted == root else None
+
+    def _in_place(self, library: str) -> Module:
+        """What is read in the place of a library, in its own repository too."""
+        path = IN_PLACE / f"{library}.py"
+        if path not in self.modules:
+            self.modules[path] = Module(Source(path), rewritable=False)
+        return self.modules[path]
+
+    def _find(self, dotted: str, importer: Path, level: int = 0) -> Module | None:
+        """The module of the tree that `import dotted` means in a file, or None if it is not in there.
 
         A relative import starts at the importer's package. An absolute one is tried in each folder above the importer,
         nearest first, as any of them may be on `sys.path`; then without its first name, where a folder is called so.
@@ -197,7 +220,7 @@ class Project:
             or not any(parts[0] in _plain(f.absolute().name) for f in folders)
         ):
             return None
-        return self.find(".".join(parts[1:]), importer)
+        return self._find(".".join(parts[1:]), importer)
 
     @staticmethod
     def _places(folder: Path, parts: list[str]) -> list[Path]:

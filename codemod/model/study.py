@@ -41,7 +41,7 @@ from ..shapes.values import (
     Value,
 )
 from ..signatures import parameters
-from . import composites
+from . import composites, library_records
 from .module import ModuleModel
 from .partials import Given
 from .symbolic import argument_value, array_of_rank, field_value, is_flag, looks_like_array
@@ -344,12 +344,22 @@ def _choices(
     if entry is None:
         return [{}], []
     seen = contexts.of(cls, "__call__")
-    arrays = [p for p, default in _parameters(entry) if _is_array_parameter(p, default)]
+    known = [
+        p.arg
+        for p, _ in _parameters(entry)
+        if library_records.example(interp, p, entry, _examples(p, entry, seen)) is not None
+    ]
+    arrays = [
+        p
+        for p, default in _parameters(entry)
+        if p.arg not in known and _is_array_parameter(p, default)
+    ]
     unknown = [p.arg for p in arrays if not _is_told(p, entry, seen)]
     shaped = [p.arg for p in arrays if p.arg in unknown or _is_shaped(p, entry, seen)]
     read = [
         path
         for p, default in _parameters(entry)
+        if p.arg not in known
         for path in composites.untold(interp, p, default, entry, _examples(p, entry, seen))
     ]
     whole = {path.partition(".")[0].partition("[")[0] for path in read}
@@ -557,7 +567,8 @@ def _run_method(
     values: dict[str, Value] = {}
     for parameter, default in _parameters(function):
         example = _example(interp, parameter, default, function, seen, choice)
-        values[parameter.arg] = argument_value(interp, name, parameter.arg, example)
+        value = argument_value(interp, name, parameter.arg, example)
+        values[parameter.arg] = library_records.with_shared_axes(value)
         if is_flag(parameter.arg, parameter.annotation, default):
             values[parameter.arg] = Unknown(parameter.arg, "flag")
     study.arguments[name] = values
@@ -583,6 +594,9 @@ def _example(
     names = [p.arg for p, _ in _parameters(function)]
     given = [bind_signature(names, c.args, c.kwargs).get(parameter.arg) for c in seen]
     examples = _fitting(parameter, _distinct(given))
+    record = library_records.example(interp, parameter, function, examples)
+    if record is not None:
+        return record
     arrays = [e for e in examples if isinstance(e, Array)]
     if arrays:
         array = next((a for a in arrays if a.shape is not None), arrays[0])

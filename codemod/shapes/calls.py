@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import signatures
+from ..project import read_in_place
 from ..rule import Layer, Use
 from . import (
     alike,
@@ -147,6 +148,9 @@ def _module_attribute(interp: Interpreter, owner: Value, name: str) -> Value:
     found = interp.environment_of(owner.module).names.get(name)
     if found is not None:
         return found
+    library = read_in_place(owner.module)
+    if library is not None:
+        return External(f"{library}.{name}")
     submodule = interp.project.find(name, owner.module.path.parent / "__init__.py")
     return (
         ModuleValue(submodule)

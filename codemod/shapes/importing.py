@@ -7,7 +7,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..project import Module
+from ..project import Module, read_in_place
 from .scopes import Environment, ModuleValue
 from .values import (
     UNKNOWN,
@@ -64,7 +64,7 @@ def _import_name(
     submodule = interp.project.find(dotted, env.module.path, node.level)
     if submodule is not None:
         return ModuleValue(submodule)
-    if node.level or module is not None:
+    if node.level or (module is not None and read_in_place(module) is None):
         return UNKNOWN
     return External(interp.rules.canonical(dotted))
 

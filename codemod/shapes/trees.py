@@ -7,7 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .values import NONE, Array, Behaviour, Constant, Function, Items, Partial, Size, Table, Value
+from .values import (
+    NONE,
+    UNKNOWN,
+    Array,
+    Behaviour,
+    Constant,
+    Function,
+    Items,
+    Partial,
+    Size,
+    Table,
+    Value,
+)
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -31,7 +43,10 @@ def mapped(
 def leaves(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
-    """`jax.tree.leaves(tree)`; None where the tree is not known."""
+    """`jax.tree.leaves(tree)`; None where the tree is not known.
+
+    Where an array may be missing, so may its leaf, and what is made of all leaves.
+    """
     if len(args) != 1 or kwargs:
         return None
     found: list[Value] = []
@@ -42,6 +57,8 @@ def leaves(
 
     try:
         _zipped(keep, args)
+    except _MayBeMissing:
+        return UNKNOWN
     except _UnknownTree:
         return None
     return Items(found, "list")
@@ -69,7 +86,7 @@ def flattened(
     """`jax.tree.flatten(tree)`; None where the tree is not known."""
     found = leaves(interp, node, args, kwargs)
     if not isinstance(found, Items):
-        return None
+        return found
     return Items([found, Structure(args[0], len(found.items))])
 
 
@@ -101,12 +118,18 @@ class _UnknownTree(Exception):
     """A part of a tree of which it is not known whether it is a leaf."""
 
 
+class _MayBeMissing(_UnknownTree):
+    """A part of a tree may be None."""
+
+
 def _zipped(function: _Leaf, trees: Sequence[Value]) -> Value:
     """A tree with the structure of the first, of what a function makes of the leaves of all."""
     first, *others = trees
     match first:
         case Array(optional=False) | Size() | Constant(value=bool() | int() | float()):
             return function(trees)
+        case Array(optional=True):
+            raise _MayBeMissing
         case Constant(value=None):
             return NONE
         case Items(items=items, open=False):
