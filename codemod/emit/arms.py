@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from ..ancestry import lineage
@@ -108,7 +108,44 @@ def _shared(reads: Sequence[ast.expr], site: Site, parents: Mapping[ast.AST, ast
     """The sides that all of some reads stand in."""
     if not reads:
         return []
-    sides = [_plain(_sides(read, site, parents)) for read in reads]
+    around = set(lineage(site.statement, parents))
+    sides = [_plain(_sides(read, around, site, parents)) for read in reads]
+    shared = set.intersection(*({arm.said for arm in each} for each in sides))
+    return [arm for arm in sides[0] if arm.said in shared]
+
+
+def arms_of_method(
+    function: ast.FunctionDef, parents: Mapping[ast.AST, ast.AST], around: Iterable[Module]
+) -> list[Arm]:
+    """The sides of choices that all calls of a method stand in, outermost first, with those of the methods that call it.
+
+    Nothing where code of a framework, in the files `around`, may call it from outside of its class.
+    """
+    return _arms_of_method(function, parents, list(around), frozenset())
+
+
+def _arms_of_method(
+    function: ast.FunctionDef,
+    parents: Mapping[ast.AST, ast.AST],
+    around: Sequence[Module],
+    callees: Set[ast.AST],
+) -> list[Arm]:
+    cls = parents[function]
+    if function.name.startswith("__") or not isinstance(cls, ast.ClassDef) or function in callees:
+        return []
+    reads = [n for n in ast.walk(cls) if is_own(n) and n.attr == function.name]
+    calls = [n for n in reads if isinstance(c := parents[n], ast.Call) and c.func is n]
+    if not calls or len(calls) < len(reads) or _is_known(function.name, cls.name, around):
+        return []
+    sides: list[list[Arm]] = []
+    for call in calls:
+        caller = next(n for n in lineage(call, parents) if parents[n] is cls)
+        above = (
+            _arms_of_method(caller, parents, around, {*callees, function})
+            if isinstance(caller, ast.FunctionDef)
+            else []
+        )
+        sides.append(_plain([*above, *_sides(call, set(), None, parents)]))
     shared = set.intersection(*({arm.said for arm in each} for each in sides))
     return [arm for arm in sides[0] if arm.said in shared]
 
@@ -117,9 +154,12 @@ def is_reached(site: Site, parents: Mapping[ast.AST, ast.AST], around: Iterable[
     """Whether code of a framework, in the files around, may call the layer of an attribute from outside of its class."""
     if site.own_attribute is None:
         return False
-    name = _class_of(site, parents).name
+    return _is_known(site.own_attribute, _class_of(site, parents).name, around)
+
+
+def _is_known(attribute: str, cls: str, around: Iterable[Module]) -> bool:
     return any(
-        site.own_attribute in module.attributes_read or name in module.bases
+        attribute in module.attributes_read or cls in module.bases
         for module in around
         if module.names_framework
     )
@@ -177,14 +217,15 @@ def _class_of(site: Site, parents: Mapping[ast.AST, ast.AST]) -> ast.ClassDef:
     return next(n for n in lineage(site.node, parents) if isinstance(n, ast.ClassDef))
 
 
-def _sides(read: ast.AST, site: Site, parents: Mapping[ast.AST, ast.AST]) -> list[Arm]:
-    """The choices around a read that are made once per call, up to what it shares with the making of the layer."""
-    around = set(lineage(site.statement, parents))
-    in_its_own = site.function in lineage(read, parents)
+def _sides(
+    read: ast.AST, around: Set[ast.AST], site: Site | None, parents: Mapping[ast.AST, ast.AST]
+) -> list[Arm]:
+    """The choices around a read that are made once per call, up to what is `around` the making of a layer, too."""
+    behind = site if site is not None and site.function in lineage(read, parents) else None
     found: list[Arm] = []
     below = read
     for above in lineage(parents[read], parents):
-        found += _left_before(below, above, site, in_its_own)
+        found += _left_before(below, above, behind)
         if above in around or isinstance(parents.get(above), ast.ClassDef):
             break
         if isinstance(above, _REPEATED):
@@ -196,10 +237,10 @@ def _sides(read: ast.AST, site: Site, parents: Mapping[ast.AST, ast.AST]) -> lis
     return found[::-1]
 
 
-def _left_before(below: ast.AST, above: ast.AST, site: Site, in_its_own: bool) -> list[Arm]:
+def _left_before(below: ast.AST, above: ast.AST, behind: Site | None) -> list[Arm]:
     """The other sides of `if done: return x` in the block that holds what is `below`, last first.
 
-    Of the site's own function, those behind the site.
+    In the function of a site, those `behind` it.
     """
     blocks = [getattr(above, name, None) for name in ("body", "orelse")]
     block = next((b for b in blocks if isinstance(b, list) and below in b), [])
@@ -210,7 +251,7 @@ def _left_before(below: ast.AST, above: ast.AST, site: Site, in_its_own: bool) -
         if isinstance(statement, ast.If)
         and not statement.orelse
         and isinstance(statement.body[-1], ast.Return)
-        and (not in_its_own or statement.lineno > site.statement.lineno)
+        and (behind is None or statement.lineno > behind.statement.lineno)
     ]
 
 

@@ -24,6 +24,7 @@ from . import layout, turns
 from .arms import Arm, arms, arms_of_calls, borrows, is_reached, scope_of_test, told_early
 from .construct import Constructor
 from .containers import held, hold_within
+from .method_arms import MethodArms
 from .names import singular
 from .plain_values import missing_arm
 from .scans import stacked_lines
@@ -61,6 +62,7 @@ class InitBody:
     lists: dict[int, list[Site]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.method_arms = MethodArms(self)
         self.by_statement: dict[ast.stmt, list[Site]] = {}
         for site in self.sites:
             self.by_statement.setdefault(site.statement, []).append(site)
@@ -91,7 +93,9 @@ class InitBody:
 
     def method(self, function: ast.FunctionDef, scope: Scope, whole: bool) -> list[str]:
         """The lines of one method's slice; with `whole`, all its statements (setup, __init__)."""
-        return self.block(function.body, scope, 0, whole)
+        tests = self.method_arms.around(function, scope)
+        lines = self.block(function.body, scope, 1 if tests else 0, whole)
+        return self.method_arms.under(tests, lines, scope)
 
     def block(self, body: Sequence[ast.stmt], scope: Scope, depth: int, whole: bool) -> list[str]:
         lines: list[str] = []
@@ -117,7 +121,7 @@ class InitBody:
             if isinstance(statement, ast.If) and not whole and made:
                 if self._leaves(statement, scope, making=True):
                     rest = self.block(body[place + 1 :], scope, depth + 1, whole)
-                    return [*lines, self._line(depth, "else:"), *rest] if rest else lines
+                    return [*lines, self.line(depth, "else:"), *rest] if rest else lines
         return lines + [line for _, held in waiting for line in held]
 
     def _told_later(self, known: int) -> set[str]:
@@ -137,10 +141,10 @@ class InitBody:
         )
 
     def _guarded(self, statement: ast.If, scope: Scope, depth: int, rest: list[str]) -> list[str]:
-        test = self._negated(statement.test, scope)
-        return [*self._clause(depth, "if", test), *rest]
+        test = self.negated(statement.test, scope)
+        return [*self.clause(depth, "if", test), *rest]
 
-    def _negated(self, test: ast.expr, scope: Scope) -> str:
+    def negated(self, test: ast.expr, scope: Scope) -> str:
         match test:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return self.transport.expression(operand, scope)
@@ -186,7 +190,7 @@ class InitBody:
         value = self.transport.expression(fill.value, scope)
         return [
             *self._above(fill.statement, depth),
-            self._line(depth, f"if {fill.parameter} is None:"),
+            self.line(depth, f"if {fill.parameter} is None:"),
             *self._assigned(f"{fill.parameter} = ", value, "", depth + 1),
         ]
 
@@ -249,7 +253,7 @@ class InitBody:
             return above + lines
         if len(lines[-1] + comment) <= self.limit:
             return [*above, *lines[:-1], lines[-1] + comment]
-        return [*above, self._line(depth, comment.strip()), *lines]
+        return [*above, self.line(depth, comment.strip()), *lines]
 
     def _above(self, statement: ast.stmt, depth: int) -> list[str]:
         lines = self.transport.source.text[
@@ -259,7 +263,7 @@ class InitBody:
         for line in reversed(lines.split("\n")[:-1]):
             if not line.strip().startswith("#"):
                 break
-            found.append(self._line(depth, line.strip()))
+            found.append(self.line(depth, line.strip()))
         return found[::-1]
 
     def _moves_whole(self, statement: ast.stmt) -> bool:
@@ -285,10 +289,10 @@ class InitBody:
             and not _only_raises(statement.body)
             and not orelse[0].strip().startswith("elif")
         ):
-            test = self._negated(statement.test, scope)
-            return [*self._clause(depth, "if", test), *orelse[1:]]
+            test = self.negated(statement.test, scope)
+            return [*self.clause(depth, "if", test), *orelse[1:]]
         test = self.transport.expression(statement.test, scope)
-        lines = self._clause(depth, "if", test)
+        lines = self.clause(depth, "if", test)
         lines += then or self._raise_or_pass(statement.body, scope, depth + 1)
         if not orelse and statement.orelse and _only_raises(statement.orelse):
             orelse = self._raising_else(statement, scope, depth)
@@ -317,21 +321,21 @@ class InitBody:
                     nested[0] = nested[0].replace("if ", "elif ", 1)
                     return nested
                 return (
-                    [self._line(depth, "else:"), *[self.unit + line for line in nested]]
+                    [self.line(depth, "else:"), *[self.unit + line for line in nested]]
                     if nested
                     else []
                 )
         inner_lines = self.block(statement.orelse, scope, depth + 1, whole)
-        return [self._line(depth, "else:"), *inner_lines] if inner_lines else []
+        return [self.line(depth, "else:"), *inner_lines] if inner_lines else []
 
     def _raising_else(self, statement: ast.If, scope: Scope, depth: int) -> list[str]:
         match statement.orelse:
             case [ast.If(test=test, body=body)]:
                 self.moved.add(statement.orelse[0])
-                head = self._clause(depth, "elif", self.transport.expression(test, scope))
+                head = self.clause(depth, "elif", self.transport.expression(test, scope))
                 return [*head, *self._raise_or_pass(body, scope, depth + 1)]
         return [
-            self._line(depth, "else:"),
+            self.line(depth, "else:"),
             *self._raise_or_pass(statement.orelse, scope, depth + 1),
         ]
 
@@ -347,7 +351,7 @@ class InitBody:
                 )
                 lines += self._lines(depth, f"raise {text}".rstrip(), "")
             return lines
-        return [self._line(depth, "pass")]
+        return [self.line(depth, "pass")]
 
     def _for(self, statement: ast.For, scope: Scope, depth: int, whole: bool) -> list[str]:
         made_in = any(inner in self.by_statement for inner in ast.walk(statement))
@@ -366,14 +370,14 @@ class InitBody:
             and site.built is None
         ]
         lines = [
-            self._line(depth, f"self.{name} = nnx.List()")
+            self.line(depth, f"self.{name} = nnx.List()")
             for name in dict.fromkeys(s.attribute for s in lists)
         ]
         compact = self._as_comprehension(statement, lists, inner, [*before, *after], scope, depth)
         if compact is not None:
             return compact
         header = self._header(statement, scope, [*inner, *after])
-        return [*lines, *before, self._line(depth, header), *inner, *after]
+        return [*lines, *before, self.line(depth, header), *inner, *after]
 
     def _header(self, statement: ast.For, scope: Scope, body: Sequence[str]) -> str:
         """The loop's header; loop variables that only the call reads go, an unread one becomes `_`."""
@@ -461,8 +465,8 @@ class InitBody:
         before = in_turn(list(zip(names, initial, strict=True)))
         after = in_turn(list(zip(names, updates, strict=True)))
         return (
-            [self._line(depth, line) for line in before],
-            [self._line(depth + 1, line) for line in after],
+            [self.line(depth, line) for line in before],
+            [self.line(depth + 1, line) for line in after],
         )
 
     def _needed_running(self, loop: ast.AST) -> list[tuple[str, RunningSize]]:
@@ -536,14 +540,14 @@ class InitBody:
             there = scope_of_test(node.test, scope, self.transport)
             absent = missing_arm(sites[0]) if then or orelse else None
             if absent is not None and not (then and orelse):
-                other = [self._line(depth + 1, f"self.{absent} = None")]
+                other = [self.line(depth + 1, f"self.{absent} = None")]
                 then, orelse = then or other, orelse or other
             if then:
                 test = self.transport.expression(node.test, there)
-                lines += [*self._clause(depth, "if", test), *then]
-                lines += [self._line(depth, "else:"), *orelse] if orelse else []
+                lines += [*self.clause(depth, "if", test), *then]
+                lines += [self.line(depth, "else:"), *orelse] if orelse else []
             else:
-                lines += [*self._clause(depth, "if", self._negated(node.test, there)), *orelse]
+                lines += [*self.clause(depth, "if", self.negated(node.test, there)), *orelse]
         return lines
 
     def _arm(self, site: Site, scope: Scope, level: int) -> Arm | None:
@@ -558,7 +562,7 @@ class InitBody:
                     "a layer that another's kernel may stand in for, when the constructor cannot tell",
                     "make it under a test of the configuration, or multiply by the kernel",
                 )
-            if told and is_reached(site, parents, self._around_file(site)):
+            if told and is_reached(site, parents, self.around_file(site)):
                 raise CannotMove(
                     site.node,
                     f"`self.{site.own_attribute}` is called under a test here, and may be called elsewhere without",
@@ -568,7 +572,7 @@ class InitBody:
         found = [arm for arm in found if self.dropped_test(arm.node.test) is None]
         return found[level] if level < len(found) else None
 
-    def _around_file(self, site: Site) -> Sequence[Module]:
+    def around_file(self, site: Site) -> Sequence[Module]:
         """The files that may have to do with the class of a site."""
         project = self.constructor.interp.project
         home = project.home(site.node)
@@ -578,11 +582,11 @@ class InitBody:
         """`prefix (one if test else other)`, a line for each where they do not fit on one."""
         parts = [self.transport.expression(n, scope) for n in (node.body, node.test, node.orelse)]
         pieces = [part + text for part, text in zip(("", "if ", "else "), parts, strict=True)]
-        line = self._line(depth, prefix + " ".join(pieces))
+        line = self.line(depth, prefix + " ".join(pieces))
         if "\n" not in line and len(line) <= self.limit:
             return [line]
         inner = [line for piece in pieces for line in self._assigned("", piece, "", depth + 1)]
-        return [self._line(depth, f"{prefix}("), *inner, self._line(depth, ")")]
+        return [self.line(depth, f"{prefix}("), *inner, self.line(depth, ")")]
 
     def _filled(self, statement: ast.stmt, built: BuiltList, scope: Scope, depth: int) -> list[str]:
         """A statement that starts a list of layers, or that puts one more into it."""
@@ -726,7 +730,7 @@ class InitBody:
         """A comprehension whose width runs becomes a loop."""
         generator = container.generators[0]
         start = "[]" if site.local else "nnx.List()"
-        lines = [self._line(depth, f"{site.text} = {start}")]
+        lines = [self.line(depth, f"{site.text} = {start}")]
         first: list[tuple[str, str]] = []
         updates: list[tuple[str, str]] = []
         for symbol, fact in running:
@@ -735,11 +739,11 @@ class InitBody:
             updates.append((name, self.transport.size(fact.update, container)))
             self.overwrite(name)
             self.carried.add(symbol)
-        lines += [self._line(depth, line) for line in in_turn(first)]
-        after = [self._line(depth + 1, line) for line in in_turn(updates)]
+        lines += [self.line(depth, line) for line in in_turn(first)]
+        after = [self.line(depth + 1, line) for line in in_turn(updates)]
         body = "\n".join([self.transport.substitutes[site.node], *after])
         target, iterable = self._turns(generator.target, generator.iter, scope, body)
-        lines.append(self._line(depth, f"for {target} in {iterable}:"))
+        lines.append(self.line(depth, f"for {target} in {iterable}:"))
         text = self.transport.substitutes[site.node]
         return [*lines, *self._appended(site, text, depth + 1), *after]
 
@@ -748,7 +752,7 @@ class InitBody:
         if site.node in self.telling:
             local = singular(site.attribute).lstrip("_")
             made = self._assigned(f"{local} = ", text, "", depth)
-            return [*made, self._line(depth, f"{site.text}.append({local})")]
+            return [*made, self.line(depth, f"{site.text}.append({local})")]
         return self._assigned(f"{site.text}.append(", text, ")", depth)
 
     def _site(self, site: Site, scope: Scope, depth: int) -> list[str]:
@@ -767,7 +771,7 @@ class InitBody:
                 maker,
                 text,
                 length,
-                lambda d, t: self._line(depth + d, t) if t else "",
+                lambda d, t: self.line(depth + d, t) if t else "",
             )
         if site.loops:
             return self._appended(site, text, depth)
@@ -801,7 +805,7 @@ class InitBody:
         length = self.transport.expression(self.constructor.interp.stacked[function], outer)
         maker = f"create_{singular(site.attribute)}"
         return stacked_lines(
-            site.attribute, maker, text, length, lambda d, t: self._line(depth + d, t) if t else ""
+            site.attribute, maker, text, length, lambda d, t: self.line(depth + d, t) if t else ""
         )
 
     def transport_lift(self, site: Site) -> object:
@@ -810,11 +814,11 @@ class InitBody:
 
     # ---- text ---------------------------------------------------------------------------------------------
 
-    def _clause(self, depth: int, keyword: str, test: str) -> list[str]:
+    def clause(self, depth: int, keyword: str, test: str) -> list[str]:
         indent = self.indent + self.unit * depth
         return layout.clause(keyword, test, indent=indent, unit=self.unit, limit=self.limit)
 
-    def _line(self, depth: int, text: str) -> str:
+    def line(self, depth: int, text: str) -> str:
         return self.indent + self.unit * depth + text
 
     def _lines(self, depth: int, text: str, original: str) -> list[str]:

@@ -645,6 +645,7 @@ def instantiate(
     if kind == "linen" or (kind is None and classes.is_record(cls)):
         return _record_instance(interp, cls, args, kwargs, node, kind)
     made = Object(cls, site=node)
+    interp.born(made)
     if kind == "haiku":
         record_made(interp, made, node)
     initialiser = classes.method(cls, "__init__")

@@ -486,6 +486,11 @@ class Interpreter:
         if self._journals:
             self._journals[-1].setdefault(id(container), (container, _state(container)))
 
+    def born(self, made: Object) -> None:
+        """To be called for an object that was just made: a branch takes nothing back of what it made itself."""
+        if self._journals:
+            self._journals[-1][id(made)] = made, _BORN
+
     def extend(self, target: Items, value: Value) -> None:
         self.mutating(target)
         items = self.known_items(value)
@@ -499,9 +504,13 @@ class Interpreter:
     def _undo(self) -> dict[int, tuple[Any, Any]]:
         """Takes back what the last branch changed; returns the changed states."""
         journal = self._journals.pop()
-        after = {key: (container, _state(container)) for key, (container, _) in journal.items()}
-        for container, state in journal.values():
-            _set_state(container, state)
+        after = {}
+        for key, (container, state) in journal.items():
+            if state is not _BORN:
+                after[key] = container, _state(container)
+                _set_state(container, state)
+            elif isinstance(container, Object):
+                self.born(container)  # within the branch around this one, too
         return after
 
     def _redo(self, states: dict[int, tuple[Any, Any]]) -> None:
@@ -610,6 +619,9 @@ def _as_load(target: ast.expr) -> ast.expr:
         case _:
             return target
     return ast.copy_location(new, target)
+
+
+_BORN = object()  # in the place of a state: there was none before
 
 
 def _state(container: Value) -> Any:
