@@ -32,6 +32,7 @@ _INTEGERS = (
     "action_id",
     "class",
 )
+_VOCABULARIES = ("vocab", "embeddings")  # larger than any of the integers that are looked up
 _MASKS = ("mask", "padding", "valid", "done", "reset")
 _SIZES = ("width", "size", "features", "dim", "channels", "units", "hidden", "heads", "depth")
 _KEYS = ("key", "rng", "prng", "rng_key", "prng_key")
@@ -324,7 +325,7 @@ def _input(
     if annotation == "bool":
         return False
     if annotation == "int":
-        return 2
+        return 16 if any(word in name for word in _VOCABULARIES) else 2
     if annotation == "float":
         return 0.5
     if any(name == word or name.endswith(f"_{word}") for word in _SIZES):
