@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from ..model.module import ModuleModel
 from ..project import Module
 
+_COUNTED = re.compile(r"\{[^{}]*\}")
 _AUTOMATIC = re.compile(r"[A-Za-z]\w*_\d+")
 
 
@@ -32,13 +33,23 @@ def reads_paths(module: Module, model: ModuleModel, rewritten: Collection[ast.AS
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             above = module.source.parents.get(node)
             if isinstance(above, ast.Subscript):
-                if node.value in names - kept:
+                if _is_one_of(node.value, names - kept):
                     return True
-                if node.value in names and not _is_read_whole(above, module):
+                if _is_one_of(node.value, names) and not _is_read_whole(above, module):
                     return True
-            if any(_AUTOMATIC.fullmatch(part) and part in names for part in node.value.split("/")):
+            parts = node.value.split("/")
+            if any(_AUTOMATIC.fullmatch(part) and _is_one_of(part, names) for part in parts):
                 return True
     return False
+
+
+def _is_one_of(text: str, names: Collection[str]) -> bool:
+    """Whether a text is a name, or one of those that a loop counts: `Dense_{i}`."""
+    return text in names or any(
+        re.fullmatch(r"\w+".join(map(re.escape, _COUNTED.split(name))), text)
+        for name in names
+        if "{" in name and _COUNTED.sub("", name)
+    )
 
 
 def changed_names(model: ModuleModel) -> set[str]:

@@ -175,6 +175,16 @@ def test_a_path_that_stays_the_same_may_be_read(tmp_path: Path) -> None:
     check(done, tmp_path)
 
 
+def test_a_path_that_a_loop_counts(tmp_path: Path) -> None:
+    text = program(last="print('RESULT', variables['params']['Dense_1']['kernel'].shape)")
+    loop = text.replace(
+        "x = nn.Dense(self.features)(x)", "for _ in range(3):\n            x = nn.Dense(5)(x)"
+    )
+    done = rewritten(loop)
+    assert done.statuses == {"Net": "kept"}
+    check(done, tmp_path)
+
+
 def test_parameters_of_the_original_are_not_left_out_in_silence(tmp_path: Path) -> None:
     text = f"{IMPORTS}from net import Net\n\n\n{MAKER.replace('NET', 'Net')}"
     done = rewritten({"net.py": HEAD, "program.py": text})
