@@ -31,10 +31,11 @@ def found_by_name(
     found: dict[ast.AST, Refusal] = {}
     for cls in own:
         for decorator in cls.node.decorator_list:
-            if not (
-                _hands_back(interp, decorator, cls.environment.parent or cls.environment)
-                or _keeps_in_tables(interp, decorator, cls)
-            ):
+            if _hands_back(interp, decorator, cls.environment.parent or cls.environment):
+                continue
+            if interp.choices is not None and _keeps_in_tables(interp, decorator, cls):
+                interp.choices.registered.setdefault(cls.node, []).append(decorator)
+            else:
                 shown = ast.unparse(
                     decorator.func if isinstance(decorator, ast.Call) else decorator
                 )
@@ -113,7 +114,7 @@ def _is_kept(
             into = interp.facts.values.get(container, ())
             return bool(into) and all(any(table is t for t in tables) for table in into)
         case ast.Attribute(attr=attr):
-            return attr in _SPOKEN
+            return attr in _SPOKEN and not interp.choices.bridged  # a bridge has no name
         case ast.Call(func=func):
             called = interp.facts.value(func)
             return func is not node and isinstance(called, Function) and called.node in inside

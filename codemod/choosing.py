@@ -9,6 +9,7 @@ import ast
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from . import tables
+from .findings import Finding
 from .finishing import ProjectRewrite
 from .settling import Settled
 from .shapes import named
@@ -17,6 +18,7 @@ from .shapes.values import Class, Function, Partial, Table, Value
 
 MOST = 12  # models behind one name: programs are rewritten for each
 
+Rewrite = Callable[[named.Choices], tuple[Interpreter, Settled, ProjectRewrite]]
 Names = Mapping[ast.AST, Sequence[Hashable]]
 
 
@@ -28,7 +30,7 @@ def names_asked_for(interp: Interpreter) -> dict[ast.AST, Sequence[Hashable]]:
         if not lookup.makes_models:
             continue
         models = lookup.found
-        if not 0 < len(models) <= MOST or not all(map(_is_definition, models.values())):
+        if not models or not all(map(_is_definition, models.values())):
             continue
         if lookup.table is not None and not _is_whole(interp, lookup, lookup.table):
             continue
@@ -50,11 +52,12 @@ def _is_definition(value: Value) -> bool:
 
 def for_all(
     names: Names,
-    rewrite: Callable[[named.Choices], tuple[Interpreter, Settled, ProjectRewrite]],
+    rewrite: Rewrite,
 ) -> ProjectRewrite | None:
     """The rewrite that is right whatever is asked for; None where there is none."""
     first: ProjectRewrite | None = None
-    for turn in range(max(map(len, names.values()))):
+    turns = max(map(len, names.values()))
+    for turn in range(turns if turns <= MOST else 0):
         interp, settled, result = rewrite(named.Choices(names, turn))
         if not _all_follow(interp, settled, names):
             return None
@@ -86,3 +89,24 @@ def _said(result: ProjectRewrite) -> list[object]:
         for file in result.files
     ]
     return [*texts, result.created]
+
+
+def in_bridges(names: Names, rewrite: Rewrite) -> ProjectRewrite:
+    """The rewrite whose programs run what names find in bridges, as far as there are any."""
+    return rewrite(named.Choices(names, bridged=True))[2]
+
+
+def to_bridge(interp: Interpreter) -> dict[ast.AST, Finding]:
+    """The module classes that names find, with the place, where programs are to run them in bridges."""
+    found: dict[ast.AST, Finding] = {}
+    if interp.choices is None or not interp.choices.bridged:
+        return found
+    for lookup in interp.choices.met.values():
+        for cls in filter(named.module_class, lookup.definitions()):
+            name = cls.name if isinstance(cls, Class) else ""
+            message = (
+                f"`{name}` is one of the models that a name finds, and no one text fits them all"
+            )
+            help = "make each model by its class, and rewrite this code by hand"
+            found.setdefault(cls.node, Finding(lookup.node, "NX104", message, help))
+    return found

@@ -278,9 +278,8 @@ def _rewrite_prepared(
     assert reading.interp.choices is not None
     if reading.interp.choices.met:
         names = choosing.names_asked_for(reading.interp)
-        result = choosing.for_all(names, rewrite) if names else None
-        if result is not None:
-            return result
+        if names:
+            return choosing.for_all(names, rewrite) or choosing.in_bridges(names, rewrite)
         reading = read(None)
     settled = _settled(reading, modules, options, fixed)
     return finish(reading.interp, modules, settled, options)
@@ -328,7 +327,8 @@ def _settled(
         **found_by_name(interp, modules, module_classes(interp)),
         **used_by_fixed(interp, fixed),
     }
-    return settle(interp, modules, reading.programs, reading.contexts, options, needed)
+    bridged = choosing.to_bridge(interp)
+    return settle(interp, modules, reading.programs, reading.contexts, options, needed, bridged)
 
 
 def _show_inputs(interp: Interpreter, contexts: Contexts) -> None:

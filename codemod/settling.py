@@ -26,7 +26,7 @@ from .modules import (
     rewrite_modules,
     study_modules,
 )
-from .programs import bridging
+from .programs import bridging, by_names
 from .programs.rewrite import Programs
 from .project import Module
 from .shapes.interpreter import Interpreter
@@ -63,8 +63,12 @@ def settle(
     contexts: Contexts,
     options: Options,
     needed: Mapping[ast.AST, Refusal],
+    bridged: Mapping[ast.AST, Finding] | None = None,
 ) -> Settled:
-    """Rewrites all that can follow; `needed` are classes that code from outside needs as they are."""
+    """Rewrites all that can follow; `needed` are classes that code from outside needs as they are.
+
+    Programs run those of `bridged` in bridges, whatever may follow.
+    """
     own = module_classes(interp)
     nodes: set[ast.AST] = {cls.node for cls in own}
     partials = layer_partials.layer_partials(interp, modules)
@@ -84,6 +88,7 @@ def settle(
         studied,
         needed,
         bridging.Mentions(interp, nodes),
+        bridged=dict(bridged or {}),
     )
     while True:
         settled = rounds.next()
@@ -206,6 +211,10 @@ class _Rounds:
                 blocked.append(node)
                 continue
             _tell(bridges, node, finding, found, findings)
+        if not blocked:
+            there = self.bridged.keys() & found.models.keys()
+            limit = self.options.line_length
+            blocked += by_names.write(self.interp, there, found.edits_of, limit)
         return blocked
 
 
@@ -218,13 +227,12 @@ def _tell(
 ) -> None:
     """Says of each place that is bridged why, and asks for the helper that it needs."""
     name = found.models[node].name
+    for module, told in findings.items():
+        findings[module] = [f for f in told if f.message != f"`{name}` stays as it is"]
     for module, place, helper in bridges.places():
-        findings[module] = [
-            f for f in findings.get(module, []) if f.message != f"`{name}` stays as it is"
-        ]
         if helper is not None:
             found.helpers.setdefault(module, set()).add(helper)
         if place is not node:
             message = f"`{name}` runs through a bridge here: {finding.message}"
             help = "rewrite this code by hand, and the bridge goes"
-            findings[module].append(Finding(place, "PR103", message, help))
+            findings.setdefault(module, []).append(Finding(place, "PR103", message, help))

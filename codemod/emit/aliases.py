@@ -7,7 +7,7 @@ name instead.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..edits import Edits
@@ -37,6 +37,7 @@ class Alias:
     own: dict[Module, Link] = field(default_factory=dict)
     handed: list[Link] = field(default_factory=list)
     methods: list[tuple[Module, ast.Attribute]] = field(default_factory=list)  # `method=Net.encode`
+    decorators: Sequence[ast.expr] = ()  # they put the name into tables, and not the class
 
 
 def find_alias(
@@ -82,11 +83,22 @@ def find_alias(
     if any(name in interp.environment_of(module).names for module in passed):
         return None
     args, helper = bound
-    unit = cls.module.source.indent_unit
-    text = layout.call(
-        "functools.partial", args, prefix=f"{name} = ", indent="", unit=unit, limit=limit
+    decorators = interp.choices.registered.get(cls.node, []) if interp.choices is not None else []
+    text = _definition(cls, name, args, decorators, limit)
+    return Alias(cls.module, cls, name, text, helper, mentions, own, handed, asked, decorators)
+
+
+def _definition(
+    cls: Class, name: str, args: Sequence[str], decorators: Sequence[ast.expr], limit: int
+) -> str:
+    """The statement below a class that defines its second name, and does with that what decorators did with the class."""
+    source = cls.module.source
+    head = "functools.partial"
+    for decorator in reversed(decorators):
+        head, args = source.segment(decorator), [f"{head}({', '.join(args)})"]
+    return layout.call(
+        head, args, prefix=f"{name} = ", indent="", unit=source.indent_unit, limit=limit
     )
-    return Alias(cls.module, cls, name, text, helper, mentions, own, handed, asked)
 
 
 def _method_asked(module: Module, node: ast.expr, methods: Collection[str]) -> ast.Attribute | None:
@@ -151,6 +163,8 @@ def write_alias(
     """Records the name and what reads it; `defined` says that the name is there. Raises EditConflict."""
     if not defined:
         edits_of(alias.home).insert_after(alias.cls.node, f"\n\n{alias.text}")
+        for decorator in alias.decorators:
+            edits_of(alias.home).remove_item(alias.cls.node, decorator)
         want(alias.home, "import functools")
     for link in alias.handed:
         if link not in alias.own.values():

@@ -27,7 +27,7 @@ from ..project import Module
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, Object
-from . import name_reads
+from . import by_names, name_reads
 
 
 @dataclass
@@ -36,6 +36,9 @@ class ProgramBridges:
 
     calls: dict[Module, list[Bridge]] = field(default_factory=dict)
     alias: Alias | None = None
+    asked: list[tuple[Module, ast.expr]] = field(
+        default_factory=list
+    )  # where a name finds the class
 
     def places(self) -> Iterator[tuple[Module, ast.AST, str | None]]:
         """Each place that is bridged, with the helper that it needs."""
@@ -46,6 +49,8 @@ class ProgramBridges:
             for module, node in [*self.alias.mentions, *self.alias.methods]:
                 yield module, node, None
             yield self.alias.home, self.alias.cls.node, self.alias.helper
+        for module, node in self.asked:
+            yield module, node, None
 
 
 class Mentions:
@@ -88,8 +93,10 @@ def bridges(
     if not isinstance(cls, Class) or any(_imports_inside(m, cls) for m in modules):
         return None
     found: dict[Module, Bridges] = {}
+    lookups = by_names.lookups_of(interp, cls)
+    asking = {by_names.home(interp, lookup) for lookup in lookups}
     for module in modules:
-        if cls.node not in mentions.of(module):
+        if cls.node not in mentions.of(module) and module not in asking:
             continue
         here = Bridges(
             module.source,
@@ -102,22 +109,29 @@ def bridges(
             limit,
         )
         found[module] = here
-    if not found or any(reads_paths(m, model, rewritten) or _looks_inside(m, cls) for m in found):
+    around = modules if lookups else found  # what a name finds may be run in any file
+    if not found or any(reads_paths(m, model, rewritten) or _looks_inside(m, cls) for m in around):
         return None
-    if any(_reads_names(interp, m, model, module_nodes) for m in found):
+    if any(_reads_names(interp, m, model, module_nodes) for m in around):
         return None
     methods = {
         name for m in modules for name in _asked_for(m, cls, model, module_nodes, m in found)
     }
     if "bind" in methods or (methods and not crosses_with(cls, model, methods)):
         return None
-    if any(_holds_modules(interp, m, cls) or _reads_fields(interp, m, cls) for m in found):
+    same = by_names.family(interp, cls)
+    if any(_holds_modules(interp, m, same) or _reads_fields(interp, m, cls, same) for m in around):
         return None
     calls = {module: here.find(cls, model) for module, here in found.items()}
-    if all(calls.values()) and not methods:
+    if all(calls.values()) and not methods and not lookups:
         return ProgramBridges({m: b for m, b in calls.items() if b})
     alias = find_alias(interp, found, cls, model, limit, methods)
-    return None if alias is None else ProgramBridges(alias=alias)
+    links = by_names.links(interp, cls, alias.name) if alias is not None else None
+    if alias is None or links is None:
+        return None
+    alias.handed += [link for link in links if link not in alias.handed]
+    places = [(by_names.home(interp, lookup), lookup.node) for lookup in lookups]
+    return ProgramBridges(alias=alias, asked=places)
 
 
 def write(
@@ -147,25 +161,28 @@ def write(
     return True
 
 
-def _holds_modules(interp: Interpreter, module: Module, cls: Class) -> bool:
-    """Whether a program gives a class modules, or its modules to others: a bridge is no module for another."""
+def _holds_modules(interp: Interpreter, module: Module, same: Collection[Class]) -> bool:
+    """Whether a program gives a class modules, or its modules to others: a bridge is no module for another.
+
+    The classes of `same` may be there in its place.
+    """
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Call) and node not in interp.facts.functions:
             made = interp.facts.value(node)
             for item in [*node.args, *[k.value for k in node.keywords]]:
                 given = interp.facts.value(item)
-                if _is_module(made) and _is_module(given) and cls in (made.cls, given.cls):  # type: ignore[union-attr]
+                if _is_module(made) and _is_module(given) and {made.cls, given.cls} & set(same):  # type: ignore[union-attr]
                     return True
     return False
 
 
-def _reads_fields(interp: Interpreter, module: Module, cls: Class) -> bool:
+def _reads_fields(interp: Interpreter, module: Module, cls: Class, same: Collection[Class]) -> bool:
     """Whether a program reads the fields of a model, which its bridge does not have."""
     fields = {field.name for field in classes.fields(cls)}
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Attribute) and node.attr in fields:
             owner = interp.facts.value(node.value)
-            if isinstance(owner, Object) and owner.cls is cls and not _is_self(node.value):
+            if isinstance(owner, Object) and owner.cls in same and not _is_self(node.value):
                 return True
     return False
 

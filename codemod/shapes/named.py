@@ -44,6 +44,7 @@ class Lookup:
     node: ast.expr
     options: Options
     table: Table | None = None
+    holder: Module | None = None  # the file whose names it looks through
     bound: set[Hashable] | None = None
     makes_models: bool = False
     changed: bool = False  # not the same each time that it was asked
@@ -77,6 +78,10 @@ class Choices:
     siblings: dict[Object, list[Object]] = field(
         default_factory=dict
     )  # made in the place of a model
+    bridged: bool = False  # programs run the models in bridges
+    registered: dict[ast.AST, list[ast.expr]] = field(
+        default_factory=dict
+    )  # by class, the decorators that put it into tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +129,8 @@ def of_module(interp: Interpreter, node: ast.expr, key: ast.expr, holder: Value)
     """`getattr(models, name)` in a program, where `models` is a file of the tree."""
     if not isinstance(holder, ModuleValue) or not isinstance(holder.module, Module):
         return None
-    return _choice(interp, node, dict(definitions(interp, holder.module, key)))
+    options: dict[Hashable, Value] = dict(definitions(interp, holder.module, key))
+    return _choice(interp, node, options, holder=holder.module)
 
 
 def of_subscript(
@@ -198,7 +204,11 @@ def imported(
 
 
 def _choice(
-    interp: Interpreter, node: ast.expr, options: Options, table: Table | None = None
+    interp: Interpreter,
+    node: ast.expr,
+    options: Options,
+    table: Table | None = None,
+    holder: Module | None = None,
 ) -> Value | None:
     """One of several definitions, none where no module is among them or the code is a module's own."""
     choices = interp.choices
@@ -206,7 +216,7 @@ def _choice(
         return None
     if not any(isinstance(v, Function) or module_class(v) is not None for v in options.values()):
         return None
-    lookup = choices.met.setdefault(node, Lookup(node, options, table))
+    lookup = choices.met.setdefault(node, Lookup(node, options, table, holder))
     if options.keys() != lookup.options.keys():
         lookup.options, lookup.changed = {**lookup.options, **options}, True
     if choices.known is None:

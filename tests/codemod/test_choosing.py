@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from nnx_codemod.tests.programs import rewritten
+from nnx_codemod.tests.programs import Rewritten, check, rewritten
 
 MODELS = """
 import functools
@@ -65,6 +67,16 @@ def main(name):
 
 main(sys.argv[1])
 """
+OTHER = """
+
+class Other(nn.Module):{1}
+    outputs: int
+
+    @nn.compact
+    def __call__(self, x, train: bool = False):
+        return {0}
+"""
+BRIDGED = 'model_cls = getattr(models, f"Linen{name}", getattr(models, name))'
 CALL = "model_cls(in_features=x.shape[-1], outputs=3, rngs=nnx.Rngs(0))"
 
 
@@ -102,42 +114,48 @@ def test_models_that_a_name_finds(found: str) -> None:
         ("def sum(rows, columns): return 2", True),
         ("def build(outputs): return Deep(outputs)", True),
         ("def describe(**options): return str(options)", False),
-        ("Given = load('Given')", False),
         ("SIZE = len('models')", True),
     ],
 )
 def test_what_else_the_name_may_find(more: str, follows: bool) -> None:
     done = rewritten({"models.py": MODELS + more, "main.py": program("getattr(models, name)")})
-    assert (done.statuses["Wide"] == "rewritten") is follows
-    assert ("NX104" in done.codes) is not follows
+    assert done.statuses["Wide"] == "rewritten"
+    assert (CALL in done.after["main.py"]) is follows
+    assert ("PR103" in done.codes) is not follows
+
+
+def test_what_nobody_knows() -> None:
+    models = MODELS + "Given = load('Given')"
+    done = rewritten({"models.py": models, "main.py": program("getattr(models, name)")})
+    assert done.statuses["Wide"] == done.statuses["Deep"] == "kept"
+    assert "NX104" in done.codes
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("other", "status"),
     [
-        # another first size
-        "nn.Dense(self.outputs)(nn.Dense(4)(x.T).T.sum(0, keepdims=True))",
-        # a class that stays
-        "nn.Dense(self.outputs)(unknown(x))",
-        # statistics, which go with the parameters in a tree
-        "nn.BatchNorm(use_running_average=not train)(nn.Dense(self.outputs)(x))",
+        ("nn.Dense(self.outputs)(nn.Dense(4)(x.T).T)", "rewritten"),  # another first size
+        ("nn.Dense(self.outputs)(x)", "kept"),
     ],
 )
-def test_models_that_ask_for_other_programs(other: str) -> None:
-    cls = f"""
-class Other(nn.Module):
-    outputs: int
+def test_models_that_ask_for_other_programs(other: str, status: str, tmp_path: Path) -> None:
+    cls = OTHER.format(other, "" if status == "rewritten" else "  # nnx-codemod: skip")
+    files = {"models.py": MODELS + cls, "program.py": program("getattr(models, name)")}
+    done = rewritten(files)
+    assert done.statuses["Wide"] == done.statuses["Deep"] == "rewritten"
+    assert done.statuses["Other"] == status
+    assert BRIDGED in done.after["program.py"]
+    assert "PR103" in done.codes
+    for name in ("Wide", "Other") if status == "rewritten" else ("Wide",):
+        assert_same(done, name, tmp_path / name)
 
-    @nn.compact
-    def __call__(self, x, train: bool = False):
-        return {other}
-"""
-    done = rewritten({"models.py": MODELS + cls, "main.py": program("getattr(models, name)")})
-    if done.statuses["Wide"] == "rewritten":
-        assert done.statuses["Other"] == "rewritten"
-        assert CALL in done.after["main.py"]
-        return
-    assert done.after["main.py"] == program("getattr(models, name)")
+
+def assert_same(done: Rewritten, name: str, folder: Path) -> None:
+    """Both versions compute the same with the model of a name."""
+    sides = [dict(texts) for texts in (done.before, done.after)]
+    for texts in sides:
+        texts["program.py"] = texts["program.py"].replace("sys.argv[1]", f"'{name}'")
+    check(Rewritten(done.outcomes, *sides), folder)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +163,6 @@ class Other(nn.Module):
     [
         "getattr(models, name, models.Wide)",
         "vars(models).get(name)",
-        "[getattr(models, n) for n in (name, 'Deep')][0]",
         "print(getattr(models, name)) or load(name)",
     ],
 )
@@ -156,12 +173,66 @@ def test_names_whose_models_are_not_followed(found: str) -> None:
     assert done.after["main.py"] == program(found)
 
 
-def test_one_of_two_programs() -> None:
-    other = "import models\n\ndef run(name, variables, x):\n    return getattr(models, name)(outputs=3).apply(variables, x)\n"
+@pytest.mark.parametrize(
+    ("key", "asked"),
+    [
+        ("name", "f'Linen{name}'"),
+        ("f'{name}'", "f'Linen{name}'"),
+        ("names.model", "f'Linen{names.model}'"),
+        ("names['model']", "'Linen' + names['model']"),
+        ("'De' + name", "'Linen' + 'De' + name"),
+        ("'Deep'", "'LinenDeep'"),
+        ("name.title()", None),
+    ],
+)
+def test_second_names(key: str, asked: str | None) -> None:
+    other = f"import models\n\ndef run(name, names, variables, x):\n    model_cls = getattr(models, {key})\n    return model_cls(outputs=3).apply(variables, x)\n"
     files = {"models.py": MODELS, "main.py": program("getattr(models, name)"), "other.py": other}
     done = rewritten(files)
+    if asked is None:
+        assert done.statuses["Wide"] == done.statuses["Deep"] == "kept"
+        assert done.after["main.py"] == files["main.py"]
+        assert done.after["other.py"] == files["other.py"]
+        return
+    assert done.statuses["Deep"] == "rewritten"
+    asks = f"getattr(models, {asked}, getattr(models, {key}))"
+    assert asks in done.after["other.py"].replace('"', "'")
+    assert BRIDGED in done.after["main.py"]
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        "print(model.outputs)",
+        "print(model_cls.__name__)",
+        "print(issubclass(model_cls, object))",
+        "print(variables['params']['Dense_0'])",
+    ],
+)
+def test_what_no_bridge_has(asks: str) -> None:
+    other = "import models\n\ndef run(name, variables, x):\n    return getattr(models, name)(outputs=3).apply(variables, x)\n"
+    main = program("getattr(models, name)").replace(
+        "    print(model", f"    {asks}\n    print(model"
+    )
+    done = rewritten({"models.py": MODELS, "main.py": main, "other.py": other})
     assert done.statuses["Wide"] == done.statuses["Deep"] == "kept"
-    assert done.after["main.py"] == files["main.py"]
+    assert done.after["main.py"] == main
+
+
+def test_second_names_of_a_package() -> None:
+    other = "import models\n\ndef run(name, variables, x):\n    return getattr(models, name)(outputs=3).apply(variables, x)\n"
+    files = {
+        "models/__init__.py": "from .nets import Wide, Deep as Tall, Deep\n",
+        "models/nets.py": MODELS,
+        "main.py": program("getattr(models, name)"),
+        "other.py": other,
+    }
+    done = rewritten(files)
+    assert done.statuses["Deep"] == "kept"  # a second import name finds it, too
+    assert done.after["models/__init__.py"].startswith("from .nets import Wide, LinenWide, ")
+    files["models/__init__.py"] = "from .nets import *\n"
+    done = rewritten(files)
+    assert done.statuses["Deep"] == done.statuses["Wide"] == "rewritten"
 
 
 REGISTRY = """
@@ -219,6 +290,19 @@ def test_models_that_a_decorator_registers(keep: str, more: str, follows: bool) 
     assert (CALL in done.after["main.py"]) is follows
     if not follows:
         assert done.after["main.py"] == files["main.py"]
+
+
+def test_registered_models_that_programs_bridge() -> None:
+    other = "import registry\n\ndef run(name, variables, x):\n    return registry.get(name)(outputs=3).apply(variables, x)\n"
+    done = rewritten({**registered(), "other.py": other})
+    assert done.statuses["Wide"] == "rewritten"
+    assert done.statuses["Deep"] == "kept"  # its name is asked for, which a bridge does not have
+    assert (
+        "\nLinenWide = registry.register('wide')(\n    functools.partial("
+        in done.after["models.py"]
+    )
+    assert "\n@registry.register('wide')" not in done.after["models.py"]
+    assert "\n@registry.register()\nclass Deep(nn.Module)" in done.after["models.py"]
 
 
 @pytest.mark.parametrize(
