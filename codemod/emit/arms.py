@@ -77,7 +77,8 @@ def arms_of_calls(
     if not _is_one_layer(site, child):
         return []
     reads = [read for read in _reads(site, parents) if not is_applied(read, parents)]
-    return _shared(reads, site, parents)
+    made_in = {arm.said for arm in _branches(site.statement, parents)}
+    return [arm for arm in _shared(reads, site, parents) if arm.said not in made_in]
 
 
 def only_asked_outside(
@@ -235,6 +236,15 @@ def _sides(
             found.append(Arm(above, below in body))
         below = above
     return found[::-1]
+
+
+def _branches(statement: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> list[Arm]:
+    """The branches of its function that a statement stands in."""
+    return [
+        Arm(above, below in above.body)
+        for below, above in itertools.pairwise(lineage(statement, parents))
+        if isinstance(above, ast.If)
+    ]
 
 
 def _left_before(below: ast.AST, above: ast.AST, behind: Site | None) -> list[Arm]:
