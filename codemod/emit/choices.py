@@ -91,7 +91,8 @@ class Choices:
         if isinstance(asked, ast.UnaryOp) and isinstance(asked.op, ast.Not):
             asked, left, right = asked.operand, right, left
         test = self.transport.expression(asked, scope)
-        one, other = self.transport.size(left, node), self.transport.size(right, node)
+        one = self.transport.size(left, _end(node, node.body))
+        other = self.transport.size(right, _end(node, node.orelse))
         if test in (f"{one} == {other}", f"{other} == {one}"):
             return other
         return f"({one} if {test} else {other})"
@@ -137,6 +138,13 @@ class Choices:
     def _ask_classes(self, asked: set[ast.ClassDef]) -> bool:
         self.interp.asked_outputs |= asked
         return not asked & self.interp.silent_outputs
+
+
+def _end(node: ast.If | ast.IfExp, side: ast.expr | list[ast.stmt]) -> ast.AST:
+    """Where one side of a choice ends."""
+    if isinstance(side, list):
+        return side[-1] if side else node
+    return side
 
 
 def _is_choice(node: ast.AST) -> TypeGuard[ast.If | ast.IfExp | ast.BoolOp | ast.Call]:

@@ -11,6 +11,7 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ..model.built import BuiltList, appended
 from ..model.filled import Filled
@@ -20,7 +21,7 @@ from ..project import Module
 from ..shapes.dims import Running, names
 from ..shapes.facts import RunningSize
 from ..shapes.lifts import Lifted
-from . import layout, turns
+from . import layout, size_lists, turns
 from .arms import Arm, arms, arms_of_calls, borrows, is_reached, scope_of_test, told_early
 from .construct import Constructor
 from .containers import held, hold_within
@@ -28,6 +29,7 @@ from .method_arms import MethodArms
 from .names import singular
 from .plain_values import missing_arm
 from .scans import stacked_lines
+from .stale import Stale
 from .transport import CannotMove, Scope, Transport, free_reads, scope_of, splice
 from .updates import in_turn
 from .variables import VariableWriter, stream_text
@@ -46,6 +48,7 @@ class InitBody:
     limit: int
     indent: str
     running_names: Callable[[str], str]
+    stale: Stale
     overwrite: Callable[[str], None]  # told the name of each running size whose loop begins
     keep: Callable[[ast.stmt], bool]  # statements of setup or __init__ that stay
     dropped_test: Callable[[ast.expr], bool | None]  # tests on flags that go
@@ -67,6 +70,9 @@ class InitBody:
         for site in self.sites:
             self.by_statement.setdefault(site.statement, []).append(site)
         self.filling = {s: each for each in self.built for s in each.statements}
+        self.size_lists = size_lists.needed(
+            list(self.transport.needs.symbols.values()), self.transport.source.parents
+        )
         nodes = {site.node for site in self.sites}
         self.inline = {s.node for s in self.sites if s.rule is not None and s.rule.inline}
         self.inner = {
@@ -158,6 +164,21 @@ class InitBody:
         return f"not ({self.transport.expression(test, scope)})"
 
     def statement(self, statement: ast.stmt, scope: Scope, depth: int, whole: bool) -> list[str]:
+        """The lines of one statement, and what keeps the lists of sizes beside it."""
+        before = size_lists.before(statement, self.size_lists)
+        lines = self._plain(statement, scope, depth, whole)
+        if lines:
+            self.stale.note(statement)
+        after = size_lists.after(
+            statement, self.size_lists, self.transport.facts, self.transport.size
+        )
+        return [
+            *[self.line(depth, line) for line in before],
+            *lines,
+            *[self.line(depth, line) for line in after],
+        ]
+
+    def _plain(self, statement: ast.stmt, scope: Scope, depth: int, whole: bool) -> list[str]:
         if statement in self.fills:
             return self._fill(self.fills[statement], scope, depth)
         match statement:
@@ -357,8 +378,15 @@ class InitBody:
         made_in = any(inner in self.by_statement for inner in ast.walk(statement))
         if not made_in and not self.block(statement.body, scope, depth + 1, whole):
             return []  # it only goes through layers that are made elsewhere
-        before, after = self._running(statement, scope, depth)
+        needed = self._needed_running(statement)
+        before = self._running(statement, needed, "initial", depth)
+        for symbol, fact in needed:
+            if str(fact.update) != symbol:
+                self.overwrite(self.running_names(symbol))
+        self.stale.forget(statement)
         inner = self.block(statement.body, scope, depth + 1, whole)
+        after = self._running(statement, needed, "update", depth + 1)
+        self.stale.forget(statement)
         if not inner:
             return []
         lists = [
@@ -452,22 +480,18 @@ class InitBody:
                         return name
         return None
 
-    def _running(self, loop: ast.AST, scope: Scope, depth: int) -> tuple[list[str], list[str]]:
-        """The lines that start and update the running sizes of a loop."""
-        needed = self._needed_running(loop)
+    def _running(
+        self,
+        loop: ast.AST,
+        needed: Sequence[tuple[str, RunningSize]],
+        value: Literal["initial", "update"],
+        depth: int,
+    ) -> list[str]:
+        """The lines that start, or update, the running sizes of a loop."""
         self.carried.update(symbol for symbol, _ in needed)
         names = [self.running_names(symbol) for symbol, _ in needed]
-        initial = [self.transport.size(fact.initial, loop) for _, fact in needed]
-        for symbol, fact in needed:
-            if str(fact.update) != symbol:
-                self.overwrite(self.running_names(symbol))
-        updates = [self.transport.size(fact.update, loop) for _, fact in needed]
-        before = in_turn(list(zip(names, initial, strict=True)))
-        after = in_turn(list(zip(names, updates, strict=True)))
-        return (
-            [self.line(depth, line) for line in before],
-            [self.line(depth + 1, line) for line in after],
-        )
+        sizes = [self.transport.size(getattr(fact, value), loop) for _, fact in needed]
+        return [self.line(depth, line) for line in in_turn(list(zip(names, sizes, strict=True)))]
 
     def _needed_running(self, loop: ast.AST) -> list[tuple[str, RunningSize]]:
         """Those of one loop, and of loops elsewhere that run through the layers which it makes."""

@@ -18,7 +18,7 @@ from ..model.presence import decided_by_test
 from ..model.sites import Site, find, literal_name
 from ..model.study import Study
 from ..shapes import classes
-from ..shapes.dims import Choice, Expression, Origin, Output, Running
+from ..shapes.dims import Choice, Expression, Listed, Origin, Output, Running, is_of_turn
 from ..shapes.interpreter import Interpreter
 from ..shapes.scanned_methods import scanned
 from ..shapes.values import (
@@ -56,6 +56,7 @@ from .scans import scan_method
 from .signature import Signature
 from .site_names import SiteNames
 from .sizes import SizeNames, merged_inputs
+from .stale import Stale
 from .told_inside import told_inside, with_layers
 from .transport import CannotMove, Scope, Transport, scope_of
 from .variables import VariableWriter
@@ -171,17 +172,18 @@ class ClassEmitter:
         self.telling: set[ast.Call] = set()
         draft = SizeNames(self.interp.symbols, self.study, draft=True)
         self._write_body(draft)  # to see which sizes are needed
-        self.telling = {
-            origin.site
-            for origin in self._with_running(self.transport.needs.symbols)
-            if isinstance(origin, Output)
-        }
+        if any(is_of_turn(origin) for origin in self.transport.needs.symbols.values()):
+            self._write_body(draft)  # and those that lists of sizes, and changed names, need
+        self.telling = self._asked_sites()
         needs = merged_inputs(self.interp.symbols, self.study, self.transport.needs)
         sizes = SizeNames(self.interp.symbols, self.study, needs=needs)
         body = self._write_body(sizes)
         if sizes.clashes:
             needs = self.transport.needs.symbols
             sizes = SizeNames(self.interp.symbols, self.study, needs=needs, apart=sizes.clashes)
+            body = self._write_body(sizes)
+        if not self._asked_sites() <= self.telling:  # for what a turn of a loop has changed
+            self.telling = self._asked_sites()
             body = self._write_body(sizes)
         self.renamed = self._hiding_locals()
         hidden = built.set_apart(self.built, set(self._field_names().values()), self.cls.node)
@@ -344,6 +346,11 @@ class ClassEmitter:
 
     # ---- sizes ----------------------------------------------------------------------------------------
 
+    def _asked_sites(self) -> set[ast.Call]:
+        """The sites whose modules are asked for the size of what they return."""
+        origins = self._with_running(self.transport.needs.symbols)
+        return {origin.site for origin in origins if isinstance(origin, Output)}
+
     def _with_running(self, needed: Mapping[str, Origin]) -> list[Origin]:
         """The origins of sizes, and of what running ones start from and become."""
         found: dict[str, Origin] = {}
@@ -420,6 +427,10 @@ class ClassEmitter:
     def _write_body(self, sizes: SizeNames) -> list[str]:
         self.sizes = sizes
         self.transport = self._transport(sizes, getattr(self, "transport", None))
+        self.stale = Stale(
+            self.interp.symbols, self.study.facts, self.source.parents, self._made_first()
+        )
+        self.transport.current = self.stale.instead
         shared = streams.shared(self.sites, self.source.parents)
         self.writer.begin(self.transport, shared if self.study.framework == "linen" else ())
         self.constructor = Constructor(
@@ -462,7 +473,7 @@ class ClassEmitter:
                 {
                     name: origin
                     for name, origin in previous.needs.symbols.items()
-                    if isinstance(origin, Running)
+                    if isinstance(origin, Running | Listed)
                 }
             )
         transport.substitutes.update(
@@ -485,6 +496,7 @@ class ClassEmitter:
             self.limit,
             indent,
             sizes.running,
+            self.stale,
             sizes.overwritten.add,
             self._keep,
             self.known.in_method,

@@ -71,6 +71,7 @@ _IRREGULAR = {
     "index": "indices",
     "matrix": "matrices",
     "series": "series",
+    "transpose": "transposes",
     "vertex": "vertices",
 }
 _SINGULARS = {many: one for one, many in _IRREGULAR.items()}

@@ -17,6 +17,7 @@ from ..shapes.dims import (
     InputAxis,
     InputPart,
     InputSize,
+    Listed,
     Origin,
     Output,
     Running,
@@ -25,6 +26,7 @@ from ..shapes.dims import (
     names,
 )
 from ..shapes.values import Array, LayerObject, ShapePart, as_dim
+from . import size_lists
 from .transport import Needs
 
 _Needed = InputAxis | InputPart | Seen
@@ -186,8 +188,9 @@ class SizeNames:
                 continue
             base = {-1: "in_features"}.get(fact.axis) or f"{_word(fact.name)}_size"
             if self._base_is_input(fact.initial):
-                text = self._base_text(fact.initial) or base
-                base = text if text not in self.apart else self._apart_name(text)
+                base = self._base_text(fact.initial) or base
+            if base in self.apart:
+                base = self._apart_name(base)
             if symbol in self._reached:
                 while base in taken.setdefault(fact.loop, set()):
                     base += "2"
@@ -232,6 +235,8 @@ class SizeNames:
                     return text
                 case Running():
                     return self.running(name)
+                case Listed():
+                    return size_lists.text_of(origin)
                 case Choice() | Output():
                     return choice(origin, name) or name
             return name

@@ -114,12 +114,14 @@ class Transport:
     )  # tests that decide on attributes
     changed: Set[str] = frozenset()  # attributes that methods set to something else
     locals: Set[tuple[ast.AST, str]] = frozenset()  # what holds layers in the constructor, too
+    current: Callable[[Dim, ast.AST], Dim] = lambda dim, node: dim  # a size in terms that hold now
     late: Set[str] = frozenset()  # attributes that nothing sets before the module is called
 
     # ---- sizes ---------------------------------------------------------------------------------
 
     def size(self, dim: Dim, node: ast.AST) -> str:
         """A size as the constructor writes it."""
+        dim = self.current(dim, node)
         for name, origin in self.symbols.origins_of(dim).items():
             if isinstance(origin, Unexplained):
                 raise CannotMove(

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from . import classes, named, operators
+from . import classes, listed, named, operators
 from .dims import Dim, Rounded, is_symbolic, names, symbol_name
 from .scopes import ModuleValue
 from .values import (
@@ -391,7 +391,7 @@ def method(
     """A method of a list, tuple, dict, string, or of `super()`."""
     match owner:
         case Items():
-            return _list_method(interp, owner, name, args, kwargs)
+            return _list_method(interp, node, owner, name, args, kwargs)
         case Table():
             if name == "get" and node is not None and node.args:
                 asked = named.of_table(interp, node, node.args[0], owner)
@@ -419,7 +419,14 @@ def _string_method(text: str, name: str, args: Args) -> Value:
     return Constant(result) if isinstance(result, str | int | bool) else UNKNOWN
 
 
-def _list_method(interp: Interpreter, owner: Items, name: str, args: Args, kwargs: Kwargs) -> Value:
+def _list_method(
+    interp: Interpreter,
+    node: ast.Call | None,
+    owner: Items,
+    name: str,
+    args: Args,
+    kwargs: Kwargs,
+) -> Value:
     match name:
         case "append":
             interp.mutating(owner)
@@ -436,7 +443,7 @@ def _list_method(interp: Interpreter, owner: Items, name: str, args: Args, kwarg
             if not owner.items:
                 return UNKNOWN
             if owner.open:
-                return operators.element(interp, owner)
+                return listed.taken(interp, node, owner)
             interp.mutating(owner)
             at = args[0].value if args and isinstance(args[0], Constant) else -1
             return owner.items.pop(

@@ -111,6 +111,14 @@ class Output(Origin):
 
 
 @dataclass(frozen=True)
+class Listed(Origin):
+    """The last axis of an array that a method has put into the list `name`, and that `node` takes from there."""
+
+    name: str
+    node: ast.expr = field(compare=False)
+
+
+@dataclass(frozen=True)
 class Unexplained(Origin):
     """A size that exists but that reading cannot tell."""
 
@@ -127,6 +135,13 @@ class Rounded(Origin):
     def sizes(self) -> list[Dim]:
         """The sizes that are computed with."""
         return [part for part in self.parts if not isinstance(part, str)]
+
+
+def is_of_turn(origin: Origin) -> bool:
+    """Whether a number is that of one turn of a loop: what a name has in it, or what is taken from a list there."""
+    return isinstance(origin, Listed) or (
+        isinstance(origin, Expression) and origin.loop is not None
+    )
 
 
 class Symbols:
@@ -214,7 +229,7 @@ class Symbols:
         match self.origins[name]:
             case Unexplained():
                 return 4
-            case Choice() | Output():
+            case Choice() | Output() | Listed():
                 return 3
             case InputAxis():
                 return 2

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import chosen, parts
+from . import chosen, listed, parts
 from .arrays import index as index_array
 from .arrays import matmul
 from .classes import fields, is_record
@@ -660,8 +660,10 @@ def subscript(interp: Interpreter, node: ast.Subscript, container: Value, index:
     match container, index:
         case Behaviour(), _:
             return container.subscript(interp, index, node)
-        case Items(open=True) | Repeated(), Constant(value=int(at)) if at != -1:
-            return _of_some_turn(interp, element(interp, container))
+        case Items(open=True), _ if not is_slice(index):
+            return listed.taken(interp, node, container)
+        case Repeated(), Constant(value=int(at)) if at != -1:
+            return listed.of_some_turn(interp, node, element(interp, container))
         case Items(open=True), _:
             return element(interp, container)
         case Items(items=items), Constant(value=int(at)):
@@ -722,23 +724,9 @@ def _of_one(
     return functools.reduce(lambda one, other: join(interp, node, "", one, other), told)
 
 
-def _of_some_turn(interp: Interpreter, value: Value) -> Value:
-    """What one turn of a loop put into a list, which need not be the last: sizes of the turn are not known."""
-
-    def known(dim: Dim) -> Dim:
-        origins = interp.symbols.origins_of(dim).values()
-        if any(isinstance(o, Expression) and o.loop is not None for o in origins):
-            return interp.symbols.unknown("what one turn of a loop put into a list")
-        return dim
-
-    match value:
-        case Unknown(loop=loop) if loop is not None:
-            return Unknown()
-        case Size(dim=dim):
-            return Size(known(dim))
-        case Array(shape=shape) if shape is not None:
-            return replace(value, shape=tuple(known(dim) for dim in shape))
-    return value
+def is_slice(index: Value) -> bool:
+    """Whether an index takes several items."""
+    return isinstance(index, Items) and index.kind == "slice"
 
 
 def _index_text(interp: Interpreter, index: Value) -> str | None:
