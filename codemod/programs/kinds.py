@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..shapes.values import (
     UNKNOWN,
@@ -72,6 +72,8 @@ class Net:
 @dataclass(eq=False)
 class Tree(Behaviour):
     """Parameters or state of a net: whole (`*`), some collections, or what is at a path in one."""
+
+    unpacks: ClassVar[bool] = True
 
     net: Net
     collections: frozenset[str] = EVERYTHING

@@ -115,6 +115,9 @@ def index(interp: Interpreter, node: ast.AST, array: Array, key: Value) -> Value
     simple = _simple_index(interp, array.shape, key)
     if simple is not None:
         return Array(simple, array.dtype)
+    gathered = _gathered(interp, array, key)
+    if gathered is not None:
+        return gathered
     return run(interp, node, operator.getitem, [array, _as_indices(key)], {})
 
 
@@ -167,6 +170,32 @@ def _simple_index(interp: Interpreter, shape: Shape, key: Value) -> Shape | None
 
 
 _ALL = Items([NONE, NONE, NONE], "slice")
+
+
+def _gathered(interp: Interpreter, array: Array, key: Value) -> Array | None:
+    """`ys[jnp.arange(n), last]`: arrays of integers for the leading axes, nothing for the others.
+
+    The arrays have one shape in a program that runs, whatever reading knows of each.
+    """
+    keys = key.items if isinstance(key, Items) and key.kind == "tuple" else [key]
+    if array.shape is None or not 1 < len(keys) < len(array.shape):
+        return None
+    if not all(isinstance(k, Array) and _may_be_integers(k) for k in keys):
+        return None
+    rest = array.shape[len(keys) :]
+    shapes = [k.shape for k in keys if isinstance(k, Array)]
+    ranks = {None if shape is None else len(shape) for shape in shapes}
+    if len(ranks) > 1 or None in ranks:
+        return Array(None, array.dtype, last=rest[-1])
+    first, *others = [shape for shape in shapes if shape is not None]
+    if not all(interp.symbols.equate(a, b) for o in others for a, b in zip(first, o, strict=True)):
+        return None
+    return Array((*first, *rest), array.dtype)
+
+
+def _may_be_integers(value: Array) -> bool:
+    """Whether an array may index: what an input holds is a guess, but booleans change the rank."""
+    return value.dtype is None or not str(value.dtype).startswith("bool")
 
 
 def _is_number(item: Value) -> bool:

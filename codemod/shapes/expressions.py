@@ -13,6 +13,7 @@ from .values import (
     NONE,
     PRESENT,
     UNKNOWN,
+    Behaviour,
     Constant,
     Either,
     External,
@@ -21,6 +22,7 @@ from .values import (
     Repeated,
     Table,
     Unknown,
+    Unpacked,
     Value,
 )
 
@@ -125,9 +127,12 @@ def _dict(interp: Interpreter, node: ast.Dict, env: Environment) -> Value:
     for key, item in zip(node.keys, node.values, strict=True):
         value = interp.evaluate(item, env)
         if key is None:
-            if not isinstance(value, Table):
+            if isinstance(value, Behaviour) and value.unpacks:
+                table.items[Unpacked(item)] = value
+            elif isinstance(value, Table):
+                table.items.update(value.items)
+            else:
                 return UNKNOWN
-            table.items.update(value.items)
             continue
         name = interp.evaluate(key, env)
         if not isinstance(name, Constant) or not _hashable(name.value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .dims import Dim, is_dim
 
@@ -82,6 +82,13 @@ class Table(Value):
     """A dict with known keys."""
 
     items: dict[Any, Value]
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """The key in a `Table` of what a dict display unpacks, `{**state}`, whose own keys are not known."""
+
+    node: ast.expr
 
 
 @dataclass(frozen=True)
@@ -245,6 +252,8 @@ class SuperMethod(Value):
 
 class Behaviour(Value):
     """Base of values that say themselves what is done with them: those of the program around modules."""
+
+    unpacks: ClassVar[bool] = False  # whether `{**value}` has its parts, whatever their keys
 
     def attribute(self, interp: Interpreter, name: str, node: ast.AST) -> Value:
         return UNKNOWN
