@@ -156,6 +156,17 @@ class Explorer:
         haiku.install(self)
         transforms.install(self)
         self.interp.before_discard = self._before_discard
+        self.interp.before_trial = self._before_trial
+
+    def _before_trial(self) -> Callable[[], None]:
+        before = {net: (net.current, len(net.stale)) for net in self.nets.values()}
+
+        def forget() -> None:
+            for net, (version, stale) in before.items():
+                net.current = version
+                del net.stale[stale:]
+
+        return forget
 
     def _before_discard(self) -> Callable[[ast.stmt, Value], None]:
         before = {net: net.current for net in self.nets.values()}

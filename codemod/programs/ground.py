@@ -63,6 +63,7 @@ class ProgramGround:
         self.nets: list[Net] = []
         self.demands: list[Demand] = []
         self.makings: list[Making] = []
+        self.made_before: set[Net] = set()  # their `init` stands within a statement that does more
         self.splits: list[tuple[ast.FunctionDef, str]] = []
         self.split: dict[ast.AST, Net] = {}  # functions whose model is split for its gradients
         self.net_names: dict[Net, str] = {}

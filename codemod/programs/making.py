@@ -25,12 +25,8 @@ class Makings(Keys):
 
     def _construct(self, node: ast.Assign, net: Net) -> None:
         """The statement that kept what `init` returned makes the module."""
-        name = self.object_name(net, MODEL, node)
         indent = self.source.line_indent(self.source.span(node)[0])
-        lines, text = self._constructor(net, lambda e: self._plain(e))
-        self.makings.append(Making(node, name))
-        lines.append(self.construction.statement(name, text, indent))
-        lines += self._first_run(net, name)
+        lines = self._making_lines(node, net)
         first = self._first_call(net, node, lines)
         if first is not None:
             self.edits.insert_before(first, "\n".join(lines) + "\n")
@@ -38,6 +34,24 @@ class Makings(Keys):
             return
         self.edits.replace(node, f"\n{indent}".join(lines))
         self._forget(node)
+
+    def _making_lines(self, node: ast.stmt, net: Net) -> list[str]:
+        """The lines that make the module of a net, at a statement that calls `init`."""
+        name = self.object_name(net, MODEL, node)
+        lines, text = self._constructor(net, lambda e: self._plain(e))
+        self.makings.append(Making(node, name))
+        indent = self.source.line_indent(self.source.span(node)[0])
+        lines.append(self.construction.statement(name, text, indent))
+        return [*lines, *self._first_run(net, name)]
+
+    def _construct_before(self, node: ast.stmt, net: Net) -> None:
+        """The module of a net is made before a statement that hands on what its `init` returns."""
+        if net.early:
+            raise Stay(
+                node, "the model is called before it is made", "make it before its first call"
+            )
+        self.edits.insert_before(node, "\n".join(self._making_lines(node, net)) + "\n")
+        self.made_before.add(net)
 
     def _first_call(self, net: Net, node: ast.stmt, lines: Sequence[str]) -> ast.stmt | None:
         """The statement before `init` that calls the model already, as it did without parameters."""

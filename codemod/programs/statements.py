@@ -9,6 +9,7 @@ from .ground import Stay
 from .kinds import (
     GradOf,
     Net,
+    TrainState,
     Transformation,
     Transformed,
     TransformedApply,
@@ -93,6 +94,7 @@ class Statements(Optimizers):
             return
         effect = self._effect(node, value)
         if effect is not None:
+            self._make_before(node, value)
             self.edits.replace(node, effect)
             self._forget(node)
             return
@@ -221,11 +223,20 @@ class Statements(Optimizers):
                 return None
         return self.source.segment(target)
 
+    def _make_before(self, node: ast.stmt, value: ast.expr) -> None:
+        """Makes the model whose `init` a train state, or an optimiser's state, is made of."""
+        calls = {inner for inner in ast.walk(value) if isinstance(inner, ast.Call)}
+        for net in self.nets:
+            if net.init in calls and not self._gives_back(node, net.init):
+                self._construct_before(node, net)
+
     def _return(self, node: ast.Return, value: ast.expr) -> None:
         self._refuse_updates_within(value)
         init = self._init_within(value)
         if init is not None and self._gives_back(node, init):
             return
+        if isinstance(self.facts.value(value), TrainState):
+            self._make_before(node, value)
         made = self._made_here(node, value)
         if made is not None:
             self.edits.replace(value, made)
@@ -287,7 +298,8 @@ class Statements(Optimizers):
 
     def _made_object(self, node: ast.Return, net: Net, kind: str, item: ast.expr) -> str:
         name = self.object_name(net, kind, node)
-        if kind == MODEL and any(inner is net.init for inner in ast.walk(item)):
+        within = any(inner is net.init for inner in ast.walk(item))
+        if kind == MODEL and within and net not in self.made_before:
             raise Stay(node, "the model is made where it is returned", "give it a name of its own")
         if kind == OPTIMIZER and isinstance(item, ast.Call):
             effect = self._effect(node, item)

@@ -92,6 +92,8 @@ class Interpreter:
         self.root_object: Object | None = None
         # Called before an expression statement; returns what is to be done with its value.
         self.before_discard: Callable[[], Callable[[ast.stmt, Value], None]] | None = None
+        # Called before a loop is tried; returns what forgets the try, when its turns are run one by one.
+        self.before_trial: Callable[[], Callable[[], None]] | None = None
         self.creations = 0  # how many layers, modules and variables were made so far
         self.creations_of: dict[Object | None, int] = {}  # the same, by whose code made them
         self.max_unrolled = MAX_UNROLLED

@@ -56,6 +56,7 @@ def run(
             _over_layers(interp, node, groups, env)
             return interp.execute(node.orelse, env)
     before = dict(env.names)
+    forget = interp.before_trial() if interp.before_trial is not None else None
     made = _sites(interp, known)
     interp._journals.append({})
     _stabilise(interp, node, iterable, env)
@@ -66,6 +67,8 @@ def run(
         interp.facts.clear_under_all(node.body)
         env.names.clear()
         env.names.update(before)
+        if forget is not None:
+            forget()
         return _unroll(interp, node, known, env)
     interp._redo(states)
     for container, _ in states.values():
