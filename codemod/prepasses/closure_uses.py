@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..ancestry import lineage
+from ..ancestry import argument_around, lineage
 from ..project import Module, Project
 from .closure import Closure, functions_at
 from .maker_lookup import TRANSFORMS, Lookup
@@ -56,7 +56,7 @@ class Uses:
         known = module is self.found[target].module or isinstance(node, ast.Attribute)
         inside = target in around
         value = call if call is not None else node
-        once = self._called_once(value, module) if call else self._chosen(node, module)
+        once = self.called_once(value, module) if call else self._chosen(node, module)
         return Use(
             target,
             module,
@@ -68,24 +68,27 @@ class Uses:
             scope=scope,
         )
 
-    def _called_once(self, value: ast.expr, module: Module) -> bool:
+    def called_once(self, value: ast.expr, module: Module) -> bool:
         """Whether what an expression makes is called once, whenever the expression is run, and nothing else."""
-        above = module.source.parents[value]
-        if isinstance(above, ast.Starred | ast.keyword):
+        given, above = argument_around(value, module.source.parents)
+        if isinstance(above, ast.Call) and given is not above.func:
+            if self.lookup.calls_once(above.func, module):
+                return self.called_once(above, module)
+        if given is not value:
             return False
         qualified = self.lookup.names[module].qualified
         match above:
             case ast.Call(func=func) if func is value:
                 return True
             case ast.Call(func=func, args=[given, *_]) if given is value:
-                return qualified(func) == "haiku.BatchApply" and self._called_once(above, module)
+                return qualified(func) == "haiku.BatchApply" and self.called_once(above, module)
             case ast.List():
                 outer = module.source.parents[above]
                 return (
                     isinstance(outer, ast.Call)
                     and outer.args[:1] == [above]
                     and qualified(outer.func) == "haiku.Sequential"
-                    and self._called_once(outer, module)
+                    and self.called_once(outer, module)
                 )
             case ast.Assign(targets=[ast.Name(id=name)]):
                 return self._local_once(above, name, module)
@@ -100,9 +103,7 @@ class Uses:
         if len(reads) != 1 or len(named) != 2:
             return False
         (read,) = reads
-        return self._runs_with(read, statement, function, module) and self._called_once(
-            read, module
-        )
+        return self._runs_with(read, statement, function, module) and self.called_once(read, module)
 
     @staticmethod
     def _runs_with(
@@ -133,7 +134,7 @@ class Uses:
                 return len(named) == len(reads) + 1 and all(
                     isinstance(call := parents[read], ast.Call)
                     and call.func is read
-                    and self._called_once(call, module)
+                    and self.called_once(call, module)
                     for read in reads
                 )
         return False

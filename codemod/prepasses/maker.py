@@ -29,6 +29,7 @@ class Maker:
     calls: list[tuple[Module, ast.Call]] = field(default_factory=list)
     left: bool = False  # some code goes on using the function, which stays beside its class
     aliases: list[tuple[Module, ast.expr]] = field(default_factory=list)  # uses that are no calls
+    handed_once: list[tuple[Module, ast.expr]] = field(default_factory=list)  # a library calls it
     handed: list[tuple[Module, ast.expr]] = field(default_factory=list)  # to other code, uncalled
     fields: list[ast.arg] = field(default_factory=list)
     captured: list[str] = field(default_factory=list)

@@ -7,13 +7,14 @@ import functools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ..ancestry import class_around
+from ..ancestry import argument_around, class_around
 from ..project import Module
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Function
 from ..signatures import is_unpacked
 from . import borrowed, maker_reasons
+from .closure_uses import Uses
 from .maker import (
     CONSTRUCTORS,
     Apart,
@@ -30,7 +31,7 @@ from .maker import (
     takes_no_data,
 )
 from .maker_fields import FieldFinder
-from .maker_lookup import Lookup
+from .maker_lookup import TRANSFORMS, Lookup
 from .prepared import Leave
 
 
@@ -49,6 +50,7 @@ class Finder:
         self.leave = leave
         self.apart = apart
         self.lookup = Lookup(interp, modules)
+        self.uses = Uses(self.lookup, {})
         self.unfit: dict[tuple[Path, str], str] = {}  # why functions that make layers stay
 
     @functools.cached_property
@@ -78,6 +80,8 @@ class Finder:
                 break
             for node, why in bad.items():
                 maker = found.pop(node)
+                if self._is_root(maker):
+                    continue
                 self.unfit.setdefault((maker.module.path, maker.node.name), why)
         FieldFinder(self.lookup, found).sort_all()
         self._leave_together(found)
@@ -86,6 +90,14 @@ class Finder:
                 place = (maker.module.path, maker.node.name)
                 self.unfit.setdefault(place, f"code that stays goes on calling `{place[1]}`")
         return found
+
+    def _is_root(self, maker: Maker) -> bool:
+        """Whether a transform is given a function: that is no reason for it to stay."""
+        return self.lookup.is_transformed(maker.node, maker.module) or any(
+            isinstance(above := module.source.parents[node], ast.Call)
+            and self.lookup.names[module].qualified(above.func) in TRANSFORMS
+            for module, node in maker.handed
+        )
 
     def _tell_of_others(self, plain: Collection[ast.AST]) -> None:
         """Says of the functions at the top of files that make layers why their syntax keeps them."""
@@ -169,12 +181,18 @@ class Finder:
         )
 
     def _is_bare(self, node: ast.FunctionDef, module: Module) -> bool:
-        """Whether no decorator changes what a function is; `hk.transparent` only changes names."""
+        """Whether no decorator changes what a function is; `hk.transparent` only changes names.
+
+        Those of libraries that call it once are as well put around what is made of it.
+        """
         return all(
-            self.lookup.names[module].qualified(decorator) == "haiku.transparent"
+            isinstance(decorator, ast.Name | ast.Attribute)
+            and (
+                self.lookup.names[module].qualified(decorator) == "haiku.transparent"
+                or self.lookup.calls_once(decorator, module)
+            )
             for decorator in node.decorator_list
-            if isinstance(decorator, ast.Name | ast.Attribute)
-        ) and not any(isinstance(decorator, ast.Call) for decorator in node.decorator_list)
+        )
 
     def _is_helper_method(self, node: ast.FunctionDef, owner: ast.ClassDef, module: Module) -> bool:
         """Whether a method of a Haiku module makes new layers each time that another method calls it.
@@ -257,13 +275,42 @@ class Finder:
                 above = module.source.parents[node]
                 if self._is_apart(found[target], node, module):
                     found[target].left = True
-                elif isinstance(above, ast.Call) and above.func is node:
+                elif (
+                    isinstance(above, ast.Call)
+                    and above.func is node
+                    and not self._is_wrapped(found[target])
+                ):
                     found[target].calls.append((module, above))
+                elif self._is_handed_once(found[target], node, module):
+                    found[target].handed_once.append((module, node))
                 elif other_name(node, module) is not None:
                     found[target].aliases.append((module, node))
                 else:
                     found[target].left = True
                     found[target].handed.append((module, node))
+
+    def _is_wrapped(self, maker: Maker) -> bool:
+        """Whether what a call gives a function is not what it gets: a library is put around it."""
+        decorators = maker.node.decorator_list
+        return any(self.lookup.calls_once(each, maker.module) for each in decorators)
+
+    def _is_handed_once(self, maker: Maker, node: ast.expr, module: Module) -> bool:
+        """Whether a library is given a function that it calls once, where its class can be made without arguments."""
+        if maker.node.decorator_list and module is not maker.module:
+            return False
+        given, above = argument_around(node, module.source.parents)
+        called = isinstance(above, ast.Call) and above.func is given
+        if not (self._is_wrapped(maker) if called else isinstance(above, ast.Call | ast.List)):
+            return False
+        if not self.uses.called_once(node, module):
+            return False
+        fields = FieldFinder(self.lookup, {maker.node: maker})
+        fields.sort(maker)
+        # It gives what its class is called with by place.
+        behind = maker.parameters[len(maker.parameters) - len(maker.fields) :]
+        return {f.arg for f in maker.fields} == {p.arg for p in behind} and all(
+            maker.default(field) is not None for field in maker.fields
+        )
 
     def _is_apart(self, maker: Maker, node: ast.AST, module: Module) -> bool:
         """Whether a use stands in a class or function that goes on calling the function."""
@@ -283,7 +330,7 @@ class Finder:
         maker.returned = _returned_layers(maker, self.lookup)
         calls = list(maker.calls)
         self._leave_calls(maker, found)
-        if not maker.calls:
+        if not maker.calls and not maker.handed_once:
             return maker_reasons.of_no_calls(maker, calls, self.leave)
         if not maker.returned and _returns_maker(maker, self.lookup):
             return f"{name} hands back what it makes"
@@ -351,12 +398,14 @@ class Finder:
     def _leave_calls(self, maker: Maker, found: Mapping[ast.AST | None, Maker]) -> None:
         """Calls from where no layers can be made go on calling a function at the top of a file."""
         fit = [c for c in maker.calls if self._may_make(c[1], c[0], maker, found)]
-        if len(fit) < len(maker.calls):
+        once = [c for c in maker.handed_once if self._may_make(c[1], c[0], maker, found)]
+        if len(fit) < len(maker.calls) or len(once) < len(maker.handed_once):
             maker.left = True
             maker.calls = fit if can_stay(maker) else []
+            maker.handed_once = once if can_stay(maker) else []
 
     def _may_make(
-        self, call: ast.Call, module: Module, maker: Maker, found: Mapping[ast.AST | None, Maker]
+        self, call: ast.expr, module: Module, maker: Maker, found: Mapping[ast.AST | None, Maker]
     ) -> bool:
         """Whether a call stands in a method of a module, in another maker, or in a transformed function."""
         scope: ast.AST = call
@@ -371,7 +420,8 @@ class Finder:
                     if maker.returned:
                         return True
                     # What a constructor keeps of a module's call is no variable any more.
-                    return scope.name not in CONSTRUCTORS or kept_as(call, module) is not None
+                    kept = kept_as(call, module) if isinstance(call, ast.Call) else None
+                    return scope.name not in CONSTRUCTORS or kept is not None
                 if self.lookup.is_transformed(scope, module):
                     return True
         return False

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from .. import chains
 from ..emit.file_names import FileNames
-from ..project import Module
+from ..project import Module, read_in_place
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, External, Function, Value
@@ -82,6 +82,11 @@ class Lookup:
         made = self.value(node.func, module)
         return isinstance(made, Class) and _is_plain_module(made)
 
+    def calls_once(self, node: ast.expr, module: Module) -> bool:
+        """Whether a function of a library calls what it is given once, whenever what it hands back is called."""
+        value = self.value(node, module)
+        return isinstance(value, Function) and read_in_place(value.environment.module) is not None
+
     def makes_layers(self, function: ast.AST, module: Module) -> bool:
         """Whether a function itself makes layers, and does not only draw random numbers."""
         return any(
@@ -124,8 +129,19 @@ class Lookup:
                             and inner is not scope
                         ):
                             return inner
+            decorated = self._decorated(node, module)
+            if decorated is not None:
+                return decorated
         value = self.value(node, module) if isinstance(node, ast.Name | ast.Attribute) else None
         return value.node if isinstance(value, Function) else None
+
+    def _decorated(self, node: ast.Name, module: Module) -> ast.FunctionDef | None:
+        """The function at the top of a file that a name stands for, decorated by a library that calls it once."""
+        for each in module.tree.body if not self.names[module].shadowed(node) else ():
+            if isinstance(each, ast.FunctionDef) and each.name == node.id and each.decorator_list:
+                if all(self.calls_once(decorator, module) for decorator in each.decorator_list):
+                    return each
+        return None
 
     def is_transformed(self, function: ast.FunctionDef, module: Module) -> bool:
         names = self.names[module]

@@ -57,6 +57,10 @@ class Writer:
             with working_on(module.path):
                 self._call(module, call, maker)
         for maker in self.makers.values():
+            for module, node in maker.handed_once:
+                head = self._head(module, node, maker)
+                made = f"{head}({', '.join(self._around(maker))})"
+                self.edits[module].replace(node, self._decorated(maker, made))
             for module, node in maker.aliases:
                 self.edits[module].replace(node, self._head(module, node, maker))
         for maker in sorted(self.makers.values(), key=lambda m: _size(m.node)):
@@ -72,7 +76,11 @@ class Writer:
     def _name(self, maker: Maker) -> str:
         taken = {n.id for n in ast.walk(maker.module.tree) if isinstance(n, ast.Name)}
         taken |= {n.name for n in ast.walk(maker.module.tree) if isinstance(n, ast.ClassDef)}
-        taken |= set(self.class_names.values())
+        taken |= {
+            self.class_names[other.node]
+            for other in self.makers.values()
+            if other.node in self.class_names and _places(other) & _places(maker)
+        }
         name = camel(without_verb(maker.node.name))
         while name in taken:
             name += "Module"
@@ -101,8 +109,7 @@ class Writer:
                 named = [f"name={text}"]
             elif name not in ("self", "module"):
                 data.append(text if name in by_place else f"{name}={text}")
-        config += [f"{name}={name}" for name in maker.captured]
-        config += [*[f"{name}=self.{name}" for name in maker.attributes], *named]
+        config += [*self._around(maker), *named]
         head = self._head(module, call.func, maker)
         kept = kept_as(call, module) if not maker.returned else None
         if kept is not None:  # the module is made here, and called where its value is read
@@ -110,8 +117,24 @@ class Writer:
             for read in reads_of(kept, module):
                 edits.replace(read, f"{edits.source.segment(read)}()")
             return
-        made = f"{head}({', '.join(config)})"
+        made = self._decorated(maker, f"{head}({', '.join(config)})")
         edits.replace(call, made if maker.returned else self._applied(module, call, made, data))
+
+    @staticmethod
+    def _around(maker: Maker) -> list[str]:
+        """What a constructor is given of the functions around a nested one, and of their `self`."""
+        return [
+            *(f"{name}={name}" for name in maker.captured),
+            *(f"{name}=self.{name}" for name in maker.attributes),
+        ]
+
+    def _decorated(self, maker: Maker, made: str) -> str:
+        """A module in what decorates the function."""
+        qualified = self.names[maker.module].qualified
+        for decorator in reversed(maker.node.decorator_list):
+            if qualified(decorator) != "haiku.transparent":
+                made = f"{maker.module.source.segment(decorator)}({made})"
+        return made
 
     def _applied(self, module: Module, call: ast.Call, made: str, data: Sequence[str]) -> str:
         """`made(data)`, over several lines where the line that it stands on would become too long."""
@@ -192,7 +215,8 @@ class Writer:
         if isinstance(source.parents[maker.node], ast.Module):
             if maker.left:
                 text = f"{text}\n\n\n{source.segment(maker.node)}"
-            edits.replace(maker.node, text)
+            start = source.span(maker.node, decorators=True)[0]
+            edits.replace((start, source.span(maker.node)[1]), text)
             return
         while not isinstance(source.parents[top], ast.Module):
             top = source.parents[top]
@@ -277,6 +301,12 @@ class Writer:
         stored = stored_names(maker.node)
         again = [f"{unit * 2}{name} = self.{name}" for name in sorted(fields & stored)]
         return "\n".join([header, *again, unit * 2 + text.lstrip(" \t")])
+
+
+def _places(maker: Maker) -> set[Module]:
+    """The files that name a maker's class."""
+    named = [*maker.calls, *maker.aliases, *maker.handed_once]
+    return {maker.module, *(module for module, _ in named)}
 
 
 def _size(node: ast.AST) -> int:

@@ -8,6 +8,7 @@ import pytest
 
 from nnx_codemod.codemod import engine
 from nnx_codemod.codemod.config import Options
+from nnx_codemod.codemod.project import IN_PLACE
 from nnx_codemod.codemod.source import Source
 from nnx_codemod.tests.programs import check, rewritten
 
@@ -240,3 +241,136 @@ def test_a_file_that_stays_gives_a_function_another_name() -> None:
     sources = [source for path, source in files.items() if path.name != "middle.py"]
     outcomes = engine.rewrite(sources, Options(), load=files.get)
     assert all(o.new_text is None or "Conv3" not in o.new_text for o in outcomes)
+
+
+HANDED = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import jraph
+
+
+@jraph.concatenated_args
+def update_edges(features):
+    return jax.nn.relu(hk.Linear(5)(features))
+
+
+def update_nodes(nodes, sent, received, globals_, width=3):
+    return hk.Linear(width)(jnp.concatenate([nodes, received], axis=-1))
+
+
+def network(graph):
+    BODY
+
+
+graph = jraph.GraphsTuple(
+    nodes=jnp.arange(12.0).reshape(4, 3) / 12,
+    edges=jnp.arange(10.0).reshape(5, 2) / 10,
+    receivers=jnp.array([0, 1, 2, 3, 0]),
+    senders=jnp.array([1, 2, 3, 0, 2]),
+    globals=None,
+    n_node=jnp.array([4]),
+    n_edge=jnp.array([5]),
+)
+net = hk.without_apply_rng(hk.transform(network))
+params = net.init(jax.random.PRNGKey(0), graph)
+print('RESULT', sum(p.size for p in jax.tree_util.tree_leaves(params)))
+print('RESULT', float(jnp.abs(net.apply(params, graph)).sum()))
+"""
+
+NETWORK = "gn = jraph.GraphNetwork(update_edges, update_nodes)\n    "
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return jraph.GraphNetwork(update_edges, update_node_fn=update_nodes)(graph).nodes",
+        f"{NETWORK}return gn(graph).nodes",
+        f"for _ in range(2):\n        {NETWORK.strip()}\n        graph = gn(graph)\n    return graph.nodes",
+        f"{NETWORK}return update_edges(gn(graph).nodes, graph.nodes)",
+    ],
+    ids=["at once", "by name", "anew in each turn", "called as well"],
+)
+def test_functions_that_a_library_calls_once_are_given_as_modules(
+    body: str, tmp_path: Path
+) -> None:
+    library = (IN_PLACE / "jraph.py").read_text()
+    done = rewritten({"program.py": HANDED.replace("BODY", body), "jraph.py": library})
+    assert done.statuses["update_edges"] == done.statuses["update_nodes"] == "rewritten"
+    assert "concatenated_args(self." in done.after["program.py"]
+    check(done, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"{NETWORK}return gn(gn(graph)._replace(edges=graph.edges)).nodes",
+        f"{NETWORK}for _ in range(2):\n        graph = gn(graph)\n    return graph.nodes",
+        "kept = [update_edges]\n    return kept[0](graph.nodes) - kept[0](graph.nodes)",
+    ],
+    ids=["twice", "in turn", "put away"],
+)
+def test_functions_that_may_be_called_again_make_their_layers_again(
+    body: str, tmp_path: Path
+) -> None:
+    library = (IN_PLACE / "jraph.py").read_text()
+    done = rewritten({"program.py": HANDED.replace("BODY", body), "jraph.py": library})
+    assert "kept" in done.statuses.values()
+    check(done, tmp_path)
+
+
+def test_files_may_have_classes_of_one_name() -> None:
+    text = HANDED.replace("BODY", "return update_nodes(graph.nodes, None, graph.nodes, None)")
+    done = rewritten({"program.py": text, "other.py": text})
+    for name in ("program.py", "other.py"):
+        assert "class UpdateNodes(nnx.Module)" in done.after[name]
+
+
+SEQUENCE = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+def torso(x, *, width=4):
+    return jnp.tanh(hk.Linear(width)(x))
+
+
+def head(width=2, x=None):
+    return hk.Linear(width)(jnp.ones((3, 5)) if x is None else x)
+
+
+def forward(x):
+    BODY
+
+
+x = jnp.linspace(-1.0, 1.0, 6).reshape(2, 3)
+net = hk.transform(forward)
+params = net.init(jax.random.PRNGKey(0), x)
+print('RESULT', float(jnp.abs(net.apply(params, None, x)).sum()))
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return hk.Sequential([torso, jax.nn.relu, hk.Linear(2)])(x)",
+        "return hk.BatchApply(torso)(x[None])",
+    ],
+)
+def test_functions_among_layers_that_are_called_in_turn(body: str, tmp_path: Path) -> None:
+    done = rewritten(SEQUENCE.replace("BODY", body))
+    assert done.statuses["torso"] == "rewritten"
+    check(done, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "last = torso\n    return last(x, width=5)",
+        "return hk.Sequential([lambda x: x.shape[-1], head])(x)",
+        "both = hk.Sequential([torso])\n    return both(x) - both(2 * x)",
+    ],
+)
+def test_functions_that_are_given_what_a_constructor_needs_stay(body: str, tmp_path: Path) -> None:
+    check(rewritten(SEQUENCE.replace("BODY", body)), tmp_path)
