@@ -151,7 +151,11 @@ class Explorer:
         add["flax.core.freeze"] = add["flax.core.unfreeze"] = lambda interp, node, args, kwargs: (
             args[0] if args else UNKNOWN
         )
-        add["flax.core.pop"] = lambda interp, node, args, kwargs: UNKNOWN
+        add["flax.core.pop"] = lambda interp, node, args, kwargs: (
+            TreeMethod(args[0], "pop").call(interp, list(args[1:]), {}, node)
+            if args and isinstance(args[0], Tree)
+            else UNKNOWN
+        )
         add["flax.training.train_state.TrainState.create"] = _create_state
         haiku.install(self)
         transforms.install(self)

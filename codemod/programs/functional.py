@@ -17,7 +17,7 @@ from ..shapes.values import Object
 from . import drawn, graphdefs
 from .graphdefs import Definition
 from .ground import Stay
-from .kinds import Net, Tree, TreeMethod
+from .kinds import DICT_METHODS, Net, Tree, TreeMethod
 from .merging import MergedCalls
 
 _TREES_AS_TYPES = ("haiku.Params", "haiku.State", "haiku.MutableParams", "haiku.MutableState")
@@ -93,7 +93,7 @@ class FunctionalRewriter(MergedCalls):
             if isinstance(value, TreeMethod) and not (
                 value.tree.collections == {"*"} and not self._flat(value.tree.net)
             ):
-                if value.name not in ("copy", "unfreeze"):
+                if value.name in DICT_METHODS:
                     raise Stay(
                         node,
                         f"`{self.source.segment(node)}` looks into a tree of parameters as a dict",

@@ -120,6 +120,12 @@ class Tree(Behaviour):
         return None
 
 
+# Of the methods of dicts and of `FrozenDict`, those that tell keys or depend on them.
+DICT_METHODS = frozenset(
+    "clear get items keys pop popitem pretty_repr setdefault update values".split()
+)
+
+
 @dataclass(eq=False)
 class TreeMethod(Behaviour):
     """`tree.pop`, `tree.keys` and the like."""

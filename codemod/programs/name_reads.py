@@ -17,7 +17,7 @@ from ..shapes.interpreter import Interpreter
 from ..shapes.scopes import Environment
 from ..shapes.values import External, Function, Partial, Table, Value
 from .ground import Stay
-from .kinds import Net, OptState, TrainState, Tree, TreeMethod
+from .kinds import DICT_METHODS, Net, OptState, TrainState, Tree, TreeMethod
 
 _BY_PATH = re.compile(
     r"flax\.traverse_util\.(flatten_dict|path_aware_map|ModelParamTraversal)|jax\.tree(_util)?\.\w+_with_path"
@@ -66,7 +66,7 @@ def find(
         value = interp.facts.value(node)
         apart = _net_taken_apart(interp, node, value, parents)
         if apart is not None:
-            if follows(apart):
+            if follows(apart) and not _asks_for_changes(node, parents):
                 yield NameRead(node, shown=_is_shown(node, parents))
         elif isinstance(node, ast.Call):
             given = [interp.facts.value(item) for item in _arguments(node)]
@@ -89,11 +89,19 @@ def _net_taken_apart(
     interp: Interpreter, node: ast.AST, value: Value | None, parents: Parents
 ) -> Net | None:
     """The net of a tree that is gone through as a mapping."""
-    if isinstance(value, TreeMethod) and value.name not in _FOLLOWED:
+    if isinstance(value, TreeMethod) and value.name in DICT_METHODS.difference(_FOLLOWED):
         return value.tree.net
     if isinstance(value, Tree) and _is_taken_apart(interp, node, parents):
         return value.net
     return None
+
+
+def _asks_for_changes(node: ast.AST, parents: Parents) -> bool:
+    """Whether a node is of `mutable=list(state)`: collections keep their names, and NNX is not asked."""
+    return any(
+        isinstance(above, ast.keyword) and above.arg == "mutable"
+        for above in lineage(node, parents)
+    )
 
 
 def _is_taken_apart(interp: Interpreter, node: ast.AST, parents: Parents) -> bool:
