@@ -35,7 +35,17 @@ from ..shapes.values import (
     from_dim,
 )
 from ..signatures import written_arguments
-from . import asked, call_made, constructors, inheritance, layout, plain_values, streams, unwritable
+from . import (
+    asked,
+    call_made,
+    constructors,
+    inheritance,
+    layout,
+    plain_values,
+    streams,
+    turns,
+    unwritable,
+)
 from .added import argument_value, handed_on
 from .agreement import Measured, agreed
 from .brackets import bare
@@ -193,6 +203,7 @@ class ClassEmitter:
         unwritable.refuse_foreign_sizes(self.study, self._field_names(), needed)
         unwritable.refuse_early_reads(self.cls.node, self.sites, body)
         unwritable.refuse_stale_sizes(self.body)
+        unwritable.refuse_unmoved_counters(self.body)
         describer = self._describer()
         added = with_layers(
             self.interp, self.study.facts, self.sites, sizes.needed, sizes.parameters()
@@ -402,7 +413,7 @@ class ClassEmitter:
         asked = {
             word
             for origin in self._with_running(self.transport.needs.symbols)
-            if isinstance(origin, Expression)
+            if isinstance(origin, Expression) and not turns.changes(origin)
             for word in re.findall(r"(?<![\w.])\w+", origin.text)
         }
         own = self._own("__init__") if self.study.framework == "haiku" else None

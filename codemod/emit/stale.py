@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ..ancestry import lineage
 from ..model.sites import Site
 from ..shapes import held
-from ..shapes.dims import Dim, Expression, Output, Symbols, same, substitute
+from ..shapes.dims import Dim, Expression, Output, Symbols, names, same, substitute
 from ..shapes.facts import Facts
 from ..shapes.values import Array, Object, as_dim
 from .transport import CannotMove
@@ -27,6 +27,7 @@ class Stale:
     parents: Mapping[ast.AST, ast.AST]
     sites: Sequence[Site]
     changed: dict[tuple[str, ast.AST], Dim | None] = field(default_factory=dict)
+    now: set[str] = field(default_factory=set)  # symbols of what names have behind the change
 
     def forget(self, loop: ast.AST) -> None:
         """A turn of a loop begins, or the last one has ended."""
@@ -47,7 +48,7 @@ class Stale:
         """A size in terms that hold at a node now. Raises CannotMove."""
         dim = self.symbols.resolve(dim)
         for name, origin in self.symbols.origins_of(dim).items():
-            if isinstance(origin, Expression) and origin.loop is not None:
+            if isinstance(origin, Expression) and origin.loop is not None and name not in self.now:
                 if (origin.text, origin.loop) in self.changed:
                     dim = self._now(dim, name, origin, node)
         return dim
@@ -56,7 +57,9 @@ class Stale:
         assert origin.loop is not None
         now = self.changed[origin.text, origin.loop]
         if now is not None and same(self.symbols.resolve(now), dim):
-            return self.symbols.new(Expression(origin.text), ("now", origin.text))
+            found = self.symbols.new(origin, ("now", origin.text, origin.loop))
+            self.now.update(names(found))
+            return found
         told = self._told(dim, origin.loop, node)
         if told is not None:
             return told

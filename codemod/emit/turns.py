@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
+from ..chains import stored_names
 from ..shapes.dims import Expression
 
 Parents = Mapping[ast.AST, ast.AST]
@@ -27,6 +28,17 @@ def reads(origin: Expression, node: ast.AST, parents: Parents) -> bool:
     if wanted is not None and any(_goes_through(each, wanted) for each in own):
         return True
     return isinstance(loop, ast.For) and not own
+
+
+def changes(origin: Expression) -> list[ast.stmt]:
+    """The statements of a loop that change the name which a size is, within a turn."""
+    if origin.loop is None or not origin.text.isidentifier():
+        return []
+    return [
+        node
+        for node in ast.walk(origin.loop)
+        if isinstance(node, ast.Assign | ast.AugAssign) and origin.text in stored_names(node)
+    ]
 
 
 def items(loop: ast.AST) -> dict[str, str]:

@@ -243,6 +243,21 @@ def refuse_early_reads(cls: ast.ClassDef, sites: Sequence[Site], body: Sequence[
             )
 
 
+def refuse_unmoved_counters(body: InitBody) -> None:
+    """What the turns of a loop change, and a size needs, has to be changed in the constructor, under its own name."""
+    renamed = body.transport.renamed
+    for origin in body.transport.needs.symbols.values():
+        if not isinstance(origin, Expression):
+            continue
+        for node in turns.changes(origin):
+            if node not in body.moved or origin.text in renamed:
+                raise CannotMove(
+                    node,
+                    f"`{origin.text}` changes here, and decides a size that the constructor needs",
+                    "compute the size in the constructor by hand",
+                )
+
+
 def refuse_stale_sizes(body: InitBody) -> None:
     """A size that a loop of a method changes has to be changed by a loop of the constructor as well."""
     for symbol, fact in body.needed_running():
