@@ -16,6 +16,7 @@ from .shapes import named
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class, Function, Partial, Table, Value
 
+_BY_NAME = "NX104"
 MOST = 12  # models behind one name: programs are rewritten for each
 
 Rewrite = Callable[[named.Choices], tuple[Interpreter, Settled, ProjectRewrite]]
@@ -70,16 +71,19 @@ def for_all(
 def _all_follow(interp: Interpreter, settled: Settled, names: Names) -> bool:
     """Whether all models that are asked for are rewritten, with the programs that ask."""
     assert interp.choices is not None
-    met = interp.choices.met
-    nodes = {
+    follow = settled.found.models.keys() - set(settled.bridged)
+    return names.keys() <= interp.choices.met.keys() and _asked_for(interp) <= follow
+
+
+def _asked_for(interp: Interpreter) -> set[ast.AST]:
+    """The module classes that names may find."""
+    assert interp.choices is not None
+    return {
         found.node
-        for lookup in met.values()
+        for lookup in interp.choices.met.values()
         for found in lookup.definitions()
         if named.module_class(found) is not None
     }
-    return names.keys() <= met.keys() and nodes <= settled.found.models.keys() - set(
-        settled.bridged
-    )
 
 
 def _said(result: ProjectRewrite) -> list[object]:
@@ -91,9 +95,17 @@ def _said(result: ProjectRewrite) -> list[object]:
     return [*texts, result.created]
 
 
-def in_bridges(names: Names, rewrite: Rewrite) -> ProjectRewrite:
-    """The rewrite whose programs run what names find in bridges, as far as there are any."""
-    return rewrite(named.Choices(names, bridged=True))[2]
+def followed(names: Names, rewrite: Rewrite) -> ProjectRewrite:
+    """The rewrite that is right whatever is asked for; where there is none, programs run what names find in bridges.
+
+    The bridges come first: where a model cannot be rewritten at all, no rewrite is right for all.
+    """
+    interp, settled, bridged = rewrite(named.Choices(names, bridged=True))
+    refusals = settled.found.refusals
+    # What stays for want of a bridge may follow still.
+    if all(n not in refusals or refusals[n].code == _BY_NAME for n in _asked_for(interp)):
+        return for_all(names, rewrite) or bridged
+    return bridged
 
 
 def to_bridge(interp: Interpreter) -> dict[ast.AST, Finding]:
@@ -108,5 +120,5 @@ def to_bridge(interp: Interpreter) -> dict[ast.AST, Finding]:
                 f"`{name}` is one of the models that a name finds, and no one text fits them all"
             )
             help = "make each model by its class, and rewrite this code by hand"
-            found.setdefault(cls.node, Finding(lookup.node, "NX104", message, help))
+            found.setdefault(cls.node, Finding(lookup.node, _BY_NAME, message, help))
     return found

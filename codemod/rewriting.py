@@ -279,7 +279,7 @@ def _rewrite_prepared(
     if reading.interp.choices.met:
         names = choosing.names_asked_for(reading.interp)
         if names:
-            return choosing.for_all(names, rewrite) or choosing.in_bridges(names, rewrite)
+            return choosing.followed(names, rewrite)
         reading = read(None)
     settled = _settled(reading, modules, options, fixed)
     return finish(reading.interp, modules, settled, options)

@@ -35,7 +35,7 @@ def edit_loop(
     read = _names_read(context, loop, sites)
     if len(names) == 1 and not (_target_names(loop) & read - ({index} if index else set())):
         _over_one(context, loop, sites[0], index if index in read else None, start, function)
-    elif index is not None and not start:
+    elif index is not None and not start and not index.startswith("_"):
         for site in sites:
             _element(context, function, loop, site, f"self.{site.attribute}[{index}]")
     else:
