@@ -113,6 +113,7 @@ class Project:
     _imports: dict[Module, list[Module]] | None = field(default=None, repr=False, compare=False)
     _importers: dict[Module, list[Module]] | None = field(default=None, repr=False, compare=False)
     _neighbours: dict[Module, list[Module]] = field(default_factory=dict, repr=False, compare=False)
+    _homes: dict[ast.AST, Module] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, sources: Iterable[Source], load: Loader = lambda path: None) -> Project:
@@ -129,8 +130,12 @@ class Project:
 
     def home(self, node: ast.AST) -> Module | None:
         """The file that a node stands in, of those that are rewritten."""
+        known = self._homes.get(node)
+        if known is not None and known.rewritable and self.modules.get(known.path) is known:
+            return known
         for module in self.modules.values():
             if module.rewritable and node in module.source.parents:
+                self._homes[node] = module
                 return module
         return None
 

@@ -7,6 +7,7 @@ calls in a branch has none where the branch is not taken.
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ def _arms_of_method(
     cls = parents[function]
     if function.name.startswith("__") or not isinstance(cls, ast.ClassDef) or function in callees:
         return []
-    reads = [n for n in ast.walk(cls) if is_own(n) and n.attr == function.name]
+    reads = _own_attributes(cls).get(function.name, [])
     calls = [n for n in reads if isinstance(c := parents[n], ast.Call) and c.func is n]
     if not calls or len(calls) < len(reads) or _is_known(function.name, cls.name, around):
         return []
@@ -200,18 +201,33 @@ def scope_of_test(test: ast.expr, scope: Scope, transport: Transport) -> Scope:
 def _reads(site: Site, parents: Mapping[ast.AST, ast.AST]) -> Sequence[ast.expr]:
     """Where a layer's name is read; nothing where the name may stand for something else as well."""
     if site.own_attribute is not None:
-        found = [
-            n
-            for n in ast.walk(_class_of(site, parents))
-            if is_own(n) and n.attr == site.own_attribute
-        ]
+        found = _own_attributes(_class_of(site, parents)).get(site.own_attribute, [])
         stores = [n for n in found if not isinstance(n.ctx, ast.Load)]
         return [n for n in found if n not in stores] if len(stores) == 1 else []
     if site.alias is None:
         return []
-    names = [n for n in ast.walk(site.function) if isinstance(n, ast.Name) and n.id == site.alias]
+    names = _names_within(site.function).get(site.alias, [])
     stored = [n for n in names if not isinstance(n.ctx, ast.Load)]
     return [n for n in names if n not in stored] if len(stored) == 1 else []
+
+
+@functools.cache
+def _own_attributes(cls: ast.ClassDef) -> Mapping[str, Sequence[ast.Attribute]]:
+    """Where a class names its own attributes, by their names: asked for every layer, in every attempt."""
+    found: dict[str, list[ast.Attribute]] = {}
+    for node in ast.walk(cls):
+        if is_own(node):
+            found.setdefault(node.attr, []).append(node)
+    return found
+
+
+@functools.cache
+def _names_within(function: ast.AST) -> Mapping[str, Sequence[ast.Name]]:
+    found: dict[str, list[ast.Name]] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name):
+            found.setdefault(node.id, []).append(node)
+    return found
 
 
 def _class_of(site: Site, parents: Mapping[ast.AST, ast.AST]) -> ast.ClassDef:
