@@ -190,13 +190,29 @@ class Bridges:
             return False  # a lifted transform wants the class
         if isinstance(cls := self.resolve(node), Class) and above.func is node:
             return not may_give_module(
-                above, cls, self.value_of, self.resolve, passes=self._is_rewritten
+                above, cls, self._known, self.resolve, passes=self._is_rewritten
             )
         return not any(
-            may_be_module(a, self.value_of, self.resolve) and not self._is_rewritten(a)
+            may_be_module(a, self._known, self.resolve) and not self._is_rewritten(a)
             for a in _given(above)
             if a is not node
         )
+
+    def _known(self, node: ast.AST) -> Value | None:
+        """What an expression is; of a local in code that nobody ran, which module it was made of."""
+        value = self.value_of(node)
+        if not isinstance(node, ast.Name) or not (value is None or isinstance(value, Unknown)):
+            return value
+        for each in ast.walk(self._scope(node)):
+            match each:
+                case ast.Assign(
+                    targets=[ast.Name(id=name)],
+                    value=ast.Call(func=ast.Name() | ast.Attribute() as head),
+                ) if name == node.id:
+                    made = self.resolve(head)
+                    if isinstance(made, Class) and classes.framework(made) is not None:
+                        return Object(made)
+        return value
 
     def _is_rewritten(self, argument: ast.expr) -> bool:
         """Whether an argument is a rewritten class itself, which a rewritten module takes."""
@@ -210,7 +226,7 @@ class Bridges:
             isinstance(a, ast.Starred) for a in call.args
         ):
             return None
-        if may_give_module(call, cls, self.value_of, self.resolve):
+        if may_give_module(call, cls, self._known, self.resolve):
             return None  # of which framework it must be is not known
         uses = self._uses(call)
         if uses is None or (uses.escapes and other_methods(cls)):
