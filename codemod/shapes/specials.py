@@ -264,10 +264,9 @@ def _along_axis(
         return None
     axis = where.value % rank
     taken = indices.shape if isinstance(indices, Array) else None
-    if taken is not None and len(taken) == rank:
-        count = taken[axis]
-    else:
-        count = interp.symbols.unknown("how many are taken")
+    if taken is not None and len(taken) != rank:
+        return None  # a wrong guess, of which JAX complains
+    count = taken[axis] if taken is not None else interp.symbols.unknown("how many are taken")
     return Array((*array.shape[:axis], count, *array.shape[axis + 1 :]), array.dtype)
 
 
