@@ -43,7 +43,7 @@ LINEN = """import importlib
 
 from flax import linen as nn
 
-tools = importlib.import_module("tools")
+tools = __import__("tools")
 
 
 class Mixed(nn.Module):
@@ -67,7 +67,7 @@ HAIKU = """import importlib
 
 import haiku as hk
 
-tools = importlib.import_module("tools")
+tools = __import__("tools")
 
 
 class Mixed(hk.Module):
@@ -148,7 +148,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-tools = importlib.import_module("tools")
+tools = __import__("tools")
 
 
 class Rounded(nn.Module):
@@ -315,7 +315,7 @@ import importlib
 
 from flax import linen as nn
 
-tools = importlib.import_module("tools")
+tools = __import__("tools")
 
 
 class Inner(nn.Module):
