@@ -282,22 +282,31 @@ NETWORK = "gn = jraph.GraphNetwork(update_edges, update_nodes)\n    "
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "given"),
     [
-        "return jraph.GraphNetwork(update_edges, update_node_fn=update_nodes)(graph).nodes",
-        f"{NETWORK}return gn(graph).nodes",
-        f"for _ in range(2):\n        {NETWORK.strip()}\n        graph = gn(graph)\n    return graph.nodes",
-        f"{NETWORK}return update_edges(gn(graph).nodes, graph.nodes)",
+        (
+            "return jraph.GraphNetwork(update_edges, update_node_fn=update_nodes)(graph).nodes",
+            "concatenated_args(self.update_edges)",
+        ),
+        (f"{NETWORK}return gn(graph).nodes", "concatenated_args(self.update_edges)"),
+        (
+            f"for _ in range(2):\n        {NETWORK.strip()}\n        graph = gn(graph)\n    return graph.nodes",
+            "for update_edge, update_node in zip(self.update_edges, self.update_nodes):",
+        ),
+        (
+            f"{NETWORK}return update_edges(gn(graph).nodes, graph.nodes)",
+            "concatenated_args(self.update_edges1)",
+        ),
     ],
     ids=["at once", "by name", "anew in each turn", "called as well"],
 )
 def test_functions_that_a_library_calls_once_are_given_as_modules(
-    body: str, tmp_path: Path
+    body: str, given: str, tmp_path: Path
 ) -> None:
     library = (IN_PLACE / "jraph.py").read_text()
     done = rewritten({"program.py": HANDED.replace("BODY", body), "jraph.py": library})
     assert done.statuses["update_edges"] == done.statuses["update_nodes"] == "rewritten"
-    assert "concatenated_args(self." in done.after["program.py"]
+    assert given in done.after["program.py"]
     check(done, tmp_path)
 
 

@@ -140,9 +140,11 @@ def test_the_function_for_a_transform_becomes_its_module(tmp_path: Path) -> None
     check(done, tmp_path)
 
 
-def test_a_function_that_others_call_too_stays_one(tmp_path: Path) -> None:
+def test_others_that_call_the_function_make_its_module(tmp_path: Path) -> None:
     done = rewritten(FORWARD + NESTED)
-    assert "def make_forward(width):" in done.after["program.py"]
+    after = done.after["program.py"]
+    assert "    return Forward(in_features, width, rngs=rngs)" in after
+    assert "        return self.forward2(self.forward1(x))" in after
     check(done, tmp_path)
 
 
