@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Args = Sequence[Value]
 Kwargs = Mapping[str, Value]
 
+_ALONG_AXIS = "jax.numpy.take_along_axis"
+
 
 def _sliced(interp: Interpreter, node: ast.AST, args: Args, kwargs: Kwargs) -> Value | None:
     bound = bind_signature(("operand", "start_indices", "slice_sizes"), args, kwargs)
@@ -78,13 +80,28 @@ def _taken(
     return run(interp, node, resolve(name), given, kwargs)
 
 
+def _along_axis(interp: Interpreter, node: ast.AST, args: Args, kwargs: Kwargs) -> Value | None:
+    """`take_along_axis(x, indices, axis)`: the sizes of `x` but on that axis, which has as many as there are indices."""
+    bound = bind_signature(("arr", "indices", "axis"), args, kwargs)
+    array, indices, where = bound.get("arr"), bound.get("indices"), bound.get("axis")
+    taken = indices.shape if isinstance(indices, Array) else None
+    if not isinstance(array, Array) or not array.shape or 1 in array.shape or where is None:
+        return _taken(_ALONG_AXIS, interp, node, args, kwargs)
+    if taken is not None and len(taken) != len(array.shape):
+        # A wrong guess, of which JAX complains.
+        return _taken(_ALONG_AXIS, interp, node, args, kwargs)
+    at = where.value if isinstance(where, Constant) else None
+    if not isinstance(at, int) or not -len(array.shape) <= at < len(array.shape):
+        return None
+    count = taken[at] if taken is not None else interp.symbols.unknown("how many are taken")
+    return _along({"operand": array, "axis": where}, [count])
+
+
 Special = Callable[["Interpreter", ast.AST, Args, Kwargs], Value | None]
 
 SPECIAL: dict[str, Special] = {
-    **{
-        f"jax.numpy.{name}": functools.partial(_taken, f"jax.numpy.{name}")
-        for name in ("take", "take_along_axis")
-    },
+    "jax.numpy.take": functools.partial(_taken, "jax.numpy.take"),
+    _ALONG_AXIS: _along_axis,
     "jax.lax.dynamic_slice": _sliced,
     "jax.lax.dynamic_slice_in_dim": _sliced_in_dim,
     "jax.lax.dynamic_index_in_dim": _at_index,

@@ -250,26 +250,6 @@ def _squeeze(
     return Array((*array.shape[:axis], *array.shape[axis + 1 :]), array.dtype)
 
 
-def _along_axis(
-    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
-) -> Value | None:
-    """`take_along_axis(x, indices, axis)`: the sizes of `x` but on that axis, which has as many as there are indices."""
-    array = args[0] if args else None
-    indices = kwargs.get("indices", args[1] if len(args) > 1 else None)
-    where = kwargs.get("axis", args[2] if len(args) > 2 else None)
-    if not isinstance(array, Array) or array.shape is None or not isinstance(where, Constant):
-        return None
-    rank = len(array.shape)
-    if not isinstance(where.value, int) or not -rank <= where.value < rank or 1 in array.shape:
-        return None
-    axis = where.value % rank
-    taken = indices.shape if isinstance(indices, Array) else None
-    if taken is not None and len(taken) != rank:
-        return None  # a wrong guess, of which JAX complains
-    count = taken[axis] if taken is not None else interp.symbols.unknown("how many are taken")
-    return Array((*array.shape[:axis], count, *array.shape[axis + 1 :]), array.dtype)
-
-
 def _reshape(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
@@ -576,7 +556,6 @@ SPECIAL: dict[str, Special] = {
     "jax.numpy.broadcast_to": _broadcast_to,
     "jax.numpy.reshape": _reshape,
     "jax.numpy.squeeze": _squeeze,
-    "jax.numpy.take_along_axis": _along_axis,
     "jax.numpy.where": _broadcasting,
     **{f"flax.linen.{home}combine_masks": _masks for home in ("", "attention.")},
     **{f"{home}.glu": _glu for home in ("jax.nn", "flax.linen", "flax.linen.activation")},

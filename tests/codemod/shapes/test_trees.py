@@ -108,6 +108,15 @@ def test_structures_and_slices(
     assert (shape(found) == expected) if expected else not isinstance(found, Array)
 
 
-def test_what_is_taken_by_an_input_is_taken_by_integers(tmp_path: Path) -> None:
-    found = names(tmp_path, "y = jnp.take_along_axis(x, jnp.ones((5, 4)), 0)")["y"]
-    assert shape(found) == (5, 4)
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("y = jnp.take_along_axis(x, jnp.ones((5, 4)), 0)", (5, 4)),
+        ("y = jnp.take_along_axis(x[None], jnp.ones((1, 5, 4)), -2)", (1, 5, 4)),
+        ("y = jnp.take_along_axis(x, items, 1)", (3, "?")),
+    ],
+)
+def test_what_is_taken_by_an_input_is_taken_by_integers(
+    tmp_path: Path, text: str, expected: tuple[object, ...]
+) -> None:
+    assert shape(names(tmp_path, text)["y"]) == expected
