@@ -18,6 +18,8 @@ from ..shapes.joins import join_dims
 
 Measured = tuple[Used, "Dim | None"]
 
+_OTHER = {"body": "orelse", "orelse": "body"}
+
 
 def agreed(
     interp: Interpreter,
@@ -165,14 +167,18 @@ def _chosen(
     known: Sequence[tuple[Used, Dim]],
     parents: Mapping[ast.AST, ast.AST],
 ) -> Dim | None:
-    """A size that one `if` decides between two: its sides hold the calls of either."""
+    """A size that one test decides between two: the sides of its `if`s hold the calls of either."""
     sides: dict[ast.AST, dict[str, list[Dim]]] = {}
+    first: dict[str, tuple[ast.AST, bool]] = {}
     for use, dim in known:
         if use.call is None or use.call not in parents:
             return None
         for branch, side in branches(use.call, parents):
             if isinstance(branch, ast.If | ast.IfExp) and side in ("body", "orelse"):
-                sides.setdefault(branch, {}).setdefault(side, []).append(dim)
+                asked, holds = _asked(branch, parents)
+                leader, led = first.setdefault(asked, (branch, holds)) if asked else (branch, holds)
+                side = side if holds == led else _OTHER[side]
+                sides.setdefault(leader, {}).setdefault(side, []).append(dim)
     for branch, found in sides.items():
         if len(found) < 2 or sum(map(len, found.values())) < len(known):
             continue
@@ -181,3 +187,29 @@ def _chosen(
             facts.choices[str(dim)] = (found["body"][0], found["orelse"][0])
             return dim
     return None
+
+
+def _asked(branch: ast.If | ast.IfExp, parents: Mapping[ast.AST, ast.AST]) -> tuple[str, bool]:
+    """The attribute that a branch asks for, "" where its answer may change within a call, and which answer its body has."""
+    test, holds = branch.test, True
+    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test, holds = test.operand, not holds
+    match test:
+        case ast.Attribute(value=ast.Name(id="self"), attr=name) if not _changes(test, parents):
+            return name, holds
+    return "", holds
+
+
+def _changes(asked: ast.Attribute, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether the class of an attribute sets it in another method than its constructor."""
+    above: ast.AST | None = asked
+    while above is not None and not isinstance(above, ast.ClassDef):
+        above = parents.get(above)
+    return above is None or any(
+        isinstance(node, ast.Attribute)
+        and node.attr == asked.attr
+        and not isinstance(node.ctx, ast.Load)
+        for function in above.body
+        if getattr(function, "name", "") not in ("setup", "__init__")
+        for node in ast.walk(function)
+    )
