@@ -70,6 +70,16 @@ RULES = (
         write=lambda written: "False",
     ),
     Call(
+        code="HK470",
+        summary="an NNX module has no policy of mixed precision",
+        before="policy = hk.mixed_precision.current_policy()",
+        after="policy = None",
+        source="haiku.mixed_precision.current_policy",
+        target="None",
+        signature=(),
+        write=lambda written: "None",
+    ),
+    Call(
         code="HK465",
         summary="hk.vmap of what only reads parameters becomes jax.vmap",
         before="x = hk.vmap(self.embed, split_rng=False)(x)",

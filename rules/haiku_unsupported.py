@@ -212,7 +212,7 @@ RULES = (
         names={
             "haiku.mixed_precision": _PRECISION,
             **_all(
-                ("clear_policy", "current_policy", "get_policy", "push_policy", "set_policy"),
+                ("clear_policy", "get_policy", "push_policy", "set_policy"),
                 _PRECISION,
                 ("mixed_precision.",),
             ),

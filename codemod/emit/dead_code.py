@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+import re
 
 from ..edits import move
 from ..model.sites import walk_own
@@ -11,16 +11,18 @@ from .guards import simplify
 from .method_context import MethodContext
 from .transport import changed
 
+# How a block opens, from its colon on.
+_AFTER_TEST = re.compile(r"\A(?:[^:#]|#[^\n]*\n)*(:.*)", re.DOTALL)
+_ELSE = re.compile(r"^[ \t]*else[ \t]*(:.*)", re.DOTALL | re.MULTILINE)
+
 
 def settle_guards(context: MethodContext, function: ast.FunctionDef) -> None:
     """Tests whose outcome is now known, or that only asked for a mode that goes."""
-    for node in list(walk_own(function)):
+    for node in list(walk_own(function))[::-1]:  # the innermost first
         if isinstance(node, ast.If) and not context.is_gone(node):
             outcome = simplify(node.test, context.known, context.edits)
-            if outcome is True:
-                _unwrap(context, node, node.body)
-            elif outcome is False:
-                _unwrap(context, node, node.orelse)
+            if isinstance(outcome, bool):
+                _unwrap(context, node, outcome)
             elif isinstance(outcome, str):
                 context.edits.replace(node.test, outcome)
         elif isinstance(node, ast.IfExp) and not context.is_gone(node):
@@ -33,24 +35,31 @@ def settle_guards(context: MethodContext, function: ast.FunctionDef) -> None:
                 context.gone.add(node.test)
 
 
-def _unwrap(context: MethodContext, node: ast.If, body: Sequence[ast.stmt]) -> None:
+def _unwrap(context: MethodContext, node: ast.If, outcome: bool) -> None:
     """Replaces an `if` by one of its branches."""
+    body, other = (node.body, node.orelse) if outcome else (node.orelse, node.body)
     context.gone.add(node.test)
+    context.gone.update(other)
     if not body:
         context.edits.delete_statement(node)
         context.gone.add(node)
         return
 
     source = context.edits.source
-    start, end = source.span(body[0])[0], source.span(body[-1])[1]
+    whole, (start, end) = source.span(node), (source.span(body[0])[0], source.span(body[-1])[1])
     for statement in body:
         context.rename(statement)
-    text = move(
-        context.edits.render((start, end)),
-        source.line_indent(start),
-        source.line_indent(source.span(node)[0]),
-    )
-    context.edits.replace(node, text.lstrip())
+    text = context.edits.render((start, end))
+    arm, chain = (source.text.startswith("elif", at) for at in (whole[0], start))
+    if arm and not chain:
+        between = source.text[source.span(node.test if outcome else node.body[-1])[1] : start]
+        opening = (_AFTER_TEST if outcome else _ELSE).search(between)
+        after = opening[1] if opening is not None else f":\n{source.line_indent(start)}"
+        text = f"else{after}{text}"
+    elif not arm:
+        text = move(text, source.line_indent(start), source.line_indent(whole[0])).lstrip()
+        text = text.removeprefix("el" if chain else "")
+    context.edits.replace(node, text)
 
 
 def drop_flags(context: MethodContext, function: ast.FunctionDef) -> None:
@@ -61,16 +70,23 @@ def drop_flags(context: MethodContext, function: ast.FunctionDef) -> None:
             context.edits.remove_item(function, parameter)
             context.gone.add(parameter)
     for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and not context.is_gone(node) and _settled(context, node):
+        if (
+            isinstance(node, ast.Assign)
+            and not context.is_gone(node)
+            and _settled(context, function, node)
+        ):
             context.edits.delete_statement(node)
             context.gone.add(node)
 
 
-def _settled(context: MethodContext, node: ast.Assign) -> bool:
-    """A local that held a mode that goes, or the answer of `is_initializing()`."""
+def _settled(context: MethodContext, function: ast.FunctionDef, node: ast.Assign) -> bool:
+    """A local that held a mode that goes, or the answer of `is_initializing()` for tests that have gone."""
     if not isinstance(node.value, ast.Call):
         return False
-    return context.flags.is_mode(node.value) or context.known(node.value) is not None
+    if context.flags.is_mode(node.value):
+        return True
+    known = context.known(node.value) is not None
+    return known and not _bound_names(node) & _loads(context, function)
 
 
 def drop_dead_statements(context: MethodContext, function: ast.FunctionDef) -> None:

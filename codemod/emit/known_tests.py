@@ -10,6 +10,8 @@ from ..model.sites import Site
 from .agreement import branches
 from .flags import Flags
 
+_POLICY = "haiku.mixed_precision.current_policy"
+
 
 @dataclass(frozen=True)
 class KnownTests:
@@ -34,7 +36,7 @@ class KnownTests:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 inner = self.in_constructor(operand)
                 return None if inner is None else not inner
-        return None
+        return self._of_no_policy(test)
 
     def in_method(self, test: ast.expr) -> bool | None:
         """In a method a module has been initialised, and has the variables that its constructor made."""
@@ -59,6 +61,21 @@ class KnownTests:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 inner = self.in_method(operand)
                 return None if inner is None else not inner
+        return self._of_no_policy(test)
+
+    def _of_no_policy(self, test: ast.expr) -> bool | None:
+        """What a test on `hk.mixed_precision.current_policy()` comes to: None there, for NNX modules have no policies."""
+        match test:
+            case ast.Call(func=func):
+                return False if self.qualified(func) == _POLICY else None
+            case ast.Compare(
+                left=ast.Call() | ast.Name() as asked,
+                ops=[ast.Is() | ast.IsNot() as how],
+                comparators=[ast.Constant(value=None)],
+            ):
+                call = self._assigned_call(asked) if isinstance(asked, ast.Name) else asked
+                if call is not None and self._of_no_policy(call) is False:
+                    return isinstance(how, ast.Is)
         return None
 
     def _is_running_init(self, func: ast.expr) -> bool:
@@ -77,8 +94,10 @@ class KnownTests:
         )
 
     def _assigned_call(self, name: ast.Name) -> ast.Call | None:
-        """The call whose answer a local is: whether the module is being initialised, or has a variable."""
+        """The call whose answer a local is: whether the module is being initialised, or has a variable; its policy."""
         for function in self.functions:
+            if not any(inner is name for inner in ast.walk(function)):
+                continue
             for node in ast.walk(function):
                 match node:
                     case ast.Assign(
@@ -86,6 +105,20 @@ class KnownTests:
                         value=ast.Call(
                             func=ast.Attribute(attr="is_initializing" | "has_variable")
                         ) as call,
-                    ) if target == name.id and any(inner is name for inner in ast.walk(function)):
+                    ) if target == name.id:
                         return call
+                    case ast.Assign(
+                        targets=[ast.Name(id=target)], value=ast.Call(func=func) as call
+                    ) if target == name.id and self.qualified(func) == _POLICY:
+                        return call if _bound_once(name.id, function) else None
         return None
+
+
+def _bound_once(name: str, function: ast.FunctionDef) -> bool:
+    """Whether one statement alone gives a local its value."""
+    stores = [
+        node
+        for node in ast.walk(function)
+        if isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load)
+    ]
+    return len(stores) == 1

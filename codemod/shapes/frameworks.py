@@ -154,6 +154,10 @@ def _false(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwarg
     return FALSE
 
 
+def _none(interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
+    return NONE
+
+
 def _is_initializing(
     interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
 ) -> Value:
@@ -265,4 +269,5 @@ _HAIKU: dict[str, Handler] = {
     "haiku.maybe_next_rng_key": _next_rng_key,
     "haiku.next_rng_keys": _next_rng_keys,
     "haiku.running_init": _false,
+    "haiku.mixed_precision.current_policy": _none,
 }
