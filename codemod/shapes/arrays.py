@@ -95,7 +95,7 @@ def reshape_target(interp: Interpreter, target: Value) -> Shape | None:
 
 
 def matmul(interp: Interpreter, node: ast.AST, left: Value, right: Value) -> Value:
-    from .operators import agree, broadcast
+    from .operators import agree, broadcast, promoted
 
     if not (isinstance(left, Array) and isinstance(right, Array) and left.shape and right.shape):
         return Array(None)
@@ -103,7 +103,12 @@ def matmul(interp: Interpreter, node: ast.AST, left: Value, right: Value) -> Val
     if agree(interp, node, [left.shape[-1], contracted]) is None:
         return UNKNOWN
     if len(left.shape) > 2 and len(right.shape) > 2:
-        broadcast(interp, node, left.shape[:-2], right.shape[:-2])  # equal where they must be
+        lead = broadcast(interp, node, left.shape[:-2], right.shape[:-2])  # equal where they must
+        return (
+            UNKNOWN
+            if lead is None
+            else Array((*lead, left.shape[-2], right.shape[-1]), promoted(left, right))
+        )
     import jax.numpy as jnp
 
     return run(interp, node, jnp.matmul, [left, right], {})

@@ -35,6 +35,7 @@ from .dims import Dim, Expression, Output
 from .facts import Made, Used
 from .importing import import_module
 from .scopes import Environment, Frame, ModuleValue
+from .updates import At
 from .values import (
     NONE,
     UNKNOWN,
@@ -185,7 +186,7 @@ def _array_attribute(array: Array, name: str) -> Value:
         case "real" | "imag":
             return array
         case "at":
-            return Bound(array, External("builtins.Array.at"), "at")
+            return At(array)
     return Bound(array, External(f"builtins.Array.{name}"), name)
 
 
@@ -329,12 +330,6 @@ def _call_array_method(
     kwargs: Kwargs,
     node: ast.Call | None,
 ) -> Value:
-    if (
-        bound.name in ("set", "add", "multiply", "max", "min")
-        and isinstance(bound.function, External)
-        and bound.function.name.startswith("builtins.At.")
-    ):
-        return array
     if array.shape is None:
         if bound.name == "astype":
             return library.method(interp, node or ast.Pass(), array, "astype", args, kwargs)

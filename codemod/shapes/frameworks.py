@@ -23,6 +23,7 @@ from .values import (
     Object,
     OpenShape,
     Repeated,
+    Size,
     Unknown,
     Value,
     Variable,
@@ -129,6 +130,9 @@ def _initialised(
             dims = [operators.dim_of(interp, item) for item in value.items]
             if all(dim is not None for dim in dims):
                 return Array(tuple(dims), "float32")
+    asked = args[1] if len(args) > 1 and args[0] is KEY else UNKNOWN
+    if not isinstance(init, Function | Partial | Bound) and isinstance(asked, Size):
+        return Array((asked.dim,), "float32")  # a vector as long as that
     if isinstance(init, External) and args and not isinstance(args[0], Array):
         return library.call(interp, node, init.name, args, {})
     return Array(None)
@@ -225,6 +229,8 @@ def _shaped(interp: Interpreter, bound: Mapping[str, Value]) -> Array:
     kind = dtype.name.rsplit(".", 1)[-1] if isinstance(dtype, External) else "float32"
     if isinstance(shape, OpenShape):
         return Array(None, kind, last=shape.last)
+    if isinstance(shape, Constant | Size) and (size := as_dim(shape)) is not None:
+        return Array((size,), kind)
     if not isinstance(shape, Items):
         return Array(None)
     dims = [operators.dim_of(interp, item) for item in shape.items]

@@ -54,7 +54,8 @@ def _concatenate(
     ):
         if all(shape is not None for shape in shapes):
             interp.trouble(node, "arrays of different rank are concatenated")
-        return Array(None)
+            return Array(None)
+        return Array(None, last=_last_of_joined(interp, node, arrays, where.value))
     rank = len(shapes[0] or ())
     axis = where.value % rank if rank else 0
     result: list[Dim] = []
@@ -70,6 +71,43 @@ def _concatenate(
         result.append(dim)
     first = next((a.dtype for a in arrays if isinstance(a, Array) and a.dtype), None)
     return Array(tuple(result), first)
+
+
+def _last_of_joined(
+    interp: Interpreter, node: ast.AST, arrays: Sequence[Value], at: int
+) -> Dim | None:
+    """The last axis of arrays side by side, where the rank of some is not known."""
+    from .operators import agree
+
+    lasts = [a.features if isinstance(a, Array) else None for a in arrays]
+    ranks = {len(a.shape) for a in arrays if isinstance(a, Array) and a.shape is not None}
+    known: list[Dim] = [last for last in lasts if last is not None]
+    if at == -1:
+        return sum(known[1:], known[0]) if len(known) == len(lasts) else None
+    if len(ranks) != 1 or not known or at % (rank := ranks.pop()) == rank - 1:
+        return None
+    return agree(interp, node, known)
+
+
+def _tile(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """An array side by side with itself, along each axis as often as is asked; once leaves a size as it is."""
+    from .operators import dim_of
+
+    given = bind_signature(("A", "reps"), args, kwargs)
+    array, times = given.get("A"), given.get("reps")
+    if not isinstance(array, Array) or array.shape is None or not isinstance(times, Items):
+        return None
+    if times.open or len(times.items) != len(array.shape):
+        return None
+    dims: list[Dim] = []
+    for dim, each in zip(array.shape, times.items, strict=True):
+        count = dim_of(interp, each)
+        dims.append(
+            interp.symbols.unknown("how often it is tiled") if count is None else dim * count
+        )
+    return Array(tuple(dims), array.dtype)
 
 
 def _is_doubtful(interp: Interpreter, shapes: Sequence[Shape | None]) -> bool:
@@ -256,7 +294,8 @@ def _reshape(
     if len(args) < 2 and not kwargs:
         return None
     shape = args[1] if len(args) > 1 else next(iter(kwargs.values()))
-    return reshape(interp, node, args[0], shape) if isinstance(args[0], Array) else Array(None)
+    array = args[0] if isinstance(args[0], Array) else Array(None)
+    return reshape(interp, node, array, shape)
 
 
 def _broadcast_to(
@@ -556,6 +595,7 @@ SPECIAL: dict[str, Special] = {
     "jax.numpy.broadcast_to": _broadcast_to,
     "jax.numpy.reshape": _reshape,
     "jax.numpy.squeeze": _squeeze,
+    "jax.numpy.tile": _tile,
     "jax.numpy.where": _broadcasting,
     **{f"flax.linen.{home}combine_masks": _masks for home in ("", "attention.")},
     **{f"{home}.glu": _glu for home in ("jax.nn", "flax.linen", "flax.linen.activation")},

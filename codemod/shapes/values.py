@@ -288,6 +288,9 @@ class OpenShape(Behaviour):
     def subscript(self, interp: Interpreter, index: Value, node: ast.Subscript) -> Value:
         return from_dim(self.last) if index == Constant(-1) else UNKNOWN
 
+    def items(self, interp: Interpreter, count: int | None) -> list[Value] | None:
+        return [*[UNKNOWN] * (count - 1), from_dim(self.last)] if count else None
+
     def join(self, other: Value) -> Value | None:
         return UNKNOWN
 
