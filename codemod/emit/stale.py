@@ -1,4 +1,6 @@
-"""Names that a turn of a loop has changed by now: behind `width *= 2`, a layer of the same turn may still need the old width.
+"""Names that have changed by now, in a turn of a loop or in the source's constructor.
+
+Behind `width *= 2`, a layer of the same turn may still need the old width, and any layer the width that was given.
 
 Such a size is the name again, where it has that value now, or what a layer that was made before tells of its output.
 """
@@ -6,27 +8,46 @@ Such a size is the name again, where it has that value now, or what a layer that
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from ..ancestry import lineage
 from ..model.sites import Site
 from ..shapes import held
-from ..shapes.dims import Dim, Expression, Output, Symbols, names, same, substitute
+from ..shapes.dims import (
+    Choice,
+    Dim,
+    Expression,
+    Output,
+    Symbols,
+    names,
+    same,
+    substitute,
+    symbol_name,
+)
 from ..shapes.facts import Facts
-from ..shapes.values import Array, Object, as_dim
+from ..shapes.values import Array, Object, Unknown, as_dim
 from .transport import CannotMove
+
+_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 
 
 @dataclass
 class Stale:
-    """The names that the loops around the statement at hand have changed, with their values where these are known."""
+    """The names that the statements before the one at hand have changed, with their values where these are known.
+
+    A change is undone where the loop around it ends; that of a parameter, in the constructor itself, never is.
+    """
 
     symbols: Symbols
     facts: Facts
     parents: Mapping[ast.AST, ast.AST]
     sites: Sequence[Site]
     changed: dict[tuple[str, ast.AST], Dim | None] = field(default_factory=dict)
+    chosen: dict[str, ast.AST] = field(
+        default_factory=dict
+    )  # what the constructor changed names in
     now: set[str] = field(default_factory=set)  # symbols of what names have behind the change
 
     def forget(self, loop: ast.AST) -> None:
@@ -38,37 +59,107 @@ class Stale:
         target = getattr(statement, "target", None) or getattr(statement, "targets", [None])[0]
         if not isinstance(target, ast.Name) or isinstance(statement, ast.For):
             return
-        now = as_dim(self.facts.value(target))
-        for loop in lineage(statement, self.parents):
-            if isinstance(loop, ast.For | ast.While):
-                is_plain = self.parents[statement] is loop
-                self.changed[target.id, loop] = now if is_plain else None
+        value = self.facts.value(target)
+        now = as_dim(value)
+        if now is None and isinstance(value, Unknown) and value.text:
+            now = self.symbols.new(Expression(value.text), ("behind", value.text))
+        outermost: ast.AST = statement
+        for around in lineage(statement, self.parents):
+            is_plain = self.parents[statement] is around
+            if isinstance(around, ast.For | ast.While):
+                self.changed[target.id, around] = now if is_plain else None
+            elif isinstance(around, ast.FunctionDef):
+                if around.name == "__init__" and not self._fills_in(statement, target.id):
+                    self.changed[target.id, around] = now if is_plain else None
+                    self.chosen[target.id] = outermost
+                return
+            outermost = around
+
+    def _fills_in(self, statement: ast.stmt, name: str) -> bool:
+        """Whether a statement only gives a parameter a value in the place of None: a size asks the same of either."""
+        value = getattr(statement, "value", None)
+        tests = [value.values[0]] if isinstance(value, ast.BoolOp) else []
+        tests += [
+            around.test
+            for around in lineage(value or statement, self.parents)
+            if isinstance(around, ast.If | ast.IfExp)
+        ]
+        return any(
+            isinstance(node, ast.Name) and node.id == name
+            for test in tests
+            for node in ast.walk(test)
+        )
 
     def instead(self, dim: Dim, node: ast.AST) -> Dim:
         """A size in terms that hold at a node now. Raises CannotMove."""
         dim = self.symbols.resolve(dim)
         for name, origin in self.symbols.origins_of(dim).items():
-            if isinstance(origin, Expression) and origin.loop is not None and name not in self.now:
-                if (origin.text, origin.loop) in self.changed:
-                    dim = self._now(dim, name, origin, node)
+            if isinstance(origin, Choice) and self.chosen.get(origin.name) is origin.node:
+                dim = substitute(dim, {name: self._as(origin.name, origin.node)})
+            elif isinstance(origin, Expression) and name not in self.now:
+                change = self._change(origin)
+                if change is not None:
+                    dim = self._now(dim, name, change, node)
         return dim
 
-    def _now(self, dim: Dim, name: str, origin: Expression, node: ast.AST) -> Dim:
-        assert origin.loop is not None
-        now = self.changed[origin.text, origin.loop]
-        if now is not None and same(self.symbols.resolve(now), dim):
-            found = self.symbols.new(origin, ("now", origin.text, origin.loop))
-            self.now.update(names(found))
-            return found
-        told = self._told(dim, origin.loop, node)
+    def _change(self, origin: Expression) -> tuple[str, ast.AST] | None:
+        """The name that a loop or the constructor has changed, and that a symbol stands for or is computed from."""
+        if origin.loop is not None:
+            change = (origin.text, origin.loop)
+            return change if change in self.changed else None
+        words = set(_NAME.findall(origin.text))
+        return next(
+            (
+                change
+                for change in self.changed
+                if change[0] in words and isinstance(change[1], ast.FunctionDef)
+            ),
+            None,
+        )
+
+    def _now(self, dim: Dim, symbol: str, change: tuple[str, ast.AST], node: ast.AST) -> Dim:
+        (name, where), now = change, self.changed[change]
+        if now is not None:
+            new = self._in_terms_of(change, self.symbols.resolve(now), dim)
+            if new is not None:
+                return new
+        if symbol not in names(dim):  # within what is rounded
+            raise self._gone(name, node)
+        told = self._told(dim, where, node)
         if told is not None:
             return told
-        told = self._told(self.symbols.symbol(name), origin.loop, node)
+        told = self._told(self.symbols.symbol(symbol), where, node)
         if told is not None:
-            return substitute(dim, {name: told})
-        raise CannotMove(
+            return substitute(dim, {symbol: told})
+        raise self._gone(name, node)
+
+    def _in_terms_of(self, change: tuple[str, ast.AST], now: Dim, dim: Dim) -> Dim | None:
+        """A size with a name in the place of what it has now, where nothing else of it asks for what the name had."""
+        name, where = change
+        if same(now, dim):
+            return self._as(name, where)
+        last = self.symbols.origins.get(symbol_name(now) or "")
+        if not isinstance(last, Expression) or not isinstance(where, ast.FunctionDef):
+            return None
+        for symbol, origin in self.symbols.origins_of(dim).items():
+            if isinstance(origin, Expression) and name in _NAME.findall(origin.text):
+                if name in _NAME.findall(origin.text.replace(last.text, "")):
+                    return None
+                text = origin.text.replace(last.text, name)
+                dim = substitute(dim, {symbol: self._as(text, where)})
+        return dim
+
+    def _as(self, text: str, where: ast.AST) -> Dim:
+        """The size that a text has now."""
+        loop = None if isinstance(where, ast.FunctionDef | ast.If) else where
+        found = self.symbols.new(Expression(text, loop), ("now", text, where))
+        self.now.update(names(found))
+        return found
+
+    def _gone(self, name: str, node: ast.AST) -> CannotMove:
+        return CannotMove(
             node,
-            f"`{origin.text}` has changed by then, and its old value decides a size here",
+            f"`{name}` has changed by then, and its old value decides a size here",
             "make this layer before the name changes",
             unsized=True,
         )
