@@ -1,7 +1,7 @@
 """Which classes keep their flags: those that code which stays calls, and all that hangs together with them.
 
-A class that hands a layer with a flag on to another module cannot keep its flags. It loses them like any other, as does
-all that hangs together with it, and its bridges set the mode instead.
+A class that hands a layer with a flag on to another module, or a rate that a flag chooses, cannot keep its flags. It
+loses them like any other, as does all that hangs together with it, and its bridges set the mode instead.
 """
 
 from __future__ import annotations

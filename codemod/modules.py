@@ -12,6 +12,7 @@ from .ancestry import lineage
 from .chains import is_own
 from .config import Options
 from .edits import Edits
+from .emit import rates
 from .emit.aliases import Alias, find_alias, write_alias
 from .emit.bridges import Bridge, Bridges, other_methods
 from .emit.file_names import FileNames
@@ -533,6 +534,14 @@ def _new_names(names: FileNames, emitted: Emitted, result: ModuleRewrite) -> set
     return {"nnx", *imported, *helpers, *emitted.variable_classes.values(), *variables, *new}
 
 
+def _hands_flag(refusal: Declined, cls: Class) -> bool:
+    """Whether a class cannot keep its flags: it hands on a layer that has one, or a rate that one chooses."""
+    if isinstance(refusal, HandedFlag):
+        return True
+    parents = cls.module.source.parents
+    return isinstance(refusal, CannotMove) and rates.is_chosen_by_flag(refusal.node, parents)
+
+
 def _rewrite_by_study(
     interp: Interpreter, cls: Class, found: Study, options: Options, result: ModuleRewrite
 ) -> Refusal | None:
@@ -565,7 +574,7 @@ def _rewrite_by_study(
     except Declined as refusal:
         if isinstance(refusal, NeedsFlags):
             result.flag_requests.add(refusal.cls)
-        if isinstance(refusal, HandedFlag) and options.mode_flags == "keep":
+        if options.mode_flags == "keep" and _hands_flag(refusal, cls):
             result.handed_flags.add(cls.node)
         node = refusal.node if isinstance(refusal, CannotMove) else cls.node
         return Refusal(cls, node, "NX101", refusal.message, refusal.help, unsized=refusal.unsized)

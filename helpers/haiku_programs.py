@@ -1,5 +1,6 @@
 """What takes the place of things that Haiku programs do to whole models."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import jax
 from flax import nnx
 
 from .haiku import ExponentialMovingAverage
+from .linen import in_mode
 
 
 def initialise_averages(model, *args, **kwargs):
@@ -31,7 +33,8 @@ def initialise_averages(model, *args, **kwargs):
 class HaikuModule(hk.Module):
     """A module of NNX as one of Haiku: its variables are Haiku's parameters and state.
 
-    `sizes` tells the leading arguments of the constructor from those of the call.
+    `sizes` tells the leading arguments of the constructor from those of the call. `call` runs it as it was run in
+    Haiku, by a function that takes its mode, `training`, besides its arguments.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class HaikuModule(hk.Module):
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         sizes: Callable[..., Sequence[int]] | None = None,
+        call: Callable[..., Any] | None = None,
         name: str | None = None,
     ):
         super().__init__(name=name or getattr(module, "__name__", "module").lower())
@@ -47,6 +51,7 @@ class HaikuModule(hk.Module):
         self.args = args
         self.kwargs = kwargs
         self.sizes = sizes
+        self.call = call
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.run("__call__", *args, **kwargs)
@@ -73,7 +78,10 @@ class HaikuModule(hk.Module):
             name = ".".join(map(str, path))
             variable.set_value(get(name, value.shape, value.dtype, init=lambda *_, v=value: v))
         nnx.update(module, state)
-        result = getattr(module, method)(*args, **kwargs)
+        if self.call is not None:
+            result = self.call(functools.partial(in_mode, module), *args, **kwargs)
+        else:
+            result = getattr(module, method)(*args, **kwargs)
         for path, variable in nnx.to_flat_state(nnx.state(module, nnx.Not(nnx.RngState))):
             if not isinstance(variable, nnx.Param):
                 hk.set_state(".".join(map(str, path)), variable.get_value())
@@ -85,8 +93,9 @@ def haiku_module(
     /,
     *args: Any,
     call_sizes: Callable[..., Sequence[int]] | None = None,
+    call_as: Callable[..., Any] | None = None,
     name: str | None = None,
     **kwargs: Any,
 ) -> HaikuModule:
     """A module of NNX where Haiku code makes one of its own."""
-    return HaikuModule(module, args, kwargs, call_sizes, name)
+    return HaikuModule(module, args, kwargs, call_sizes, call_as, name)

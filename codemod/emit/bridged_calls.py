@@ -21,7 +21,7 @@ def call_as(cls: Class, model: ModuleModel) -> str | None:
     """What a bridge is told of calls with a flag; None where it takes more than that."""
     found = classes.method(cls, "__call__")
     flags = model.modes.get("__call__", {})
-    if model.framework != "linen" or model.field_modes or not isinstance(found, Function):
+    if model.field_modes or not isinstance(found, Function):
         return None
     if not isinstance(found.node, ast.FunctionDef) or len(flags) != 1:
         return None

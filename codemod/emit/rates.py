@@ -9,9 +9,10 @@ import ast
 from collections.abc import Mapping
 from typing import TypeGuard
 
-from ..ancestry import argument_around, reads_around
+from ..ancestry import argument_around, functions_around, reads_around
 from ..chains import is_own
 from ..model.module import ModuleModel
+from ..model.symbolic import is_flag
 from ..shapes import classes
 from ..shapes.facts import Facts
 from ..shapes.values import Class, Object
@@ -137,3 +138,30 @@ def _drops_what_it_sets(statement: ast.stmt) -> bool:
 def is_zero(node: ast.expr) -> bool:
     """Whether an expression is the number 0."""
     return isinstance(node, ast.Constant) and node.value in (0, 0.0) and node.value is not False
+
+
+def is_chosen_by_flag(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether a flag of a method chooses an expression or a local, `rate if train else 0.0`."""
+    function = next(functions_around(node, parents), None)
+    if function is None:
+        return False
+    flags = {
+        p.name for p in parameters(function.args) if is_flag(p.name, p.arg.annotation, p.default)
+    }
+    values = [node]
+    if isinstance(node, ast.Name):
+        stored = [n for n in ast.walk(function) if isinstance(n, ast.Assign)]
+        values = [s.value for s in stored if any(_is_name(t, node.id) for t in s.targets)]
+    return any(isinstance(value, ast.IfExp) and _is_rate_or_zero(value, flags) for value in values)
+
+
+def _is_rate_or_zero(value: ast.IfExp, flags: set[str]) -> bool:
+    test = value.test
+    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test = test.operand
+    zero = is_zero(value.body) or is_zero(value.orelse)
+    return zero and isinstance(test, ast.Name) and test.id in flags
+
+
+def _is_name(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
