@@ -76,6 +76,47 @@ class ResNetBlock(nnx.Module):
         return x + shortcut if self.resnet_v2 else jax.nn.relu(x + shortcut)
 
 
+class ResNetBlockGroup(nnx.Module):
+    """hk.nets.ResNet.BlockGroup: residual blocks, of which the first has the stride.
+
+    `bn_config` are arguments of the batch norms. Like them, it obeys `train()` and `eval()`.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        channels: int,
+        num_blocks: int,
+        stride: int,
+        bn_config: Mapping[str, Any],
+        resnet_v2: bool,
+        bottleneck: bool,
+        use_projection: bool,
+        *,
+        rngs: nnx.Rngs,
+    ):
+        bn_config = {"momentum": 0.999, **bn_config}
+        self.blocks: nnx.List[ResNetBlock] = nnx.List()
+        for i in range(num_blocks):
+            block = ResNetBlock(
+                in_features,
+                channels,
+                1 if i else stride,
+                use_projection and i == 0,
+                bottleneck,
+                resnet_v2,
+                bn_config,
+                rngs=rngs,
+            )
+            self.blocks.append(block)
+            in_features = channels
+
+    def __call__(self, x: jax.Array, **stats: Any) -> jax.Array:
+        for block in self.blocks:
+            x = block(x, **stats)
+        return x
+
+
 class ResNet(nnx.Module):
     """hk.nets.ResNet: a residual network for images, of version 1 or 2.
 

@@ -78,13 +78,18 @@ _CONV_NAMES = {
 }
 
 
-def _configuration(names: Mapping[str, str]) -> Writer:
-    """A dictionary of arguments that is written out, with the arguments' names in NNX."""
+def _configuration(names: Mapping[str, str], options: str = "") -> Writer:
+    """A dictionary of arguments that is written out, with the arguments' names in NNX.
+
+    Others go through the helper `options`, if there is one.
+    """
 
     def write(written: Written) -> str | None:
         if written.value == Constant(None):
             return None
         entries = _entries(written.text.strip())
+        if options and entries is None:
+            return f"{options}({written.text.strip()})"
         if entries is None or not entries.keys() <= names.keys():
             raise Declined(
                 "arguments in a dictionary that could not be read",
@@ -225,6 +230,55 @@ def _resnet(code: str, name: str) -> Layer:
     )
 
 
+def _blocks(use: Use) -> Value | None:
+    """What a group of residual blocks returns: its first block has the stride."""
+    images, channels = use.shape(), use.dim("channels")
+    if channels is None:
+        channels = use.unknown("the channels of a group of blocks")
+    if images is None or len(images) != 4:
+        return Array(None, "float32", last=channels)
+    strides = use.per_axis("stride", 2)
+    if strides is None or len(strides) != 2:
+        strides = tuple(use.unknown("the size of an image") for _ in images[1:3])
+        return Array((images[0], *strides, channels), "float32")
+    extents = (-(-size // stride) for size, stride in zip(images[1:3], strides, strict=True))
+    return Array((images[0], *extents, channels), "float32")
+
+
+_IN_GROUP, _OUR_GROUP = "block_{j}", "blocks[{j}]"
+_GROUP = Layer(
+    code="HK148",
+    summary="hk.nets.ResNet.BlockGroup becomes a module with the same blocks",
+    before="x = hk.nets.ResNet.BlockGroup(64, 2, 1, {}, False, True, True)(x, is_training, False)",
+    after="self.block_group = ResNetBlockGroup(\n"
+    "    in_features, 64, 2, stride=1, bn_config=dict(), resnet_v2=False, bottleneck=True, use_projection=True, rngs=rngs\n"
+    ")\n"
+    "x = self.block_group(x)",
+    source="haiku.nets.ResNet.BlockGroup",
+    target="ResNetBlockGroup",
+    helper=True,
+    signature=(
+        *("channels", "num_blocks", "stride", "bn_config"),
+        *("resnet_v2", "bottleneck", "use_projection"),
+    ),
+    arguments={"bn_config": To("bn_config", _configuration(_NORM_NAMES, "norm_options"))},
+    sizes={"in_features": axis()},
+    leading=("in_features", "channels", "num_blocks"),
+    inputs=("inputs", "is_training", "test_local_stats"),
+    call={"is_training": _TRAINING, "test_local_stats": To("local_stats")},
+    output=_blocks,
+    attribute="block_group",
+    variables=(
+        *_weighted(f"{_IN_GROUP}/shortcut_conv", f"{_OUR_GROUP}/shortcut_conv"),
+        *_normalized(f"{_IN_GROUP}/shortcut_batchnorm", f"{_OUR_GROUP}/shortcut_batchnorm"),
+        *_weighted(f"{_IN_GROUP}/conv_{{k}}", f"{_OUR_GROUP}/convs[{{k}}]"),
+        *_normalized(f"{_IN_GROUP}/batchnorm_{{k}}", f"{_OUR_GROUP}/batchnorms[{{k}}]"),
+    ),
+    holds=frozenset(("BatchStat",)),
+    check=in_float32,
+)
+
+
 # ---- vector quantisation -------------------------------------------------------------------------------
 
 
@@ -338,6 +392,7 @@ RULES = (
         _resnet(f"HK14{place}", f"ResNet{depth}")
         for place, depth in enumerate(("", "18", "34", "50", "101", "152", "200"))
     ),
+    _GROUP,
     Layer(
         code="HK147",
         summary="hk.nets.MobileNetV1 becomes a module with the same layers",

@@ -60,13 +60,17 @@ def _images(seed: int, channels: int = 3) -> jax.Array:
         f"hk.nets.ResNet([1, 1, 1, 1], 5, bottleneck=False, {SMALL})",
         f"hk.nets.ResNet((1, 2, 1, 1), {DEEP})",
         "hk.nets.ResNet((1, 1, 1, 1), 5, channels_per_group=(8, 8, 16, 16), bn_config={'decay_rate': 0.9})",
+        "hk.nets.ResNet.BlockGroup(8, 2, 2, {'decay_rate': 0.9}, False, False, True)",
+        "hk.nets.ResNet.BlockGroup(8, 2, (2, 1), dict(decay_rate=0.9, eps=1e-3), True, True, True)",
+        "hk.nets.ResNet.BlockGroup(num_blocks=2, channels=3, stride=1, bn_config={}, resnet_v2=False, bottleneck=False, use_projection=False)",
         "hk.nets.MobileNetV1((1, 2), (8, 6), 5)",
         "hk.nets.MobileNetV1(strides=(2, 1), channels=(8, 6), num_classes=5, use_bn=False)",
     ],
 )
 def test_networks_are_equal_in_training_and_evaluation(source: str) -> None:
     function = hk.without_apply_rng(hk.transform_with_state(haiku_layer(source)))
-    params, state = function.init(jax.random.PRNGKey(0), _images(0), is_training=True)
+    more = {"test_local_stats": False} if "BlockGroup" in source else {}
+    params, state = function.init(jax.random.PRNGKey(0), _images(0), is_training=True, **more)
     new = translated(source, [_images(0)])
     layer = new.build()
     first = carried(new.rule, flat(params), layer, "params")
@@ -78,9 +82,10 @@ def test_networks_are_equal_in_training_and_evaluation(source: str) -> None:
     fill(layer, carried(new.rule, flat(params), layer, "params"))
     fill(layer, carried(new.rule, flat(state), layer, "state"))
     for seed, training in enumerate((True, True, False)):
-        old = jax.jit(function.apply, static_argnames="is_training", compiler_options=QUICK)
-        expected, state = old(params, state, _images(seed), is_training=training)
-        found = new.call(layer, [_images(seed)], {"is_training": training})
+        flags = {"is_training": training, **more}
+        old = jax.jit(function.apply, static_argnames=[*flags], compiler_options=QUICK)
+        expected, state = old(params, state, _images(seed), **flags)
+        found = new.call(layer, [_images(seed)], flags)
         scale = float(jnp.abs(expected).max())
         np.testing.assert_allclose(expected, found, atol=1e-4 * scale)
         assert new.result() == Array(expected.shape, "float32")
