@@ -49,6 +49,7 @@ from . import (
 from .added import argument_value, handed_on
 from .agreement import Measured, agreed
 from .brackets import bare
+from .changing_names import refuse_changing_names
 from .choices import Choices
 from .class_model import Describer
 from .construct import Constructor
@@ -113,6 +114,7 @@ class ClassEmitter:
             unwritable.refuse_drawn_keys(self._functions(), self.file_names.qualified)
         unwritable.refuse_changing_objects(self._functions(), self.study)
         unwritable.refuse_sites(self.study, self.sites, self.base, self.models, self.interp.project)
+        refuse_changing_names(self.sites, self.cls.node, self.source.parents)
         refuse_changes(self.cls.node, self.interp, self.models, self.file_names.qualified)
         self._site_names().choose()
         self.flags = (
