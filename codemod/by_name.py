@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from . import asked_names
 from .asked_names import Asked
-from .modules import Refusal
+from .class_rewrites import Refusal
 from .project import Module
 from .shapes import named
 from .shapes.interpreter import Interpreter

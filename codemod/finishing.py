@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .ancestry import functions_around
 from .beside import helper_file, helper_module, import_either_way
+from .class_rewrites import Refusal
 from .config import Options
 from .culprit import working_on
 from .edits import Edits
@@ -19,7 +20,7 @@ from .emit.file_names import FileNames
 from .emit.renaming import rename_within
 from .findings import Finding
 from .model.module import ModuleModel
-from .modules import ModuleRewrite, Refusal, module_classes
+from .modules import ModuleRewrite, module_classes
 from .project import Module, Project
 from .rule import Declined
 from .settling import Settled

@@ -4,53 +4,29 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from . import unseen
 from .ancestry import lineage
 from .chains import is_own
+from .class_rewrites import Around, ClassRewrite, ClassRewrites, Refusal
 from .config import Options
 from .edits import Edits
-from .emit import rates
 from .emit.aliases import Alias, find_alias, write_alias
 from .emit.bridges import Bridge, Bridges, other_methods
 from .emit.file_names import FileNames
-from .emit.module_class import ClassEmitter, Emitted
 from .emit.path_reads import reads_paths
 from .emit.read_variables import path_read
-from .emit.refinement import rewrite_refinement
-from .emit.transport import CannotMove, HandedFlag, NeedsFlags
 from .findings import Finding
 from .kept_flags import KeptFlags
 from .model.module import ModuleModel
-from .model.study import Contexts, Study, as_base, study
+from .model.study import Contexts, Study, study
 from .model.trees import locate
-from .new_text import check_attributes, check_leftovers, check_moved, check_strangers, check_text
 from .project import Module
-from .rule import Declined
-from .shapes import chosen, classes, refined
+from .shapes import chosen, classes
 from .shapes.facts import Facts
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class, Object
-
-
-@dataclass
-class Refusal:
-    """Why a class stays as it is."""
-
-    cls: Class
-    node: ast.AST
-    code: str
-    message: str
-    help: str
-    bridged: bool = False  # it runs rewritten modules through a bridge
-    unsized: bool = False  # a size or rank was wanting
-    users: tuple[Class, ...] = ()  # the classes that it stays for
-
-    @property
-    def framework(self) -> str:
-        return classes.framework(self.cls) or "linen"
 
 
 @dataclass
@@ -138,6 +114,7 @@ class Studied:
     uses: dict[ast.AST, set[ast.AST]]  # those that it mentions, is given or makes
     studies: dict[ast.AST, Study]
     failed: dict[ast.AST, Refusal]
+    rewrites: ClassRewrites
 
 
 def study_modules(interp: Interpreter, contexts: Contexts) -> Studied:
@@ -153,7 +130,7 @@ def study_modules(interp: Interpreter, contexts: Contexts) -> Studied:
     studies, failed = _studies(interp, users_first(found, uses), contexts)
     for node, found_study in studies.items():
         uses[node] |= _made(found_study) & among.keys() - {node}
-    return Studied(users_first(found, uses), mentions, uses, studies, failed)
+    return Studied(users_first(found, uses), mentions, uses, studies, failed, ClassRewrites(interp))
 
 
 def rewrite_modules(
@@ -458,140 +435,42 @@ def _attempt(
             ]
             keep = options.mode_flags == "keep" or cls.node in flags.kept
             each = dataclasses.replace(options, mode_flags="keep" if keep else "drop")
-            _rewrite_class(interp, cls, [studies[cls.node], *heirs], each, result)
+            around = _around(interp, cls, each, result)
+            found = studied.rewrites.rewrite(cls, [studies[cls.node], *heirs], around)
+            _take(interp, cls, found, result)
             if cls.node in result.models:
                 result.models[cls.node].moded = cls.node in flags.moded
     return result
 
 
-def _rewrite_class(
-    interp: Interpreter,
-    cls: Class,
-    studies: Sequence[Study],
-    options: Options,
-    result: ModuleRewrite,
-) -> None:
-    """Rewrites a class by what its own study showed, or, for an abstract one, those of its subclasses."""
-    if refined.is_refined(cls):
-        refusal = _rewrite_refined(interp, cls, result)
-        if refusal is not None:
-            result.refusals[cls.node] = refusal
-        return
-    own, *others = studies
-    refusal = _rewrite_by_study(interp, cls, own, options, result)
-    if refusal is None or not others:
-        if refusal is not None:
-            result.refusals[cls.node] = refusal
-        return
-    before = (dict(result.edits), {m: dict(v) for m, v in result.variable_classes.items()})
-    texts = []
-    for each in others:
-        result.edits = dict(before[0])
-        if _rewrite_by_study(interp, cls, as_base(each, cls, result.models), options, result):
-            break
-        texts.append(result.edits[cls.module].render(cls.node))
-    if len(texts) < len(others) or len(set(texts)) > 1:
-        result.edits, result.variable_classes = before
-        result.models.pop(cls.node, None)
-        result.refusals[cls.node] = refusal
-
-
-def _rewrite_refined(interp: Interpreter, cls: Class, result: ModuleRewrite) -> Refusal | None:
-    """Rewrites a subclass of a layer."""
-    module = cls.module
-    edits, names = result.edits_of(module), result.names_of(module, interp)
-    rule = refined.layer_of(interp, cls)
-    base = next(iter(classes.external_bases(cls)), "a layer")
-    trial = edits.fork()
-    try:
-        if rule is None:
-            raise Declined(
-                f"`{cls.name}` changes `{base.removeprefix('flax.linen.')}`",
-                "write the class for nnx by hand, on top of the layer's counterpart",
-            )
-        model = rewrite_refinement(cls, rule, trial, names)
-        check_text(cls, trial, {"nnx"})
-    except Declined as refusal:
-        node = refusal.node if isinstance(refusal, CannotMove) else cls.node
-        return Refusal(cls, node, "NX101", refusal.message, refusal.help)
-    result.edits[module] = trial
-    result.models[cls.node] = model
-    return None
-
-
-def _new_names(names: FileNames, emitted: Emitted, result: ModuleRewrite) -> set[str]:
-    """What the text of a rewritten class may read that its file gets with it: imports, helpers, Variable classes."""
-    imported = {
-        (alias.asname or alias.name).split(".")[0]
-        for line in names.wanted
-        for statement in ast.parse(line).body
-        if isinstance(statement, ast.Import | ast.ImportFrom)
-        for alias in statement.names
-    }
+def _around(interp: Interpreter, cls: Class, options: Options, result: ModuleRewrite) -> Around:
     variables = {text for known in result.variable_classes.values() for text, _ in known.values()}
-    new = {model.new_name for model in result.models.values()} | {emitted.model.new_name}
-    helpers = names.helpers | emitted.helpers
-    return {"nnx", *imported, *helpers, *emitted.variable_classes.values(), *variables, *new}
+    known = result.variable_classes.setdefault(cls.module, {})
+    return Around(
+        options,
+        result.models,
+        result.edits_of(cls.module),
+        result.names_of(cls.module, interp),
+        {name: text for name, (text, _) in known.items()},
+        variables | {model.new_name for model in result.models.values()},
+    )
 
 
-def _hands_flag(refusal: Declined, cls: Class) -> bool:
-    """Whether a class cannot keep its flags: it hands on a layer that has one, or a rate that one chooses."""
-    if isinstance(refusal, HandedFlag):
-        return True
-    parents = cls.module.source.parents
-    return isinstance(refusal, CannotMove) and rates.is_chosen_by_flag(refusal.node, parents)
-
-
-def _rewrite_by_study(
-    interp: Interpreter, cls: Class, found: Study, options: Options, result: ModuleRewrite
-) -> Refusal | None:
+def _take(interp: Interpreter, cls: Class, found: ClassRewrite, result: ModuleRewrite) -> None:
+    """Adds what came of a class."""
     module = cls.module
-    edits, names = result.edits_of(module), result.names_of(module, interp)
-    names.value_of = found.facts.value
-    names.layers_as_values = True
-    known = result.variable_classes.setdefault(module, {})
-    trial = edits.fork()
-    try:
-        check_strangers(interp, found)
-        unseen.check(interp, cls, found.facts.functions)
-        unseen.check_boxes(interp, cls)
-        emitter = ClassEmitter(
-            interp,
-            found,
-            trial,
-            names,
-            result.models,
-            options.line_length,
-            options.mode_flags == "keep",
-            {name: text for name, (text, _) in known.items()},
-            original_names=options.names == "original",
-        )
-        emitted = emitter.emit()
-        new = check_text(cls, trial, _new_names(names, emitted, result))
-        check_leftovers(cls, trial, names)
-        check_attributes(cls, trial, emitted)
-        check_moved(cls, new, names)
-    except Declined as refusal:
-        if isinstance(refusal, NeedsFlags):
-            result.flag_requests.add(refusal.cls)
-        if options.mode_flags == "keep" and _hands_flag(refusal, cls):
-            result.handed_flags.add(cls.node)
-        node = refusal.node if isinstance(refusal, CannotMove) else cls.node
-        return Refusal(cls, node, "NX101", refusal.message, refusal.help, unsized=refusal.unsized)
-    except Exception as error:
-        # A class that our own machinery stumbles over stays as it is, with a diagnostic that says so.
-        return Refusal(
-            cls,
-            cls.node,
-            "NX106",
-            f"class `{cls.name}` is written in a way that is not handled ({type(error).__name__})",
-            "please report it with the class; rewrite it by hand meanwhile",
-        )
-    if interp.traced is not None:
-        emitted.model.traced = interp.traced.places(cls.node)
-    result.edits[module] = trial
-    result.models[cls.node] = emitted.model
-    result.helpers.setdefault(module, set()).update(emitted.helpers)
-    for collection, text in emitted.variable_classes.items():
-        known.setdefault(collection, (text, cls))
-    return None
+    result.flag_requests |= found.flag_requests
+    if found.hands_flags:
+        result.handed_flags.add(cls.node)
+    if found.refusal is not None or found.model is None or found.edits is None:
+        assert found.refusal is not None
+        result.refusals[cls.node] = found.refusal
+        return
+    found.edits.repeat(result.edits_of(module))
+    names = result.names_of(module, interp)
+    names.wanted |= found.wanted
+    names.helpers |= found.called
+    result.models[cls.node] = found.model
+    result.helpers.setdefault(module, set()).update(found.helpers)
+    for collection, text in found.variable_classes.items():
+        result.variable_classes.setdefault(module, {}).setdefault(collection, (text, cls))

@@ -24,8 +24,8 @@ from .strangers import strangers, unknown_makers
 from .unset import read_too_early, unbound_local
 
 
-def check_text(cls: Class, edits: Edits, known: Collection[str]) -> ast.Module:
-    """The new text of a class; raises Declined where it is not Python, or reads a name that nothing defines."""
+def check_text(cls: Class, edits: Edits) -> tuple[ast.Module, set[str]]:
+    """The new text of a class, and the names from around that only it reads; raises Declined where it is not Python."""
     source = cls.module.source
     start = source.span(cls.node, decorators=True)[0]
     text = source.line_indent(start) + edits.render((start, source.span(cls.node)[1]))
@@ -53,8 +53,13 @@ def check_text(cls: Class, edits: Edits, known: Collection[str]) -> ast.Module:
     original = (
         source.line_indent(start) + source.text[slice(*source.span(cls.node, decorators=True))]
     )
-    missing = _from_around(text) - _from_around(original)
-    missing -= _visible(cls) | set(known) | set(dir(builtins))
+    reads = _from_around(text) - _from_around(original)
+    return tree, reads - _visible(cls) - set(dir(builtins))
+
+
+def check_known(cls: Class, reads: Collection[str], known: Collection[str]) -> None:
+    """Raises Declined where the new text of a class reads a name that nothing defines."""
+    missing = set(reads) - set(known)
     if any(SYMBOL.fullmatch(name) for name in missing):
         raise Declined(
             f"a size that `{cls.name}` needs could not be inferred",
@@ -65,7 +70,6 @@ def check_text(cls: Class, edits: Edits, known: Collection[str]) -> ast.Module:
             f"the new text of `{cls.name}` would read `{min(missing)}`, which nothing defines",
             "please report it with the class; rewrite it by hand meanwhile",
         )
-    return tree
 
 
 def _from_around(text: str) -> set[str]:

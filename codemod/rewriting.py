@@ -10,13 +10,14 @@ from pathlib import Path
 
 from . import choosing, forwards
 from .by_name import found_by_name, functions_found_by_name
+from .class_rewrites import Refusal
 from .config import Options
 from .culprit import working_on
 from .edits import EditConflict
 from .findings import Finding
 from .finishing import ProjectRewrite, finish
 from .model.study import Context, Contexts
-from .modules import Refusal, module_classes
+from .modules import module_classes
 from .prepasses import (
     abreast,
     called_in_turns,

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import layer_partials, twins
+from .class_rewrites import Refusal
 from .config import Options
 from .edits import EditConflict
 from .findings import Finding
@@ -20,7 +21,6 @@ from .model.partials import given_by_partials
 from .model.study import Contexts
 from .modules import (
     ModuleRewrite,
-    Refusal,
     Studied,
     module_classes,
     rewrite_modules,

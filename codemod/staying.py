@@ -6,12 +6,13 @@ import ast
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from .class_rewrites import Refusal
 from .edits import Edits
 from .emit.bridges import is_bridge
 from .emit.enclosing import changes_inside
 from .findings import Finding
 from .layer_partials import LayerPartial
-from .modules import ModuleRewrite, Refusal, Studied
+from .modules import ModuleRewrite, Studied
 from .prepasses import heirs, records
 from .programs.from_elsewhere import only_runs
 from .programs.rewrite import Programs

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..ancestry import class_around
@@ -95,6 +96,16 @@ class FileNames:
             if isinstance(value, External) and "." not in name:
                 found.setdefault(value.name, name)
         return found
+
+    @contextlib.contextmanager
+    def collecting(self, wanted: set[str], helpers: set[str]) -> Iterator[None]:
+        """Has what is wanted meanwhile put into other sets."""
+        saved = self.wanted, self.helpers
+        self.wanted, self.helpers = wanted, helpers
+        try:
+            yield
+        finally:
+            self.wanted, self.helpers = saved
 
     @property
     def numpy(self) -> str:
