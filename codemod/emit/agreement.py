@@ -8,7 +8,7 @@ may run one of them, and another the next.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..model.sites import Site
 from ..shapes.dims import Dim, Unexplained, same
@@ -33,9 +33,16 @@ def agreed(
     known = [(use, interp.symbols.resolve(dim)) for use, dim in sizes if dim is not None]
     if not known:
         return None, not sizes
-    certain = [dim for use, dim in known if _runs_with(site, use, parents)]
+    entries = {entry for use, _ in known if (entry := _entry(use, parents))}
+    entries = entries & {"__call__"} or entries
+    certain = [dim for use, dim in known if _runs_with(site, use, parents, entries)]
     told = [dim for dim in certain if not _unexplained(interp, dim)]
-    if told and not site.loops and not _differ_in_place(known):
+    if (
+        told
+        and len({dim for dim in told if isinstance(dim, int)}) < 2
+        and not site.loops
+        and not _differ_in_place(known)
+    ):
         return min(told, key=lambda dim: _length(interp, facts, dim, frozenset())), True
     if len(known) < len(sizes):
         return None, True
@@ -64,12 +71,14 @@ def _length(interp: Interpreter, facts: Facts, dim: Dim, seen: frozenset[str]) -
 def _of_entry(sizes: Sequence[Measured], parents: Mapping[ast.AST, ast.AST]) -> Sequence[Measured]:
     """The uses in a run of `__call__`, where there are any: what other methods are given has to fit these."""
 
-    def runs(use: Used) -> bool:
-        first = use.stack[0] if use.stack else use.call
-        function = _function(first, parents) if first is not None else None
-        return getattr(function, "name", "") == "__call__"
+    return [each for each in sizes if _entry(each[0], parents) == "__call__"] or sizes
 
-    return [(use, dim) for use, dim in sizes if runs(use)] or sizes
+
+def _entry(use: Used, parents: Mapping[ast.AST, ast.AST]) -> str:
+    """The name of the method that is run where a call is met."""
+    first = use.stack[0] if use.stack else use.call
+    function = _function(first, parents) if first is not None else None
+    return getattr(function, "name", "")
 
 
 def _first_turns(
@@ -102,12 +111,17 @@ def _unexplained(interp: Interpreter, dim: Dim) -> bool:
     return any(isinstance(o, Unexplained) for o in interp.symbols.origins_of(dim).values())
 
 
-def _runs_with(site: Site, use: Used, parents: Mapping[ast.AST, ast.AST]) -> bool:
-    """Whether a call runs whenever its layer is made and the module is called."""
+def _runs_with(
+    site: Site, use: Used, parents: Mapping[ast.AST, ast.AST], entries: Collection[str]
+) -> bool:
+    """Whether a call runs whenever its layer is made and the module is called.
+
+    A module without `__call__` is one whose methods are all called: they give a layer of the constructor's one size.
+    """
     if use.call is None or use.call not in parents:
         return False
     if getattr(site.function, "name", "") in ("setup", "__init__"):
-        return _runs_with_module([*use.stack, use.call], parents)
+        return _runs_with_module([*use.stack, use.call], parents, entries)
     around, function = branches(use.call, parents), _function(use.call, parents)
     if function is None or _left_before(use.call, function, site.node):
         return False
@@ -115,10 +129,12 @@ def _runs_with(site: Site, use: Used, parents: Mapping[ast.AST, ast.AST]) -> boo
     return function is site.function and all(branch in inside for branch in around)
 
 
-def _runs_with_module(calls: Sequence[ast.Call], parents: Mapping[ast.AST, ast.AST]) -> bool:
-    """Whether the last of some calls, each in the function that the one before it calls, runs in every `__call__`."""
+def _runs_with_module(
+    calls: Sequence[ast.Call], parents: Mapping[ast.AST, ast.AST], entries: Collection[str]
+) -> bool:
+    """Whether the last of some calls, each in the function that the one before it calls, runs in every run of some methods."""
     functions = [_function(call, parents) for call in calls]
-    return getattr(functions[0], "name", "") == "__call__" and not any(
+    return getattr(functions[0], "name", "") in entries and not any(
         function is None or branches(call, parents) or _left_before(call, function, None)
         for call, function in zip(calls, functions, strict=True)
     )

@@ -58,6 +58,7 @@ class Describer:
         children = model.children.values()
         model.sows = sows or any(child.sows for child in children)
         model.sows |= self.base is not None and self.base.model.sows
+        model.quiet = self._quiet()
         model.makes_in_calls = any(child.makes_in_calls for child in children) or (
             self.base is not None and self.base.model.makes_in_calls
         )
@@ -67,6 +68,24 @@ class Describer:
             or any(child.writes_at_init for child in children)
         )
         return model
+
+    def _quiet(self) -> set[str]:
+        """The methods of the class that sow nothing, and call nothing that does."""
+        if self.base is not None:
+            return set()
+        sown = [v for made in self.study.facts.variables.values() for v in made if v.kind == "sow"]
+        loud: set[ast.AST | None] = {node for v in sown for node in (v.node, *v.stack)}
+        for site in self.sites:
+            child = self.models.get(site.value.cls.node) if isinstance(site.value, Object) else None
+            if child is not None and child.sows:
+                if not site.uses:
+                    return set()
+                loud |= {node for use in site.uses for node in (use.call, *use.stack)}
+        return {
+            function.name
+            for function in self.study.cls.node.body
+            if isinstance(function, ast.FunctionDef) and not loud & set(ast.walk(function))
+        }
 
     def constructor(
         self, model: ModuleModel, stored: Mapping[str, str], takes_rngs: bool, constructs: bool

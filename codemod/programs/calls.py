@@ -50,7 +50,7 @@ class Calls(Statements):
         self._demand(node, applied, modes)
         suffix = "" if applied.method == "__call__" else f".{applied.method}"
         called = f"{name}{suffix}"
-        if model is not None and model.sows:
+        if model is not None and model.sows and applied.method not in model.quiet:
             called = sowing.captured(called, self.names)
             if not keeps:
                 self.edits.insert(self.source.span(node)[1], "[0]")

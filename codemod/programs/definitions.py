@@ -245,12 +245,41 @@ class Definitions(ProgramRewriter):
                 return definition.name
         raise Stay(node, "the model is made where it is applied", "give it a name of its own")
 
-    def _graphdef_text(self, definition: Definition, node: ast.AST) -> str:
-        """The graphdef as the place where it is made writes it."""
+    def _closed_texts(self, node: ast.expr, definition: Definition) -> list[str]:
+        """The state that the program does not know of, as an expression that stood for the model writes it."""
+        if definition.closed is None:
+            return []
+        if isinstance(node, ast.Attribute):
+            return [f"{self.edits.render(node.value)}.{definition.closed}"]
+        return [definition.closed]
+
+    def _where_made(self, definition: Definition, name: str) -> str:
+        """The graphdef or its state as the place where they are made writes them."""
         match self.parents.get(definition.site):
             case ast.Assign(targets=[ast.Attribute(value=owner)]):
-                return f"{self.source.segment(owner)}.{definition.name}"
-        return definition.name
+                return f"{self.source.segment(owner)}.{name}"
+        return name
+
+    def _in_reach(self, node: ast.AST, definition: Definition) -> str | None:
+        """What leads to the graphdef and its state from another place: "", or "self."; None where nothing does."""
+        scopes = list(graphdefs.scopes_of(node, self.parents))
+        made = graphdefs.scope_of(definition.site, self.parents)
+        match self.parents.get(definition.site):
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id=owner))]):
+                cls = self.parents.get(made)
+                methods = [scope for scope in scopes if self.parents.get(scope) is cls]
+                if not isinstance(cls, ast.ClassDef) or not methods:
+                    return None
+                name, within = owner, scopes[: scopes.index(methods[0])]
+                if not (graphdefs.is_first_parameter(name, made, methods[0])):
+                    return None
+            case ast.Assign(targets=[ast.Name()]) if made in scopes[1:] and not definition.at_init:
+                name, within, owner = definition.name, scopes[: scopes.index(made)], ""
+            case _:
+                return None
+        if any(name in graphdefs.bound_in(scope) for scope in within):
+            return None
+        return f"{owner}." if owner else ""
 
     def _streams(self, net: Net) -> set[str]:
         """The named streams that `init` got keys for."""

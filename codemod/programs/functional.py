@@ -263,12 +263,10 @@ class FunctionalRewriter(MergedCalls):
     def _graphdef_line(self, definition: Definition) -> str:
         nnx = self.names.target("flax.nnx")
         sample = f"{definition.maker}({self._sample_key(definition)})"
+        name = self._where_made(definition, definition.name)
         if definition.closed:
-            param = self.names.target("flax.nnx.Param")
-            return (
-                f"{definition.name}, _, {definition.closed} = {nnx}.split({sample}, {param}, ...)"
-            )
-        name = self._graphdef_text(definition, definition.site)
+            closed = self._where_made(definition, definition.closed)
+            return f"{name}, _, {closed} = {nnx}.split({sample}, {self.names.target('flax.nnx.Param')}, ...)"
         return f"{name} = {nnx}.graphdef({nnx}.eval_shape(lambda: {sample}))"
 
     def _anchor(self, definition: Definition, statement: ast.stmt) -> ast.stmt:

@@ -102,9 +102,32 @@ def is_statement_level(node: ast.AST, parents: Parents) -> bool:
     )
 
 
+def is_first_parameter(name: str, *functions: ast.AST) -> bool:
+    """Whether some methods all have their object under a name."""
+    return all(
+        isinstance(function, ast.FunctionDef)
+        and bool(function.args.args)
+        and function.args.args[0].arg == name
+        for function in functions
+    )
+
+
+def bound_in(scope: ast.AST) -> set[str]:
+    """The names that a function binds, with what is bound within it."""
+    found = {n.arg for n in ast.walk(scope) if isinstance(n, ast.arg)}
+    return found | {
+        n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
+
+
 def names_in(tree: ast.AST) -> set[str]:
-    """Every name that a file binds or reads."""
+    """Every name that a file binds or reads, and the attributes that it sets."""
     found = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    found |= {
+        n.attr
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
+    }
     found |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
     found |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     found |= {

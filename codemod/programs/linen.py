@@ -96,7 +96,7 @@ class Linen:
         if net is None or node is None:
             return UNKNOWN
         self.explorer.bound.setdefault(node, []).append(net)
-        return BoundModel(net)
+        return BoundModel(self.explorer, net, variables)
 
     def _method(self, value: Value) -> str:
         match value:
@@ -120,15 +120,25 @@ class Linen:
 class BoundModel(Behaviour):
     """`model.bind(variables)`."""
 
-    def __init__(self, net: Net) -> None:
+    def __init__(self, explorer: Explorer, net: Net, variables: Value) -> None:
+        self.explorer = explorer
         self.net = net
+        self.variables = variables
 
     def attribute(self, interp: object, name: str, node: ast.AST) -> Value:
+        self.explorer.read(self.variables, node)
         return BoundPart(self.net, (name,))
+
+    def call(
+        self, interp: object, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None
+    ) -> Value:
+        if node is not None:
+            self.explorer.read(self.variables, node)
+        return UNKNOWN
 
 
 class BoundPart(Behaviour):
-    """Something of a bound model: a variable (with `.value`) or a submodule."""
+    """Something of a bound model: a variable (with `.value`), a submodule or a method."""
 
     def __init__(self, net: Net, path: tuple[str, ...]) -> None:
         self.net = net

@@ -20,7 +20,7 @@ class MergedCalls(SplitInits):
     def _merge_call(self, node: ast.Call) -> None:
         applied = self.uses[node][-1]
         definition = self._definition(applied.net)
-        if not self._names_model(node.func):
+        if not self._names_model(node.func) and self._in_reach(node, definition) is None:
             self._call_by_value(node, definition, applied)
             return
         mode = self._mode_of(node, applied)
@@ -100,11 +100,19 @@ class MergedCalls(SplitInits):
     ) -> str:
         """`nnx.merge(graphdef, params, ...)` for the trees that a call is given."""
         trees = self._trees(node, definition, applied)
-        closed = [definition.closed] if definition.closed else []
-        assert isinstance(node.func, ast.Attribute)
-        graphdef = self._reference_text(node.func.value, definition)
+        graphdef, closed = self._made_at(node, definition)
         args = [graphdef, *trees, *closed, *(["copy=True"] if copies else [])]
         return f"{self.names.target('flax.nnx.merge')}({', '.join(args)})"
+
+    def _made_at(self, node: ast.Call, definition: Definition) -> tuple[str, list[str]]:
+        """The graphdef, and the state that the program does not know of, as the place of a call writes them."""
+        if self._names_model(node.func):
+            assert isinstance(node.func, ast.Attribute)
+            value = node.func.value
+            return self._reference_text(value, definition), self._closed_texts(value, definition)
+        owner = self._in_reach(node, definition)
+        closed = [f"{owner}{definition.closed}"] if definition.closed else []
+        return f"{owner}{definition.name}", closed
 
     def _trees(self, node: ast.Call, definition: Definition, applied: Applied) -> list[str]:
         given = [self.edits.render(a) for a in node.args[: applied.rest_args]]
@@ -261,6 +269,9 @@ class MergedCalls(SplitInits):
             raise Stay(
                 node, "`init` is handed on as a value", "hand on a function that makes the module"
             )
+        if self._needs_no_function(above, definition):
+            self.edits.replace(node, "None")
+            return
         at_rest = definition.draws_alone and definition.mode == _EVAL
         if definition.collections or (definition.closed and not at_rest):
             raise Stay(
@@ -274,9 +285,28 @@ class MergedCalls(SplitInits):
         if isinstance(definition.model, Transformed) and definition.model.apply_rng:
             leading.append("rng")
         graphdef = self._reference_text(node.value, definition)
-        trees = ", ".join([graphdef, tree, *([definition.closed] if definition.closed else [])])
+        trees = ", ".join([graphdef, tree, *self._closed_texts(node.value, definition)])
         merged = f"{self.names.target('flax.nnx.merge')}({trees})({', '.join(parameters)})"
         self.edits.replace(node, f"lambda {', '.join([*leading, *parameters])}: {merged}")
+
+    def _needs_no_function(self, above: ast.AST, definition: Definition) -> bool:
+        """Whether a train state keeps a function that nothing calls any more: where it was called, the module is merged."""
+        if not (isinstance(above, ast.keyword) and above.arg == "apply_fn"):
+            return False
+        called = {
+            node.func
+            for node, uses in self.uses.items()
+            if isinstance(node, ast.Call)
+            and any(a.net in definition.nets for a in uses)
+            and self._in_reach(node, definition) is not None
+        }
+        read = [
+            node
+            for module in list(self.interp.project.modules.values())
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.Attribute) and node.attr == "apply_fn"
+        ]
+        return bool(read) and all(node in called for node in read)
 
     def _parameters(self, definition: Definition) -> list[str]:
         uses = [a for found in self.uses.values() for a in found if a.net in definition.nets]

@@ -32,11 +32,11 @@ class SplitInits(Definitions):
         )
         filters = f"{made}, {param}" + (", ..." if rest else "")
         lines = self._construction_lines(net, definition) if definition.at_init else []
-        graphdef = self._graphdef_text(definition, init)
+        graphdef = self._where_made(definition, definition.name)
         targets = self._targets(statement, whole, definition)
         if targets is not None:
             first = graphdef if definition.at_init else "_"
-            closed = [definition.closed or "_"] if definition.closed else []
+            closed = self._closed_at(init, definition)
             if not definition.at_init and not rest:
                 self._replace_statement(
                     statement, lines, f"{targets[0]} = {nnx}.state({made}, {param})"
@@ -69,8 +69,8 @@ class SplitInits(Definitions):
                 "call `init` in a statement of its own",
             )
         names = [self._fresh(name, init) for name in ("params", *definition.collections)]
-        closed = [definition.closed] if definition.closed else []
-        first = self._graphdef_text(definition, init) if definition.at_init else "_"
+        closed = self._closed_at(init, definition)
+        first = self._where_made(definition, definition.name) if definition.at_init else "_"
         left = ", ".join([first, *names, *closed])
         lines = [*lines, f"{left} = {nnx}.split({made}, {param}{', ...' if rest else ''})"]
         self.ahead.append((self._statement_of(init), "\n".join(lines)))
@@ -84,6 +84,12 @@ class SplitInits(Definitions):
                 whole,
                 "{" + ", ".join(f"'{k}': {n}" for k, n in zip(keys, names, strict=True)) + "}",
             )
+
+    def _closed_at(self, init: ast.Call, definition: Definition) -> list[str]:
+        """The state that the program does not know of, as a call of `init` writes it."""
+        if isinstance(init.func, ast.Attribute):
+            return self._closed_texts(init.func.value, definition)
+        return [definition.closed] if definition.closed else []
 
     def _indexed(self, init: ast.Call, definition: Definition) -> ast.expr:
         """`init(...)['params']` where that is what is wanted, else the call itself."""

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from ..model.module import ModuleModel
 from ..model.trees import STATE_TYPES, locate
-from ..shapes.values import Object
+from ..shapes import classes
+from ..shapes.values import Class, Object
 from . import graphdefs, sowing
 from .calls import Calls
 from .ground import FunctionNode, Stay
@@ -137,6 +138,7 @@ class ProgramRewriter(Calls):
             case BoundPart():
                 self._bound_part(node, found)
             case BoundModel() if isinstance(node, ast.Name):
+                self._bound_call(node, self.model_of(found.net), "__call__")
                 self.edits.replace(node, self.object_name(found.net, MODEL, node))
                 self.gone.add(node)
             case Tree() if isinstance(
@@ -152,15 +154,52 @@ class ProgramRewriter(Calls):
         above = self.parents[node]
         if isinstance(above, ast.Attribute):
             return
-        path = [p for p in part.path if p != "value"]
         model = self.model_of(part.net)
-        text = locate(model, "linen", path) if model is not None else None
-        if text is None:
+        if isinstance(above, ast.Call) and above.func is node:
+            *within, method = part.path
+            text = self._bound_function(node, model, within, method)
+            self.edits.replace(node, f"{self.object_name(part.net, MODEL, node)}.{text}")
+            self.gone.add(node)
+            return
+        path = [p for p in part.path if p != "value"]
+        place = locate(model, "linen", path) if model is not None else None
+        if place is None:
             raise Stay(
                 node, "a part of a bound model that is not a variable", "use the model itself"
             )
-        self.edits.replace(node, f"{self.object_name(part.net, MODEL, node)}.{text}[...]")
+        self.edits.replace(node, f"{self.object_name(part.net, MODEL, node)}.{place}[...]")
         self.gone.add(node)
+
+    def _bound_function(
+        self, node: ast.expr, model: ModuleModel | None, within: list[str], method: str
+    ) -> str:
+        """The method of a bound model, or the submodule, that is called here, as the module has it."""
+        attributes: list[str] = []
+        for name in within:
+            child = model.children.get(name) if model is not None else None
+            attributes.append(model.attributes.get(name, "") if model is not None else "")
+            model = child
+        if model is not None and method in model.children:
+            attributes.append(model.attributes[method])
+            self._bound_call(node, model.children[method], "__call__")
+        else:
+            self._bound_call(node, model, method)
+            attributes.append(method)
+        if "" in attributes or any("{" in attribute for attribute in attributes):
+            raise Stay(node, "a part of a bound model that is not known", "use the model itself")
+        return ".".join(attributes)
+
+    def _bound_call(self, node: ast.expr, model: ModuleModel | None, method: str) -> None:
+        """A bound model is called as the module is where nothing but its arguments tells what it does."""
+        above = self.parents[node]
+        if not (isinstance(above, ast.Call) and above.func is node):
+            return
+        cls = model.cls if model is not None else None
+        known = isinstance(cls, Class) and classes.method(cls, method) is not None
+        if model is None or not known or any(model.modes.values()):
+            raise Stay(node, "a bound model is called", "call the model itself, in its mode")
+        if model.holds or (model.sows and method not in model.quiet):
+            raise Stay(node, "a bound model that holds state is called", "call the model itself")
 
     def _tree(self, node: ast.expr, tree: Tree) -> None:
         """A tree that is read: a variable of the model, or its state."""

@@ -1,10 +1,12 @@
-"""One size for a layer that calls under several tests use."""
+"""One size for a layer that calls under several tests, or in several methods, use."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from nnx_codemod.tests.programs import rewritten
+from nnx_codemod.tests.programs import check, rewritten
 
 SOURCE = """
 import haiku as hk
@@ -50,3 +52,46 @@ def test_the_calls_under_a_test_and_under_what_denies_it(
         assert said.message == "`LayerNorm` is called with inputs of different sizes"
     else:
         assert f"nnx.LayerNorm(\n            {size}, " in done.after["program.py"]
+
+
+METHODS = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Net(nn.Module):
+    def setup(self):
+        self.layer = nn.Dense(3)
+
+    def one(self, x):
+        return self.layer(ONE)
+
+    def other(self, y):
+        return self.layer(OTHER)
+
+
+x = jnp.ones((2, 4))
+model = Net()
+params = model.init(jax.random.key(0), x, method='one')
+print('RESULT', float(model.apply(params, x, method='one').sum()))
+"""
+CALL_OTHER = "print('RESULT', float(model.apply(params, 2 * x, method='other').sum()))\n"
+
+
+def methods(one: str, other: str) -> str:
+    return METHODS.replace("ONE", one).replace("OTHER", other)
+
+
+def test_methods_that_nothing_calls_in_the_class_agree(tmp_path: Path) -> None:
+    done = rewritten(methods("x", "y") + CALL_OTHER)
+    assert "self.layer = nnx.Linear(in_features, 3, rngs=rngs)" in done.after["program.py"]
+    assert "model.other(2 * x)" in done.after["program.py"]
+    check(done, tmp_path)
+
+
+def test_two_numbers_do_not_agree(tmp_path: Path) -> None:
+    done = rewritten(methods("jnp.ones((2, 4))", "jnp.ones((2, 5))"))
+    assert done.statuses == {"Net": "kept"}
+    assert "NX101" in done.codes
+    check(done, tmp_path)

@@ -1,0 +1,92 @@
+"""Trainers that keep the trees of a model with state, and hand its `apply` on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnx_codemod.tests.programs import check, rewritten
+
+TRAINER = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from flax.training.train_state import TrainState
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x, train):
+        return nn.Dense(2)(nn.Dropout(0.0, deterministic=not train)(nn.Dense(3)(x)))
+
+
+class Trainer:
+    def __init__(self, x):
+        self.net = Net()
+        BEGIN
+        params = self.net.init(jax.random.key(0), x, False)['params']
+        self.state = TrainState.create(apply_fn=self.net.apply, params=params, tx=optax.sgd(0.1))
+
+    def loss(self, state, x, key):
+        def of(params):
+            APPLY
+
+        return jax.value_and_grad(of)(state.params)
+
+    def fit(self, x):
+        loss, grads = self.loss(self.state, x, jax.random.key(1))
+        self.state = self.state.apply_gradients(grads=grads)
+        return loss
+
+
+def outside(state, x):
+    OUTSIDE
+
+
+x = jnp.ones((2, 4))
+trainer = Trainer(x)
+print('RESULT', float(trainer.fit(x)), float(trainer.fit(x)), float(outside(trainer.state, x)))
+"""
+
+OWN = "return state.apply_fn({'params': params}, x, True, rngs={'dropout': key}).sum()"
+STEP = "return state.step"
+
+
+def program(begin: str = "", apply: str = OWN, outside: str = STEP) -> str:
+    return TRAINER.replace("BEGIN", begin).replace("APPLY", apply).replace("OUTSIDE", outside)
+
+
+def test_where_a_train_state_is_asked_to_apply_the_module_is_merged(tmp_path: Path) -> None:
+    done = rewritten(program())
+    after = done.after["program.py"]
+    assert "apply_fn=None" in after
+    assert "nnx.merge(self.graphdef, params, self.rng_state, copy=True)" in after
+    check(done, tmp_path)
+
+
+def test_attributes_that_a_trainer_has_already_keep_their_names(tmp_path: Path) -> None:
+    done = rewritten(program("self.rng_state = 1"))
+    assert "self.rng_state2 = nnx.split(" in done.after["program.py"]
+    check(done, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("apply", "outside"),
+    [
+        (OWN, "return state.apply_fn({'params': state.params}, x, False).sum()"),
+        (OWN, "return 0 if callable(state.apply_fn) else 1"),
+        (
+            f"def inner(self):\n                {OWN}\n\n            return inner(state)",
+            STEP,
+        ),
+    ],
+    ids=["called outside", "asked for", "under another self"],
+)
+def test_what_is_asked_for_elsewhere_stays_a_function(
+    apply: str, outside: str, tmp_path: Path
+) -> None:
+    done = rewritten(program(apply=apply, outside=outside))
+    assert "apply_fn=self.net.apply" in done.after["program.py"]
+    check(done, tmp_path)
