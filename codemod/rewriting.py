@@ -31,6 +31,7 @@ from .prepasses import (
     makers,
     records,
     stacks,
+    uncalled,
     unnamed,
 )
 from .prepasses.maker import Apart
@@ -110,6 +111,7 @@ def _prepared(
     stages.append(abreast.prepare(stages[-1].project, rules, leave))
     stages.append(called_in_turns.prepare(stages[-1].project, rules, leave))
     stages.append(gathered.prepare(stages[-1].project, rules, leave))
+    stages.append(uncalled.prepare(stages[-1].project, rules, leave))
     stages.append(stacks.prepare(stages[-1].project, rules, leave))
     stages.append(heirs.prepare(stages[-1].project, rules, leave))
     stages.append(kept_keys.prepare(stages[-1].project, rules, leave))

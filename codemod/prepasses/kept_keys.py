@@ -68,13 +68,7 @@ def _read_elsewhere(project: Project) -> set[str]:
 
 def _read_by_heirs(interp: Interpreter, cls: Class) -> set[str]:
     """The attributes that other classes with this base, or its own bases, read of themselves."""
-    related = (
-        other
-        for module in list(interp.project.modules.values())
-        if module.rewritable
-        for other in classes.of_file(interp, module)
-        if other.node is not cls.node and (cls in classes.mro(other) or other in classes.mro(cls))
-    )
+    related = [other for other in classes.family(interp, cls) if other is not cls]
     return {n.attr for other in related for n in ast.walk(other.node) if is_own(n)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,16 @@ def of_file(interp: Interpreter, module: Module) -> list[Class]:
     """The classes that the top of a file defines and still has by a name."""
     names = interp.environment_of(module).names
     return [c for c in names.values() if isinstance(c, Class) and c.module is module]
+
+
+def family(interp: Interpreter, cls: Class) -> Iterator[Class]:
+    """A class with its bases, and the classes of the rewritable files that have it as a base, with theirs."""
+    found = {each.node: each for each in mro(cls)}
+    for module in list(interp.project.modules.values()):
+        for other in of_file(interp, module) if module.rewritable else ():
+            if cls in mro(other):
+                found |= {each.node: each for each in mro(other)}
+    yield from found.values()
 
 
 def framework(cls: Class) -> str | None:
