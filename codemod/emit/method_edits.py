@@ -15,6 +15,7 @@ from .method_inline import inline_site
 from .method_loops import by_loop, edit_loop, flatten
 from .method_variables import edit_own_variables, edit_set_states, edit_variable
 from .names import singular
+from .rebound import bound_otherwise, keep_local
 from .transport import CannotMove
 
 
@@ -131,10 +132,8 @@ def _alias(context: MethodContext, function: ast.FunctionDef, site: Site, text: 
     """A local that held the layer, or a list of layers, goes; its uses read the attribute."""
     if site.statement in context.gone:
         return
-    if _bound_otherwise(context, function, site):
-        value = getattr(site.statement, "value", site.node)
-        context.edits.replace(value, text)
-        context.gone.add(value)
+    if bound_otherwise(context, function, site):
+        keep_local(context, site, text)
         return
     context.edits.delete_statement(
         site.statement,
@@ -152,22 +151,6 @@ def _alias(context: MethodContext, function: ast.FunctionDef, site: Site, text: 
                 continue
             if not _scan_call(context, site, name, text):
                 context.edits.replace(name, text)
-
-
-def _bound_otherwise(context: MethodContext, function: ast.FunctionDef, site: Site) -> bool:
-    """Whether a branch gives the local something that the module does not make: then the local stays."""
-    made = {s.statement for s in context.sites if s.alias == site.alias}
-    if site.variable is not None or isinstance(context.interp.lifted.get(site.node), Lifted):
-        return False
-    other = [
-        node
-        for node in ast.walk(function)
-        if isinstance(node, ast.Name)
-        and node.id == site.alias
-        and isinstance(node.ctx, ast.Store)
-        and statement_of(node, context.parents) not in made
-    ]
-    return bool(other) and isinstance(context.parents[site.statement], ast.If)
 
 
 def _reads(context: MethodContext, name: ast.Name, site: Site) -> bool:

@@ -12,6 +12,7 @@ from .arms import arms
 from .method_context import MethodContext
 from .method_inline import inline_site
 from .names import singular
+from .rebound import bound_otherwise, keep_local
 
 
 def by_loop(context: MethodContext, sites: Sequence[Site]) -> dict[ast.For, list[Site]]:
@@ -235,6 +236,9 @@ def _element(
             return
         context.edits.replace(site.node, text)
         context.gone.add(site.node)
+        return
+    if site.alias != text and bound_otherwise(context, loop, site):
+        keep_local(context, site, text)
         return
     context.edits.delete_statement(site.statement)
     context.gone.add(site.statement)

@@ -58,6 +58,7 @@ from .file_names import FileNames
 from .flags import Flags, decide, inherit, inherited_modes
 from .init_body import InitBody
 from .known_tests import KnownTests
+from .list_orders import refuse_changed_lists, refuse_other_orders
 from .method_context import MethodContext
 from .method_edits import edit_method
 from .places import Places
@@ -114,6 +115,7 @@ class ClassEmitter:
             unwritable.refuse_drawn_keys(self._functions(), self.file_names.qualified)
         unwritable.refuse_changing_objects(self._functions(), self.study)
         unwritable.refuse_sites(self.study, self.sites, self.base, self.models, self.interp.project)
+        refuse_changed_lists(self._functions(), self.study.facts)
         refuse_changing_names(self.sites, self.cls.node, self.source.parents)
         refuse_changes(self.cls.node, self.interp, self.models, self.file_names.qualified)
         self._site_names().choose()
@@ -206,6 +208,8 @@ class ClassEmitter:
         unwritable.refuse_early_reads(self.cls.node, self.sites, body)
         unwritable.refuse_stale_sizes(self.body)
         unwritable.refuse_unmoved_counters(self.body)
+        if self.body.needed_running():
+            refuse_other_orders(self._functions(), self.study.facts)
         describer = self._describer()
         added = with_layers(
             self.interp, self.study.facts, self.sites, sizes.needed, sizes.parameters()
