@@ -97,20 +97,6 @@ class Calls(Statements):
             )
         return f"{jit}({name}.{applied.method})"
 
-    def _output_alone(self, node: ast.Call) -> None:
-        """The pair of output and state that `apply` returned is the output alone: its use must say which it wants."""
-        match self.parents[node]:
-            case ast.Assign(targets=[ast.Tuple(elts=[_, _])]):
-                return
-            case ast.Subscript(slice=ast.Constant(value=0)) as taken:
-                self.edits.delete((self.source.span(node)[1], self.source.span(taken)[1]))
-                return
-        raise Stay(
-            node,
-            "the output and the state of this call are not told apart here",
-            "unpack them: `output, state = ...`",
-        )
-
     def _call_names(self, applied: Applied) -> list[str]:
         module = applied.net.module
         if isinstance(module, Object):

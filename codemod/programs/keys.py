@@ -105,13 +105,13 @@ class Keys(Splits):
         below: ast.AST = node
         above = self.parents[node]
         while True:
+            if isinstance(above, ast.Call) and any(net.init is above for net in self.nets):
+                return True
             if isinstance(above, ast.Call) and above in self.explorer.applied:
                 applied = self.explorer.applied[above][-1]
                 if below in above.args[: applied.rest_args]:
                     return False
                 return not (isinstance(below, ast.keyword) and below.arg in ("rngs", "rng"))
-            if isinstance(above, ast.Call) and any(net.init is above for net in self.nets):
-                return True
             if isinstance(above, ast.Call) and self.roles.callees(above):
                 return self._parameter_lives(above, below, live)
             if isinstance(above, ast.Assign):

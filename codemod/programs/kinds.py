@@ -58,9 +58,9 @@ class Net:
     sharing: list[Value] = field(
         default_factory=list
     )  # functions of other transforms of the same module
-    early: list[ast.Call] = field(
+    early: list[ast.expr] = field(
         default_factory=list
-    )  # calls without parameters, before `init` may be
+    )  # what is asked of it without parameters, before `init` may be
     writes: int = 0
 
     def advance(self) -> int:

@@ -54,8 +54,16 @@ class Linen:
     def init_with_output(
         self, interp: object, node: ast.Call | None, args: Args, kwargs: Kwargs
     ) -> Value:
+        """`init` and the call that it traces, which is one of the model that is made here."""
         tree = self.init(interp, node, args, kwargs)
-        return Items([Array(None), tree])
+        if node is None or not isinstance(tree, Tree):
+            return Items([Array(None), tree])
+        named = {k: v for k, v in kwargs.items() if k not in ("method", "mutable", "rngs")}
+        method = self._method(kwargs["method"]) if "method" in kwargs else "__call__"
+        output = self._run(args[0], method, list(args[2:]), named)
+        applied = Applied(tree.net, method, node, 1, tuple(args[2:]), named, False, False)
+        self.explorer.applied.setdefault(node, []).append(applied)
+        return Items([output, tree])
 
     def apply(self, interp: object, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
         model, rest = args[0], list(args[1:])

@@ -29,7 +29,7 @@ class Makings(Keys):
         lines = self._making_lines(node, net)
         first = self._first_call(net, node, lines)
         if first is not None:
-            self.edits.insert_before(first, "\n".join(lines) + "\n")
+            self._insert_above(first, lines)
             self._delete(node)
             return
         self.edits.replace(node, f"\n{indent}".join(lines))
@@ -46,12 +46,15 @@ class Makings(Keys):
 
     def _construct_before(self, node: ast.stmt, net: Net) -> None:
         """The module of a net is made before a statement that hands on what its `init` returns."""
-        if net.early:
-            raise Stay(
-                node, "the model is called before it is made", "make it before its first call"
-            )
-        self.edits.insert_before(node, "\n".join(self._making_lines(node, net)) + "\n")
+        lines = self._making_lines(node, net)
+        first = self._first_call(net, node, lines)
+        self._insert_above(first or node, lines)
         self.made_before.add(net)
+
+    def _insert_above(self, node: ast.stmt, lines: Sequence[str]) -> None:
+        """Lines before a statement; those that a line was broken into are indented already."""
+        indent = self.source.line_indent(self.source.span(node)[0])
+        self.edits.insert_before(node, "\n".join(lines).replace(f"\n{indent}", "\n") + "\n")
 
     def _first_call(self, net: Net, node: ast.stmt, lines: Sequence[str]) -> ast.stmt | None:
         """The statement before `init` that calls the model already, as it did without parameters."""

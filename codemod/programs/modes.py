@@ -37,7 +37,10 @@ def placed(
     moved = list(dict.fromkeys(_hoisted(d, unique, made, parents) for d in unique))
     result: list[Demand] = []
     last: dict[tuple[str, int], str] = {}
-    events: list[Demand | Making] = [*moved, *made]
+    events: list[Demand | Making] = [
+        *made,
+        *moved,
+    ]  # a model that a statement needs is made before it
     for demand in sorted(events, key=lambda d: _place(d.statement)):
         if isinstance(demand, Making):
             for key in [k for k in last if k[0] == demand.model]:

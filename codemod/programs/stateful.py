@@ -28,6 +28,8 @@ from .linen import BoundModel, BoundPart
 from .modes import placed, torn
 from .roles import MODEL, OPTIMIZER, absorbed
 
+_BINDING = frozenset(("init", "init_with_output", "lazy_init", "apply", "bind", "clone"))
+
 
 class ProgramRewriter(Calls):
     """Rewrites the programs of one module. Raises Stay where they cannot follow."""
@@ -93,6 +95,7 @@ class ProgramRewriter(Calls):
                 self._refuse_two_targets(whole, net)
             net.module = self._module_of(net)
             self.net_names[net] = self._name_of(net)
+            net.early += [each for each in self._asked_unbound(net) if each not in net.early]
         self._refuse_one_name_for_two()
         for node in self.nodes:
             if isinstance(node, FunctionNode):
@@ -104,6 +107,20 @@ class ProgramRewriter(Calls):
             if isinstance(node, ast.Call) and isinstance(self.facts.value(node.func), GradOf):
                 if any(self._splits(function) is not None for function in self.roles.callees(node)):
                     self.splitting.add(self._enclosing(node))
+
+    def _asked_unbound(self, net: Net) -> list[ast.expr]:
+        """What is asked of an unbound model, `cell.first_carry(shape)`, before `init` in its function."""
+        if net.framework != "linen" or net.init not in self.inside:
+            return []
+        return [
+            node
+            for node in self.nodes
+            if isinstance(node, ast.Attribute)
+            and node.attr not in _BINDING
+            and self.facts.value(node.value) is net.model
+            and self._enclosing(node) is self._enclosing(net.init)
+            and node.lineno < net.init.lineno
+        ]
 
     def _function(self, node: FunctionNode) -> None:
         """A function's parameters: what is absorbed goes, the objects come."""

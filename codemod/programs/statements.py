@@ -81,9 +81,11 @@ class Statements(Optimizers):
             self._delete(node)
             return
         init = self._init_within(value)
-        if init is not None:
+        if init is not None and init not in self.explorer.applied:
             self._initialise(node, init)
             return
+        if init is not None:
+            self._initialise_and_call(node, init)
         if isinstance(value, ast.Call) and self._is_tree_update(value):
             self._tree_update(node, value)
             return
@@ -229,6 +231,33 @@ class Statements(Optimizers):
         for net in self.nets:
             if net.init in calls and not self._gives_back(node, net.init):
                 self._construct_before(node, net)
+
+    def _initialise_and_call(self, node: ast.Assign, init: ast.Call) -> None:
+        """`y, variables = model.init_with_output(key, x)` makes the model first, and then calls it."""
+        net = next(net for net in self.nets if net.init is init)
+        changing = self.holds(net) - {"RngState", "Intermediate"}
+        if changing or self._gives_back(node, init):
+            raise Stay(
+                init,
+                "`init_with_output` of a model with state, or of one that is given",
+                "make the model first, and call it on a copy: `init` leaves the state as it was",
+            )
+        self._construct_before(node, net)
+        self._output_alone(init)
+
+    def _output_alone(self, node: ast.Call) -> None:
+        """The pair of output and state that `apply` returned is the output alone: its use must say which it wants."""
+        match self.parents[node]:
+            case ast.Assign(targets=[ast.Tuple(elts=[_, _])]):
+                return
+            case ast.Subscript(slice=ast.Constant(value=0)) as taken:
+                self.edits.delete((self.source.span(node)[1], self.source.span(taken)[1]))
+                return
+        raise Stay(
+            node,
+            "the output and the state of this call are not told apart here",
+            "unpack them: `output, state = ...`",
+        )
 
     def _return(self, node: ast.Return, value: ast.expr) -> None:
         self._refuse_updates_within(value)
