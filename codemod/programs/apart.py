@@ -1,7 +1,8 @@
 """The programs of one module that share nothing: one may follow where another stays.
 
-A program is some of a module's top-level statements. Two statements belong together where parameters flow between them,
-or where both mention the same module class, or a function or name through which models or parameters go.
+A program is some of a module's top-level statements; the methods of a class, a test case, say, are statements of their
+own. Two statements belong together where parameters flow between them, or where both mention the same module class, or a
+function, name or attribute through which models or parameters go.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from ..project import Module
 from ..shapes import classes
 from ..shapes.facts import Facts
+from ..shapes.scopes import ModuleValue
 from ..shapes.values import External, Items, LayerObject, Object, Table, Unknown, Value
 from .explore import Explorer
 
@@ -29,8 +31,9 @@ def apart(
     met = {node for node, _ in explorer.unknown} | explorer.applied.keys() | explorer.bound.keys()
     nodes_of = {
         statement: list(inside(statement, module_nodes))
-        for statement in module.tree.body
-        if not isinstance(statement, ast.Import | ast.ImportFrom) and statement not in module_nodes
+        for each in module.tree.body
+        if not isinstance(each, ast.Import | ast.ImportFrom) and each not in module_nodes
+        for statement in _statements(each, module.tree)
     }
     bearing = {
         statement: nodes
@@ -40,10 +43,49 @@ def apart(
     plain = {name for s in nodes_of if s not in bearing for name in _defined(s)}
     environment = explorer.interp.environment_of(module).names
     links = {
-        statement: _links(statement, nodes, facts, environment, plain)
+        statement: _links(statement, nodes, facts, environment, plain, module.source.parents)
         for statement, nodes in bearing.items()
     }
     return _components(links)
+
+
+def _statements(statement: ast.stmt, tree: ast.Module) -> list[ast.stmt]:
+    """A statement, or the methods of a class that has nothing but methods, and no part in another class of its file."""
+    match statement:
+        case ast.ClassDef(body=[ast.Expr(value=ast.Constant()), *rest] | rest, name=name):
+            if all(map(_is_method, rest)) and not _is_related(name, statement.bases, tree):
+                return rest
+    return [statement]
+
+
+def _is_method(node: ast.AST) -> bool:
+    """Whether a definition is a method that asks `self` for attributes and hands it to nobody."""
+    if not isinstance(node, ast.FunctionDef) or not node.args.args:
+        return False
+    own = node.args.args[0].arg
+    read = {n.value for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+    return not any(
+        isinstance(n, ast.Name) and n.id == own and n not in read for n in ast.walk(node)
+    )
+
+
+def _is_related(name: str, bases: Iterable[ast.expr], tree: ast.Module) -> bool:
+    """Whether a class inherits from one of its file, or is mentioned there."""
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(tree)) or any(
+        isinstance(n, ast.Name) and n.id in defined for base in bases for n in ast.walk(base)
+    )
+
+
+def _attributes(method: ast.stmt, nodes: Iterable[ast.AST], cls: ast.AST | None) -> set[object]:
+    """The attributes of its own class that a method mentions."""
+    if not isinstance(cls, ast.ClassDef) or not isinstance(method, ast.FunctionDef):
+        return set()
+    found = [n for n in ast.walk(cls) if isinstance(n, ast.Attribute)]
+    own = {n.attr for n in found if not isinstance(n.ctx, ast.Load)}
+    own |= {n.name for n in cls.body if isinstance(n, ast.FunctionDef)}
+    mentioned = {n.attr for n in nodes if isinstance(n, ast.Attribute) and n.attr in own}
+    return {(cls.name, name) for name in mentioned | {method.name}}
 
 
 def inside(statement: ast.stmt, module_nodes: Collection[ast.AST]) -> Iterator[ast.AST]:
@@ -99,20 +141,24 @@ def _defined(statement: ast.stmt) -> set[str]:
 
 def _links(
     statement: ast.stmt,
-    nodes: Iterable[ast.AST],
+    nodes: Collection[ast.AST],
     facts: Facts,
     environment: Mapping[str, Value],
     plain: Collection[str],
+    parents: Mapping[ast.AST, ast.AST],
 ) -> set[object]:
     """What ties a statement to others: the nets whose values it has, and names, its own and those that it mentions."""
     found: set[object] = set(_defined(statement))
+    found |= _attributes(statement, nodes, parents.get(statement))
     if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         found.add(_MODULE)
     for node in nodes:
         found.update(_nets(facts.values.get(node, ())))
         if isinstance(node, ast.Name) and node.id not in plain:
             value = environment.get(node.id)
-            if value is not None and not isinstance(value, External | Unknown):
+            if isinstance(value, ModuleValue) and isinstance(above := parents[node], ast.Attribute):
+                found.add((node.id, above.attr))
+            elif value is not None and not isinstance(value, External | Unknown):
                 found.add(node.id)
     return found
 
