@@ -34,6 +34,8 @@ from .transport import CannotMove, Scope, Transport, free_reads, scope_of, splic
 from .updates import in_turn
 from .variables import VariableWriter, stream_text
 
+_RunningSizes = list[tuple[str, RunningSize]]
+
 
 @dataclass
 class InitBody:
@@ -61,6 +63,9 @@ class InitBody:
     data: str = "nnx.data"
     rngs_bound: set[str] = field(default_factory=set)
     carried: set[str] = field(default_factory=set)  # the running sizes that some loop here updates
+    begun: dict[ast.AST, dict[str, RunningSize]] = field(
+        default_factory=dict
+    )  # by loop: sizes that a loop around it has started, and it updates
     moved: set[ast.stmt] = field(default_factory=set)
     lists: dict[int, list[Site]] = field(default_factory=dict)
 
@@ -378,14 +383,14 @@ class InitBody:
         made_in = any(inner in self.by_statement for inner in ast.walk(statement))
         if not made_in and not self.block(statement.body, scope, depth + 1, whole):
             return []  # it only goes through layers that are made elsewhere
-        needed = self._needed_running(statement)
-        before = self._running(statement, needed, "initial", depth)
-        for symbol, fact in needed:
+        started, updated = self._needed_running(statement)
+        before = self._running(statement, started, "initial", depth)
+        for symbol, fact in started:
             if str(fact.update) != symbol:
                 self.overwrite(self.running_names(symbol))
         self.stale.forget(statement)
         inner = self.block(statement.body, scope, depth + 1, whole)
-        after = self._running(statement, needed, "update", depth + 1)
+        after = self._running(statement, updated, "update", depth + 1)
         self.stale.forget(statement)
         if not inner:
             return []
@@ -493,13 +498,24 @@ class InitBody:
         sizes = [self.transport.size(getattr(fact, value), loop) for _, fact in needed]
         return [self.line(depth, line) for line in in_turn(list(zip(names, sizes, strict=True)))]
 
-    def _needed_running(self, loop: ast.AST) -> list[tuple[str, RunningSize]]:
-        """Those of one loop, and of loops elsewhere that run through the layers which it makes."""
-        found = {s: fact for s, fact in self.needed_running() if fact.loop is loop}
+    def _needed_running(self, loop: ast.AST) -> tuple[_RunningSizes, _RunningSizes]:
+        """Those that start before a loop, and those that each turn changes: its own, and those of loops elsewhere.
+
+        The latter run through layers that are made here. Where several loops fill one list, the outermost starts them.
+        """
+        needed = self.needed_running()
+        started = {s: fact for s, fact in needed if turns.start(fact.loop, self.sites) is loop}
+        updated = {s: fact for s, fact in needed if fact.loop is loop}
+        updated.update(self.begun.get(loop, {}))
         for site in self.sites:
-            if site.loops and site.loops[-1] is loop:
-                found.update(self._carried_along(site))
-        return sorted(found.items())
+            loops = turns.of_list(site)
+            if loops and loops[0] is loop:
+                carried = dict(self._carried_along(site))
+                started.update(carried)
+                (updated if loops[-1] is loop else self.begun.setdefault(loops[-1], {})).update(
+                    carried
+                )
+        return sorted(started.items()), sorted(updated.items())
 
     def needed_running(self) -> list[tuple[str, RunningSize]]:
         """The running sizes of all loops that some site needs, directly or through another."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..chains import stored_names
+from ..model.sites import Loop, Site
 from ..shapes.dims import Expression
 
 Parents = Mapping[ast.AST, ast.AST]
@@ -28,6 +29,26 @@ def reads(origin: Expression, node: ast.AST, parents: Parents) -> bool:
     if wanted is not None and any(_goes_through(each, wanted) for each in own):
         return True
     return isinstance(loop, ast.For) and not own
+
+
+def of_list(site: Site) -> list[Loop]:
+    """The loops in all whose turns one list is filled with what a site makes, outermost first."""
+    if site.built is None:
+        return site.loops
+    return [loop for loop in site.loops if site.built.start not in ast.walk(loop)]
+
+
+def start(loop: ast.AST, sites: Iterable[Site]) -> ast.AST:
+    """The loop before which a size starts that changes in each turn of one.
+
+    Where what its turns make is called elsewhere, in one loop over a whole list, that is the first that fills the list.
+    """
+    for site in sites:
+        if site.loops and site.loops[-1] is loop and site.uses:
+            inside = set(ast.walk(loop))
+            if not any(use.call in inside for use in site.uses):
+                return next(iter(of_list(site)), loop)
+    return loop
 
 
 def changes(origin: Expression) -> list[ast.stmt]:
