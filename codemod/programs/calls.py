@@ -29,6 +29,10 @@ class Calls(Statements):
         """`model.apply({...}, x)` is `model(x)`."""
         applied = self.explorer.applied[node][-1]
         net = applied.net
+        if net.init is node and net not in self.made_before:
+            raise Stay(
+                node, "the output of `init_with_output` is used at once", "give it a name first"
+            )
         keeps = sowing.kept(self.facts, node)
         if applied.with_updates and not keeps:
             self._output_alone(node)

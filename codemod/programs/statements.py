@@ -236,7 +236,8 @@ class Statements(Optimizers):
         """`y, variables = model.init_with_output(key, x)` makes the model first, and then calls it."""
         net = next(net for net in self.nets if net.init is init)
         changing = self.holds(net) - {"RngState", "Intermediate"}
-        if changing or self._gives_back(node, init):
+        starred = any(isinstance(n, ast.Starred) for n in ast.walk(node.targets[0]))
+        if changing or starred or self._gives_back(node, init):
             raise Stay(
                 init,
                 "`init_with_output` of a model with state, or of one that is given",

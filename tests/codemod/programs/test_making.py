@@ -81,3 +81,18 @@ def test_statistics_that_init_leaves_alone_keep_the_program_as_it_is(tmp_path: P
     done = rewritten((HEAD + program).replace("MIDDLE", middle))
     assert "model.init_with_output(key, carry, x)" in done.after["program.py"]
     check(done, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "print('RESULT', float(jnp.abs(Cell(5).init_with_output(jax.random.key(0), 0.0, x)[0]).sum()))",
+        "y, *rest = Cell(5).init_with_output(jax.random.key(0), 0.0, x)\nprint('RESULT', len(rest))",
+        "v = Cell(5).init_with_output(jax.random.key(0), 0.0, x)[1]\nprint('RESULT', len(v))",
+        "pair = Cell(5).init_with_output(jax.random.key(0), 0.0, x)\nprint('RESULT', len(pair))",
+    ],
+)
+def test_an_output_without_a_name_of_its_own_keeps_the_program(line: str, tmp_path: Path) -> None:
+    done = rewritten((HEAD + line + "\n").replace("MIDDLE", "x"))
+    assert ".init_with_output(jax.random.key(0), 0.0, x)" in done.after["program.py"]
+    check(done, tmp_path)
