@@ -42,8 +42,10 @@ def apart(
     }
     plain = {name for s in nodes_of if s not in bearing for name in _defined(s)}
     environment = explorer.interp.environment_of(module).names
+    parents = module.source.parents
     links = {
-        statement: _links(statement, nodes, facts, environment, plain, module.source.parents)
+        statement: _links(statement, nodes, facts, environment, plain, parents)
+        | _attributes(statement, bearing, parents.get(statement))
         for statement, nodes in bearing.items()
     }
     return _components(links)
@@ -77,14 +79,18 @@ def _is_related(name: str, bases: Iterable[ast.expr], tree: ast.Module) -> bool:
     )
 
 
-def _attributes(method: ast.stmt, nodes: Iterable[ast.AST], cls: ast.AST | None) -> set[object]:
-    """The attributes of its own class that a method mentions."""
+def _attributes(
+    method: ast.stmt, bearing: Mapping[ast.stmt, Collection[ast.AST]], cls: ast.AST | None
+) -> set[object]:
+    """The attributes of its own class that a method mentions, and that methods with models define."""
     if not isinstance(cls, ast.ClassDef) or not isinstance(method, ast.FunctionDef):
         return set()
-    found = [n for n in ast.walk(cls) if isinstance(n, ast.Attribute)]
-    own = {n.attr for n in found if not isinstance(n.ctx, ast.Load)}
-    own |= {n.name for n in cls.body if isinstance(n, ast.FunctionDef)}
-    mentioned = {n.attr for n in nodes if isinstance(n, ast.Attribute) and n.attr in own}
+    own = {method.name}
+    for other in cls.body:
+        stored = [n for n in bearing.get(other, ()) if isinstance(n, ast.Attribute)]
+        own |= {n.attr for n in stored if not isinstance(n.ctx, ast.Load)}
+        own |= {other.name} if isinstance(other, ast.FunctionDef) and other in bearing else set()
+    mentioned = {n.attr for n in bearing[method] if isinstance(n, ast.Attribute) and n.attr in own}
     return {(cls.name, name) for name in mentioned | {method.name}}
 
 
@@ -141,7 +147,7 @@ def _defined(statement: ast.stmt) -> set[str]:
 
 def _links(
     statement: ast.stmt,
-    nodes: Collection[ast.AST],
+    nodes: Iterable[ast.AST],
     facts: Facts,
     environment: Mapping[str, Value],
     plain: Collection[str],
@@ -149,7 +155,6 @@ def _links(
 ) -> set[object]:
     """What ties a statement to others: the nets whose values it has, and names, its own and those that it mentions."""
     found: set[object] = set(_defined(statement))
-    found |= _attributes(statement, nodes, parents.get(statement))
     if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         found.add(_MODULE)
     for node in nodes:

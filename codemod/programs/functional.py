@@ -48,12 +48,6 @@ class FunctionalRewriter(MergedCalls):
                     "several transforms share these parameters",
                     "make one module, and call its methods",
                 )
-            if net.init in self.uses:
-                raise Stay(
-                    net.init,
-                    "`init_with_output` in a program that keeps its parameters as trees",
-                    "make the model first, and call it",
-                )
         for node in self.explorer.bound:
             if node in self.inside:
                 raise Stay(node, "a bound model", "merge the module with `nnx.merge` and use that")
@@ -68,6 +62,13 @@ class FunctionalRewriter(MergedCalls):
         self._check_reached()
         self._refuse_reads_elsewhere()
         self.definitions = self._define()
+        for net in self.nets:
+            if net.init in self.uses:
+                raise Stay(
+                    net.init,
+                    "`init_with_output` in a program that keeps its parameters as trees",
+                    "make the model first, and call it",
+                )
         for definition in self.definitions.values():
             self._plan(definition)
         self._check_agreement()

@@ -142,8 +142,23 @@ print('RESULT', len(unittest.main(argv=['cases'], exit=False).result.errors))
 FOLLOWED = "model = Scorer(in_features=x.shape[-1], rngs=nnx.Rngs(0))"
 
 
-def test_the_methods_of_a_class_are_programs_of_their_own(tmp_path: Path) -> None:
-    done = rewritten(CASES.replace("EXTRA", ""))
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "",
+        # what all of them read is no model
+        """
+    def setUp(self):
+        self.shape = (4, 2)
+
+    def test_shape(self):
+        self.assertEqual(len(self.shape), 2)
+""",
+    ],
+)
+def test_the_methods_of_a_class_are_programs_of_their_own(extra: str, tmp_path: Path) -> None:
+    program = CASES if not extra else CASES.replace("shape, (4, 2))", "shape, self.shape)")
+    done = rewritten(program.replace("EXTRA", extra))
     text = done.after["program.py"]
     assert FOLLOWED in text and "Other().init" not in text
     assert "model.apply(pickle.loads" in text
