@@ -33,6 +33,7 @@ from .prepasses import (
     stacks,
     uncalled,
     unnamed,
+    unpacked,
 )
 from .prepasses.maker import Apart
 from .prepasses.prepared import Leave, MadeClass, Prepared, classes_of
@@ -111,6 +112,7 @@ def _prepared(
     stages.append(abreast.prepare(stages[-1].project, rules, leave))
     stages.append(called_in_turns.prepare(stages[-1].project, rules, leave))
     stages.append(gathered.prepare(stages[-1].project, rules, leave))
+    stages.append(unpacked.prepare(stages[-1].project, rules, leave))
     stages.append(uncalled.prepare(stages[-1].project, rules, leave))
     stages.append(stacks.prepare(stages[-1].project, rules, leave))
     stages.append(heirs.prepare(stages[-1].project, rules, leave))

@@ -37,7 +37,17 @@ def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:
 
 
 def _may_have(source: Source) -> bool:
-    return "__init__" in source.text or "setup" in source.text
+    classes_of_file = (node for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef))
+    return any({*map(last_name, _assigned(node))} - _own_reads(node) for node in classes_of_file)
+
+
+def _assigned(cls: ast.ClassDef) -> Iterator[ast.expr]:
+    """The attributes that a class's constructor gives what a call returns."""
+    for method in cls.body:
+        if isinstance(method, ast.FunctionDef) and method.name in _CONSTRUCTORS.values():
+            for statement in method.body:
+                if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+                    yield from (target for target in statement.targets if is_own(target))
 
 
 def _prepare_class(draft: Draft, cls: Class) -> bool:
