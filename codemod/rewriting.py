@@ -25,6 +25,7 @@ from .prepasses import (
     first_carries,
     functions,
     gathered,
+    handed_back,
     heirs,
     in_turn,
     kept_keys,
@@ -110,6 +111,7 @@ def _prepared(
     """The project as all passes that write ahead leave it, one after the other."""
     stages = [records.prepare(project, rules, leave)]
     stages.append(abreast.prepare(stages[-1].project, rules, leave))
+    stages.append(handed_back.prepare(stages[-1].project, rules, leave))
     stages.append(called_in_turns.prepare(stages[-1].project, rules, leave))
     stages.append(gathered.prepare(stages[-1].project, rules, leave))
     stages.append(unpacked.prepare(stages[-1].project, rules, leave))

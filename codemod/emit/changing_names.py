@@ -29,7 +29,7 @@ def refuse_changing_names(
         if name is None or method is None or method.name in ("__init__", "setup"):
             continue
         argument = _argument(name, site.node, method, parents)
-        if argument is not None and not _runs_once(method, cls, parents):
+        if argument is not None and not runs_once(method, cls, parents):
             raise CannotMove(
                 site.node,
                 f"`{argument}` is in the name of what is made here, and calls of `{method.name}` may differ in it",
@@ -85,7 +85,7 @@ def _set(statement: ast.AST) -> set[str]:
     }
 
 
-def _runs_once(
+def runs_once(
     method: ast.FunctionDef, cls: ast.ClassDef, parents: Mapping[ast.AST, ast.AST]
 ) -> bool:
     """Whether a run of `__call__` comes to a method once."""
@@ -102,4 +102,4 @@ def _runs_once(
     inside = within[: within.index(cls)] if cls in within else within
     if caller is None or caller is method or any(isinstance(each, _REPEATED) for each in inside):
         return False
-    return caller.name == "__call__" or _runs_once(caller, cls, parents)
+    return caller.name == "__call__" or runs_once(caller, cls, parents)

@@ -11,7 +11,7 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from ..model.built import BuiltList, appended
 from ..model.filled import Filled
@@ -35,6 +35,7 @@ from .updates import in_turn
 from .variables import VariableWriter, stream_text
 
 _RunningSizes = list[tuple[str, RunningSize]]
+Waiting: TypeAlias = list[tuple[set[str], list[str]]]  # lines, and the sizes that a loop tells
 
 
 @dataclass
@@ -68,6 +69,9 @@ class InitBody:
     )  # by loop: sizes that a loop around it has started, and it updates
     moved: set[ast.stmt] = field(default_factory=set)
     lists: dict[int, list[Site]] = field(default_factory=dict)
+    waiting: Waiting = field(
+        default_factory=list, init=False
+    )  # what a loop of another method tells
 
     def __post_init__(self) -> None:
         self.method_arms = MethodArms(self)
@@ -105,26 +109,43 @@ class InitBody:
     def method(self, function: ast.FunctionDef, scope: Scope, whole: bool) -> list[str]:
         """The lines of one method's slice; with `whole`, all its statements (setup, __init__)."""
         tests = self.method_arms.around(function, scope)
-        lines = self.block(function.body, scope, 1 if tests else 0, whole)
-        return self.method_arms.under(tests, lines, scope)
+        if tests:
+            return self.method_arms.under(tests, self.block(function.body, scope, 1, whole), scope)
+        lines, self.waiting = self._block(function.body, scope, 0, whole, self.waiting)
+        for name in self.stale.given_anew():
+            if any(name in _WORD.findall(line) for line in self.rest()):
+                raise CannotMove(
+                    function,
+                    f"`{name}` changes before the size is known of a layer that asks for it",
+                    "give the new value another name",
+                )
+        return lines
+
+    def rest(self) -> list[str]:
+        """The lines that no loop came for."""
+        return [line for _, held in self.waiting for line in held]
 
     def block(self, body: Sequence[ast.stmt], scope: Scope, depth: int, whole: bool) -> list[str]:
+        lines, waiting = self._block(body, scope, depth, whole, [])
+        return lines + [line for _, held in waiting for line in held]
+
+    def _block(
+        self, body: Sequence[ast.stmt], scope: Scope, depth: int, whole: bool, waiting: Waiting
+    ) -> tuple[list[str], Waiting]:
+        """The lines of some statements, and those that still wait for the sizes that a loop further down tells."""
         lines: list[str] = []
-        waiting: list[
-            tuple[set[str], list[str]]
-        ] = []  # for the sizes that a loop further down tells
         for place, statement in enumerate(body):
             if isinstance(statement, ast.If) and not whole and self._leaves(statement, scope):
                 rest = self.block(body[place + 1 :], scope, depth + 1, whole)
                 if not rest:
                     lines += self._if(statement, scope, depth, whole)
-                    return lines
-                return lines + self._guarded(statement, scope, depth, rest)
+                    return lines, waiting
+                return lines + self._guarded(statement, scope, depth, rest), waiting
             known = len(self.transport.needs.sizes)
             made = self.statement(statement, scope, depth, whole)
             late = self._told_later(known) if statement in self.by_statement else set()
-            if late and place + 1 < len(body):
-                waiting.append((late, made))
+            if late:
+                waiting = [*waiting, (late, made)]
                 continue
             made += [line for sizes, held in waiting if sizes <= self.carried for line in held]
             waiting = [(sizes, held) for sizes, held in waiting if not sizes <= self.carried]
@@ -132,8 +153,10 @@ class InitBody:
             if isinstance(statement, ast.If) and not whole and made:
                 if self._leaves(statement, scope, making=True):
                     rest = self.block(body[place + 1 :], scope, depth + 1, whole)
-                    return [*lines, self.line(depth, "else:"), *rest] if rest else lines
-        return lines + [line for _, held in waiting for line in held]
+                    if rest:
+                        lines = [*lines, self.line(depth, "else:"), *rest]
+                    return lines, waiting
+        return lines, waiting
 
     def _told_later(self, known: int) -> set[str]:
         """The running sizes among those needed since `known` were, whose loops are not written yet."""

@@ -15,7 +15,7 @@ from ..model import built
 from ..model.filled import Filled, changed_attributes, changes
 from ..model.module import AddedParameter, ModuleModel
 from ..model.presence import decided_by_test
-from ..model.sites import Site, find, literal_name
+from ..model.sites import Site, find
 from ..model.study import Study
 from ..shapes import classes
 from ..shapes.dims import Choice, Expression, Listed, Origin, Output, Running, is_of_turn
@@ -49,7 +49,7 @@ from . import (
 from .added import argument_value, handed_on
 from .agreement import Measured, agreed
 from .brackets import bare
-from .changing_names import refuse_changing_names
+from .changing_names import refuse_changing_names, runs_once
 from .choices import Choices
 from .class_model import Describer
 from .construct import Constructor
@@ -72,11 +72,6 @@ from .stale import Stale
 from .told_inside import told_inside, with_layers
 from .transport import CannotMove, Scope, Transport, scope_of
 from .variables import VariableWriter
-
-_REPEATED = (
-    *(ast.For, ast.While, ast.Lambda, ast.ListComp),
-    *(ast.SetComp, ast.DictComp, ast.GeneratorExp),
-)
 
 
 @dataclass
@@ -472,6 +467,7 @@ class ClassEmitter:
         for function in self._constructing():
             whole = function.name in ("setup", "__init__")
             lines += self.body.method(function, self.scopes[function], whole)
+        lines += self.body.rest()
         if any(self._draws_at_call(site) for site in self.sites):
             lines.append(f"{self._indent(2)}self.rngs = rngs.fork()")
         for attribute in self.writer.shared:
@@ -749,10 +745,13 @@ class ClassEmitter:
         it says: another call would make them anew.
         """
         kind = ast.unparse(decorator).split(".")[-1]
-        named = [literal_name(site) for site in self.sites if site.made]
-        own = [literal_name(site) for site in self.sites if site.made and site.function is function]
-        modules = any(name is None or named.count(name) > 1 for name in own)
-        modules = modules or (bool(own) and not self._runs_once(function))
+        made = [site for site in self.sites if site.made]
+        named = [ast.dump(site.explicit) if site.explicit is not None else "" for site in made]
+        own = [n for n, site in zip(named, made, strict=True) if site.function is function]
+        modules = any(not name or named.count(name) > 1 for name in own)
+        modules = modules or (
+            bool(own) and not runs_once(function, self.cls.node, self.source.parents)
+        )
         return kind in ("compact", "nowrap") or (kind == "transparent" and not modules)
 
     def _scanned(self, function: ast.FunctionDef, model: ModuleModel) -> None:
@@ -769,22 +768,6 @@ class ClassEmitter:
                 "write the scan by hand, with nnx.StateAxes for what each step changes or draws",
             )
         scan_method(self.edits, found)
-
-    def _runs_once(self, function: ast.FunctionDef) -> bool:
-        """Whether a method is only ever asked for by `__call__`, in one place and in no loop."""
-        asked = [
-            n
-            for n in ast.walk(self.source.tree)
-            if isinstance(n, ast.Attribute) and n.attr == function.name
-        ]
-        above: ast.AST | None = self.source.parents.get(asked[0]) if len(asked) == 1 else None
-        if not (isinstance(above, ast.Call) and above.func is asked[0]):
-            return False
-        while above is not None and not isinstance(above, ast.FunctionDef):
-            if isinstance(above, _REPEATED):
-                return False
-            above = self.source.parents.get(above)
-        return above is not None and above is self._own("__call__")
 
     def _class_edits(self, body: list[str], sizes: SizeNames, model: ModuleModel) -> None:
         node = self.cls.node

@@ -69,11 +69,17 @@ class Stale:
             if isinstance(around, ast.For | ast.While):
                 self.changed[target.id, around] = now if is_plain else None
             elif isinstance(around, ast.FunctionDef):
-                if around.name == "__init__" and not self._fills_in(statement, target.id):
+                given = {a.arg for a in ast.walk(around.args) if isinstance(a, ast.arg)}
+                own = around.name == "__init__" and target.id in given
+                if own and not self._fills_in(statement, target.id):
                     self.changed[target.id, around] = now if is_plain else None
                     self.chosen[target.id] = outermost
                 return
             outermost = around
+
+    def given_anew(self) -> list[str]:
+        """The parameters that the constructor has changed."""
+        return [name for name, around in self.changed if isinstance(around, ast.FunctionDef)]
 
     def _fills_in(self, statement: ast.stmt, name: str) -> bool:
         """Whether a statement only gives a parameter a value in the place of None: a size asks the same of either."""
