@@ -120,12 +120,17 @@ def check_leftovers(cls: Class, edits: Edits, names: FileNames) -> None:
 
 
 def check_moved(cls: Class, new: ast.Module, names: FileNames) -> None:
-    """Raises Declined where a name of Linen or Haiku has moved into the new constructor."""
+    """Raises Declined where a name of Linen or Haiku has moved into the new constructor, or into a function that is new."""
+    old = {ast.dump(node.body) for node in ast.walk(cls.node) if isinstance(node, ast.Lambda)}
     for function in ast.walk(new):
-        if not (isinstance(function, ast.FunctionDef) and function.name == "__init__"):
+        if isinstance(function, ast.FunctionDef) and function.name == "__init__":
+            moved: list[ast.AST] = list(function.body)
+        elif isinstance(function, ast.Lambda) and ast.dump(function.body) not in old:
+            moved = [function.body]
+        else:
             continue
         bound = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
-        for node in (inner for statement in function.body for inner in ast.walk(statement)):
+        for node in (inner for part in moved for inner in ast.walk(part)):
             if root_name(node) in bound or names.stays(node):
                 continue
             qualified = names.qualified(node)

@@ -13,9 +13,21 @@ from ..model.module import ModuleModel
 from ..model.sites import Site
 from ..shapes.facts import Facts
 from ..shapes.interpreter import Interpreter
+from ..shapes.lifts import Lifted
 from .construct import CallMode
 from .flags import Flags
 from .scans import ScanWriter
+
+
+@dataclass(frozen=True)
+class LiftedCall:
+    """A call of a scanned or mapped module: `local` is what its module is called there, `attribute` where it is."""
+
+    site: Site
+    call: ast.Call
+    lift: Lifted
+    local: str
+    attribute: str
 
 
 @dataclass
@@ -42,6 +54,7 @@ class MethodContext:
     gone: set[ast.AST] = field(default_factory=set)
     helpers: set[str] = field(default_factory=set)  # that calls were given to
     unset: Collection[str] = ()  # attributes that the constructor may set to None
+    lifted: list[LiftedCall] = field(default_factory=list)  # to be written behind all other edits
     flat: dict[ast.For, tuple[Site, str]] = field(default_factory=dict)  # loops to be made one
 
     def scans(self) -> ScanWriter:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import ast
 
+from ..chains import is_own
+from ..model.module import ModuleModel
 from ..model.sites import Comprehension, Site, only_made, statement_of
-from ..shapes.lifts import Lifted, Mapped, Scanned
-from ..shapes.values import Either, External, Object
+from ..shapes import classes
+from ..shapes.lifts import Lifted, LiftedModule, Mapped, Scanned
+from ..shapes.values import Class, Either, External, Object
 from .dead_code import drop_dead_statements, drop_emptied_blocks, drop_flags, settle_guards
 from .joining import join_calls
 from .method_calls import edit_calls
-from .method_context import MethodContext
+from .method_context import LiftedCall, MethodContext
 from .method_inline import inline_site
 from .method_loops import by_loop, edit_loop, flatten
 from .method_variables import edit_own_variables, edit_set_states, edit_variable
 from .names import singular
 from .rebound import bound_otherwise, keep_local
-from .transport import CannotMove
+from .transport import CannotMove, NeedsFlags
 
 
 def edit_method(context: MethodContext, function: ast.FunctionDef) -> None:
@@ -47,12 +50,16 @@ def edit_method(context: MethodContext, function: ast.FunctionDef) -> None:
             and statement_of(context.parents[site.function], context.parents) is function
         ):
             _stack(context, function, site)
+    _lifted_attributes(context, function)
     edit_own_variables(context, function)
     edit_set_states(context, function)
     edit_calls(context, function)
     settle_guards(context, function)
     drop_flags(context, function)
     drop_dead_statements(context, function)
+    for lifted in context.lifted:
+        _write_lifted(context, lifted)
+    context.lifted.clear()
     calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
     join_calls(context.edits, [call for call in calls if call.func in context.gone], context.limit)
     for loop, (site, name) in context.flat.items():
@@ -121,7 +128,7 @@ def _site(context: MethodContext, function: ast.FunctionDef, site: Site) -> None
                 "call it there",
             )
         local = singular(site.attribute) if lift.stacked else site.attribute
-        _lifted(context, site, above, lift, local, text)
+        context.lifted.append(LiftedCall(site, above, lift, local, text))
         context.gone.add(site.node)
         return
     context.edits.replace(site.node, text)
@@ -183,19 +190,58 @@ def _stack(context: MethodContext, function: ast.FunctionDef, site: Site) -> Non
             context.edits.add_item(node, f"self.{site.attribute}")
 
 
-def _lifted(
-    context: MethodContext, site: Site, call: ast.Call, lift: Lifted, local: str, attribute: str
-) -> None:
+def _write_lifted(context: MethodContext, lifted: LiftedCall) -> None:
     """The call of a lifted module, with the transform and the module as its argument."""
+    site, call, lift = lifted.site, lifted.call, lifted.lift
+    statement = statement_of(call, context.parents)
+    for argument in call.args:
+        context.rename(argument)
+    child = context.models.get(site.value.cls.node) if isinstance(site.value, Object) else None
+    _refuse_flags(context, call, child)
     if isinstance(lift, Scanned):
-        context.scans().call(statement_of(call, context.parents), call, lift, local, attribute)
+        context.scans().call(statement, call, lift, lifted.local, lifted.attribute)
     elif isinstance(lift, Mapped):
-        child = context.models.get(site.value.cls.node) if isinstance(site.value, Object) else None
         if not lift.stacked and child is not None and child.holds:
             raise CannotMove(
                 call, "a mapped module with state that all indices share", "map it by hand"
             )
-        context.scans().mapped(statement_of(call, context.parents), call, lift, local, attribute)
+        context.scans().mapped(statement, call, lift, lifted.local, lifted.attribute)
+
+
+def _refuse_flags(context: MethodContext, call: ast.Call, child: ModuleModel | None) -> None:
+    """Has a lifted class keep its flags where its call is still given them: no mode is seen through a transform."""
+    if child is None or not isinstance(child.cls, Class):
+        return
+    method = classes.method(child.cls, "__call__")
+    names = [a.arg for a in method.node.args.args][1:] if method is not None else []
+    gone = context.edits.only_removes(call) or set()
+    given = {name for name, arg in zip(names, call.args, strict=False) if arg not in gone}
+    if given & child.modes.get("__call__", {}).keys():
+        raise NeedsFlags(child.cls.node, child.name)
+
+
+def _lifted_attributes(context: MethodContext, function: ast.FunctionDef) -> None:
+    """Calls of lifted modules that the constructor keeps: each is a transform of the module, which it gets."""
+    for site in context.sites:
+        lift = context.interp.lifted.get(site.node)
+        if not isinstance(lift, Lifted) or site.alias is not None or site.function is function:
+            continue
+        for node in ast.walk(function):
+            if not (is_own(node) and isinstance(node.ctx, ast.Load)):
+                continue
+            value = context.facts.value(node)
+            if not isinstance(value, LiftedModule) or value.module.site is not site.node:
+                continue
+            call = context.parents[node]
+            if not isinstance(call, ast.Call) or call.func is not node:
+                raise CannotMove(
+                    node,
+                    "a lifted module is handed on, or asked for more than a call",
+                    "call it in the method itself",
+                )
+            text = f"self.{site.attribute}"
+            context.lifted.append(LiftedCall(site, call, lift, singular(site.attribute), text))
+            context.gone.add(node)
 
 
 def _scan_call(context: MethodContext, site: Site, name: ast.Name, text: str) -> bool:
@@ -205,7 +251,7 @@ def _scan_call(context: MethodContext, site: Site, name: ast.Name, text: str) ->
         return False
     lift = context.interp.lifted.get(site.node)
     if isinstance(lift, Lifted) and above.func is name:
-        _lifted(context, site, above, lift, str(site.alias), text)
+        context.lifted.append(LiftedCall(site, above, lift, str(site.alias), text))
         return True
     if (
         len(above.args) == 3

@@ -74,8 +74,8 @@ class ScanWriter:
         self, statement: ast.stmt, call: ast.Call, lift: Scanned, local: str, attribute: str
     ) -> None:
         """Turns `scanned(carry, xs)` into a scan that gets the module as an argument."""
-        carry, *inputs = call.args
         edits = self.edits
+        carry, *inputs = [call.args[place] for place in self._given(call, "scanned")]
         given = [a for a in inputs if not (isinstance(a, ast.Constant) and a.value is None)]
         if lift.stacked and lift.in_axis is None:
             name = self.over_layers_alike(statement, local, [edits.render(a) for a in inputs])
@@ -96,17 +96,12 @@ class ScanWriter:
         self, statement: ast.stmt, call: ast.Call, lift: Mapped, local: str, attribute: str
     ) -> None:
         """Turns a call of a mapped module into a map that gets the module as an argument."""
-        if call.keywords or any(isinstance(a, ast.Starred) for a in call.args):
-            raise CannotMove(
-                call,
-                "a mapped module is called with keywords, or with unpacked arguments",
-                "give its inputs by position",
-            )
+        given = self._given(call, "mapped")
         names = [
-            a.id if isinstance(a, ast.Name) and a.id != local else f"x{place + 1}"
-            for place, a in enumerate(call.args)
+            a.id if isinstance(a := call.args[place], ast.Name) and a.id != local else f"x{number}"
+            for number, place in enumerate(given, start=1)
         ]
-        axes = [0 if lift.stacked else None, *[lift.axis(p) for p in range(len(call.args))]]
+        axes = [0 if lift.stacked else None, *[lift.axis(place) for place in given]]
         inputs = ", ".join(names)
         shown = ", ".join(map(str, axes))
         name = self._made(
@@ -120,8 +115,20 @@ class ScanWriter:
             "vmap",
         )
         self.edits.replace(call.func, name)
-        if call.args:
-            self.edits.insert(self.edits.source.span(call.args[0])[0], f"{attribute}, ")
+        self.edits.insert(self.edits.source.span(call.args[given[0]])[0], f"{attribute}, ")
+
+    def _given(self, call: ast.Call, kind: str) -> list[int]:
+        """The places of the arguments that a lifted module is still called with, flags being gone."""
+        gone = self.edits.only_removes(call) or set()
+        given = [place for place, argument in enumerate(call.args) if argument not in gone]
+        named = any(keyword not in gone for keyword in call.keywords)
+        if not given or named or any(isinstance(a, ast.Starred) for a in call.args):
+            raise CannotMove(
+                call,
+                f"a {kind} module is called with keywords, or with unpacked arguments",
+                "give its inputs by position",
+            )
+        return given
 
     def haiku(self, statement: ast.stmt, call: ast.Call, local: str, attribute: str) -> None:
         """Turns `hk.scan(cell, carry, xs)` into a scan that gets the module as an argument."""

@@ -13,6 +13,7 @@ from .certainty import is_compiled_here
 from .ground import FunctionNode, Stay
 from .kinds import (
     FRAMEWORK_ARGUMENTS,
+    FUNCTION,
     Applied,
     GradOf,
     Net,
@@ -41,6 +42,12 @@ class Calls(Statements):
                 node,
                 "`capture_intermediates` of Linen",
                 "sow the values, and call the model through `nnx.capture`",
+            )
+        if applied.method == FUNCTION:
+            raise Stay(
+                node,
+                "`apply` runs a function of the model, and no method",
+                "call the function with the model itself",
             )
         name = self.object_name(net, MODEL, node)
         if self._in_split(node):

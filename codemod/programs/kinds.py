@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 EVERYTHING = frozenset(("*",))
 
+FUNCTION = "<function>"  # the method of a call of `apply` that runs a function of the model
+
 
 # Arguments of `apply` that are the framework's, and not the model's inputs.
 FRAMEWORK_ARGUMENTS = (

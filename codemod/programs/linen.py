@@ -20,7 +20,7 @@ from ..shapes.values import (
     Value,
 )
 from . import sowing
-from .kinds import EVERYTHING, Applied, Net, Sown, Tree
+from .kinds import EVERYTHING, FUNCTION, Applied, Net, Sown, Tree
 
 if TYPE_CHECKING:
     from .explore import Explorer
@@ -111,13 +111,15 @@ class Linen:
             case Constant(value=str() as name):
                 return name
             case Function():
-                return value.name
+                return value.name if value.owner is not None else FUNCTION
             case Bound(name=name):
                 return name
         return "__call__"
 
     def _run(self, model: Value, method: str, inputs: list[Value], kwargs: Kwargs) -> Value:
         interp = self.explorer.interp
+        if method == FUNCTION:
+            return UNKNOWN
         if isinstance(model, LayerObject):
             return apply_layer(interp, model, method, inputs, kwargs, None)
         if isinstance(model, Object):

@@ -8,7 +8,7 @@ from ..shapes.values import Table
 from . import graphdefs
 from .graphdefs import Definition
 from .ground import Stay
-from .kinds import FRAMEWORK_ARGUMENTS, Applied, Transformed, Tree
+from .kinds import FRAMEWORK_ARGUMENTS, FUNCTION, Applied, Transformed, Tree
 from .splitting import SplitInits
 
 _TRAIN, _EVAL = "train", "eval"
@@ -20,6 +20,12 @@ class MergedCalls(SplitInits):
     def _merge_call(self, node: ast.Call) -> None:
         applied = self.uses[node][-1]
         definition = self._definition(applied.net)
+        if applied.method == FUNCTION:
+            raise Stay(
+                node,
+                "`apply` runs a function of the model, and no method",
+                "call the function with the model itself",
+            )
         if not self._names_model(node.func) and self._in_reach(node, definition) is None:
             self._call_by_value(node, definition, applied)
             return
@@ -290,7 +296,7 @@ class MergedCalls(SplitInits):
         self.edits.replace(node, f"lambda {', '.join([*leading, *parameters])}: {merged}")
 
     def _needs_no_function(self, above: ast.AST, definition: Definition) -> bool:
-        """Whether a train state keeps a function that nothing calls any more: where it was called, the module is merged."""
+        """Whether a train state keeps a function that nothing asks it for any more: the module is merged where it was called."""
         if not (isinstance(above, ast.keyword) and above.arg == "apply_fn"):
             return False
         called = {
@@ -306,7 +312,7 @@ class MergedCalls(SplitInits):
             for node in ast.walk(module.tree)
             if isinstance(node, ast.Attribute) and node.attr == "apply_fn"
         ]
-        return bool(read) and all(node in called for node in read)
+        return all(node in called for node in read)
 
     def _parameters(self, definition: Definition) -> list[str]:
         uses = [a for found in self.uses.values() for a in found if a.net in definition.nets]
