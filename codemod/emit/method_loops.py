@@ -36,7 +36,12 @@ def edit_loop(
     read = _names_read(context, loop, sites)
     if len(names) == 1 and not (_target_names(loop) & read - ({index} if index else set())):
         _over_one(context, loop, sites[0], index if index in read else None, start, function)
-    elif index is not None and not start and not index.startswith("_"):
+    elif (
+        index is not None
+        and not start
+        and not index.startswith("_")
+        and (isinstance(loop.target, ast.Name) or _target_names(loop) & read)
+    ):
         for site in sites:
             _element(context, function, loop, site, f"self.{site.attribute}[{index}]")
     else:
