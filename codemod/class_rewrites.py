@@ -7,6 +7,7 @@ the classes that it looked at, and what else it went by, are the same: it is rem
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from .config import Options
 from .edits import Edits
 from .emit import rates
 from .emit.file_names import FileNames
+from .emit.helpers import helper_source
 from .emit.module_class import ClassEmitter, Emitted
 from .emit.refinement import rewrite_refinement
 from .emit.transport import CannotMove, HandedFlag, NeedsFlags
@@ -33,6 +35,8 @@ from .rule import Declined
 from .shapes import classes, refined
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class
+
+_TRANSFORMS = re.compile(r"\bnnx\.(scan|vmap|remat|RNN|Bidirectional)\b|\brematerialized\(")
 
 
 @dataclass
@@ -277,6 +281,9 @@ def _by_study(
     if interp.traced is not None:
         emitted.model.traced = interp.traced.places(cls.node)
     found.model, found.text = emitted.model, edits.render(cls.node)
+    parts = emitted.model.children.values()
+    used = found.text + "".join(map(helper_source, found.called | found.helpers))
+    emitted.model.transforms = bool(_TRANSFORMS.search(used)) or any(p.transforms for p in parts)
     return found
 
 

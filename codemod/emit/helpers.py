@@ -34,6 +34,13 @@ def helper_names() -> frozenset[str]:
     return frozenset(_definitions())
 
 
+@functools.cache
+def helper_source(name: str) -> str:
+    """The text of one helper alone."""
+    source, node = _definitions()[name]
+    return source.segment(node)
+
+
 def nnx_layers(names: Iterable[str], existing: str | None, indent: str) -> str:
     """The text of `nnx_layers.py` with the named helpers, those that they need, and their imports.
 

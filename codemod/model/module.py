@@ -87,6 +87,7 @@ class ModuleModel:
         default_factory=list
     )  # what a person has to know of the rewrite: where, what, and what to do
     sows: bool = False
+    transforms: bool = False  # its calls run it, or a part of it, under transforms such as nnx.scan
     quiet: set[str] = field(default_factory=set)  # methods whose calls sow nothing
     sown_unread: bool = False  # nothing in the project asks for what is sown
     names_axes: bool = False  # its parameters are boxes in Linen

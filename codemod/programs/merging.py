@@ -105,6 +105,8 @@ class MergedCalls(SplitInits):
         self, node: ast.Call, definition: Definition, applied: Applied, copies: bool
     ) -> str:
         """`nnx.merge(graphdef, params, ...)` for the trees that a call is given."""
+        model = self.model_of(applied.net)
+        copies |= model is not None and model.transforms  # these take variables of their own trace
         trees = self._trees(node, definition, applied)
         graphdef, closed = self._made_at(node, definition)
         args = [graphdef, *trees, *closed, *(["copy=True"] if copies else [])]
@@ -292,6 +294,8 @@ class MergedCalls(SplitInits):
             leading.append("rng")
         graphdef = self._reference_text(node.value, definition)
         trees = ", ".join([graphdef, tree, *self._closed_texts(node.value, definition)])
+        model = self.model_of(definition.nets[0])
+        trees += ", copy=True" if model is not None and model.transforms else ""
         merged = f"{self.names.target('flax.nnx.merge')}({trees})({', '.join(parameters)})"
         self.edits.replace(node, f"lambda {', '.join([*leading, *parameters])}: {merged}")
 

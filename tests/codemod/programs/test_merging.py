@@ -1,4 +1,4 @@
-"""Trainers that keep the trees of a model with state, and hand its `apply` on."""
+"""Programs that merge their models: trainers that hand `apply` on, models that run transforms."""
 
 from __future__ import annotations
 
@@ -89,4 +89,68 @@ def test_what_is_asked_for_elsewhere_stays_a_function(
 ) -> None:
     done = rewritten(program(apply=apply, outside=outside))
     assert "apply_fn=self.net.apply" in done.after["program.py"]
+    check(done, tmp_path)
+
+
+CRITICS = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+
+class Value(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(1)(nn.tanh(x))
+
+
+class Values(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        values = nn.vmap(
+            Value, variable_axes={'params': 0}, split_rngs={'params': True}, in_axes=None, axis_size=3
+        )
+        return values()(x).mean()
+
+
+class Actor(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(4)(x)
+
+
+x = jax.random.normal(jax.random.key(0), (2, 4))
+actor, values = Actor(), Values()
+actor_params = actor.init(jax.random.key(1), x)
+values_params = values.init(jax.random.key(2), x)
+
+
+tx = optax.sgd(0.1)
+opt_state = tx.init(actor_params)
+
+
+@jax.jit
+def step(actor_params, opt_state):
+    def loss(params):
+        return values.apply(values_params, actor.apply(params, x))
+
+    grads = jax.grad(loss)(actor_params)
+    updates, opt_state = tx.update(grads, opt_state)
+    return optax.apply_updates(actor_params, updates), opt_state
+
+
+for _ in range(2):
+    actor_params, opt_state = step(actor_params, opt_state)
+slope = jax.grad(lambda params: values.apply(params, x))(values_params)
+print('RESULT', float(values.apply(values_params, actor.apply(actor_params, x))))
+print('RESULT', float(sum(jnp.abs(leaf).sum() for leaf in jax.tree.leaves(slope))))
+"""
+
+
+def test_a_model_that_runs_transforms_is_merged_anew_in_every_trace(tmp_path: Path) -> None:
+    done = rewritten(CRITICS)
+    assert set(done.statuses.values()) == {"rewritten"}
+    assert "nnx.merge(values_graphdef, values_params, copy=True)(" in done.after["program.py"]
+    assert "nnx.merge(actor_graphdef, actor_params)(" in done.after["program.py"]
     check(done, tmp_path)
