@@ -49,8 +49,23 @@ def agreed(
     first = known[0][1]
     if all(same(first, dim) for _, dim in known):
         return first, True
+    if _agree_by_method(site, known, parents):
+        for _, dim in known[1:]:
+            interp.symbols.equate(first, dim)
+        return interp.symbols.resolve(first), True
     chosen = _chosen(interp, facts, known, parents)
     return chosen, chosen is not None
+
+
+def _agree_by_method(
+    site: Site, known: Sequence[tuple[Used, Dim]], parents: Mapping[ast.AST, ast.AST]
+) -> bool:
+    """Whether each of several methods gives what the constructor made inputs of one size: that of its own input."""
+    first: dict[str, Dim] = {}
+    alike = all(same(first.setdefault(_entry(use, parents), dim), dim) for use, dim in known)
+    made = getattr(site.function, "name", "") in ("setup", "__init__")
+    given = not any(isinstance(dim, int) for dim in first.values())
+    return made and alike and len(first) > 1 and given
 
 
 def _differ_in_place(known: Sequence[tuple[Used, Dim]]) -> bool:

@@ -157,6 +157,7 @@ class Symbols:
         self._bound: dict[str, Dim] = {}
         self._count = 0
         self.fractional: set[str] = set()  # those of numbers that may be no integers
+        self._parts: list[tuple[Dim, Dim, int]] = []  # what was split evenly: part, whole, how many
 
     def new(self, origin: Origin, key: Any = None) -> Dim:
         """A symbol for `origin`; the same `key` gives the same symbol again."""
@@ -191,6 +192,23 @@ class Symbols:
 
     def restore(self, bound: Mapping[str, Dim]) -> None:
         self._bound = dict(bound)
+
+    def part(self, whole: Dim, count: int) -> Dim:
+        """One of `count` equal parts that a size was split into, with nothing left over."""
+        part = whole // count
+        if not isinstance(part, int):
+            self._parts.append((part, whole, count))
+        return part
+
+    def total(self, dims: Sequence[Dim]) -> Dim:
+        """The sum of some sizes; all equal parts of one that was split are that one again."""
+        summands = list(dims)
+        for part, whole, count in self._parts:
+            alike = [at for at, dim in enumerate(summands) if same(dim, part)]
+            if len(alike) >= count:
+                kept = [dim for at, dim in enumerate(summands) if at not in alike[:count]]
+                summands = [whole, *kept]
+        return sum(summands[1:], summands[0])
 
     def equate(self, left: Dim, right: Dim) -> bool:
         """Takes `left == right` as a fact, where one side is a symbol that can give way.

@@ -65,7 +65,7 @@ def _concatenate(
         interp.trouble(node, "the last axes of what is joined in front are not known to be equal")
     for at in range(rank):
         dims = [shape[at] for shape in shapes if shape is not None]
-        dim = sum(dims[1:], dims[0]) if at == axis else agree(interp, node, dims)
+        dim = interp.symbols.total(dims) if at == axis else agree(interp, node, dims)
         if dim is None:
             return UNKNOWN
         result.append(dim)
@@ -83,7 +83,7 @@ def _last_of_joined(
     ranks = {len(a.shape) for a in arrays if isinstance(a, Array) and a.shape is not None}
     known: list[Dim] = [last for last in lasts if last is not None]
     if at == -1:
-        return sum(known[1:], known[0]) if len(known) == len(lasts) else None
+        return interp.symbols.total(known) if len(known) == len(lasts) else None
     if len(ranks) != 1 or not known or at % (rank := ranks.pop()) == rank - 1:
         return None
     return agree(interp, node, known)
@@ -265,9 +265,23 @@ def _split(
     ):
         return None
     axis = int(where.value) % len(array.shape)
-    piece = array.shape[axis] // parts.value
+    piece = interp.symbols.part(array.shape[axis], parts.value)
     shape = (*array.shape[:axis], piece, *array.shape[axis + 1 :])
     return Items([Array(shape, array.dtype)] * parts.value, "list")
+
+
+def _split_unevenly(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """`jnp.array_split`: the first parts are larger by one where the size is no multiple of their number."""
+    array = args[0] if args else None
+    found = _split(interp, node, args, kwargs)
+    if not isinstance(found, Items) or not isinstance(array, Array) or array.shape is None:
+        return found
+    at = kwargs.get("axis", args[2] if len(args) > 2 else Constant(0))
+    size = array.shape[int(at.value)] if isinstance(at, Constant) else None
+    count = len(found.items)
+    return found if isinstance(size, int) and size % count == 0 else Repeated(Array(None))
 
 
 def _squeeze(
@@ -591,7 +605,7 @@ SPECIAL: dict[str, Special] = {
     **slices.SPECIAL,
     **{f"jax.ops.segment_{name}": _segments for name in ("sum", "prod", "max", "min")},
     "jax.numpy.split": _split,
-    "jax.numpy.array_split": _split,
+    "jax.numpy.array_split": _split_unevenly,
     "jax.numpy.broadcast_to": _broadcast_to,
     "jax.numpy.reshape": _reshape,
     "jax.numpy.squeeze": _squeeze,

@@ -95,3 +95,51 @@ def test_two_numbers_do_not_agree(tmp_path: Path) -> None:
     assert done.statuses == {"Net": "kept"}
     assert "NX101" in done.codes
     check(done, tmp_path)
+
+
+LISTS = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Half(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        a, b = jnp.split(x, 2, axis=-1)
+        return jnp.concatenate([a, b + nn.Dense(b.shape[-1])(a)], axis=-1)
+
+
+class Net(nn.Module):
+    def setup(self):
+        self.halves = [Half() for _ in range(2)]
+        self.head = nn.Dense(1)
+
+    def one(self, x):
+        for half in self.halves:
+            x = half(x)
+        return self.head(x)
+
+    def other(self, y):
+        for half in self.halves:
+            y = half(OTHER)
+        return y
+
+
+x = jnp.ones((2, 4))
+model = Net()
+params = model.init(jax.random.key(0), x, method='one')
+print('RESULT', float(model.apply(params, x, method='one').sum()))
+"""
+
+
+@pytest.mark.parametrize(("other", "follows"), [("y", True), ("y[:, :2]", False)])
+def test_methods_that_run_one_list_give_it_one_size(
+    other: str, follows: bool, tmp_path: Path
+) -> None:
+    done = rewritten(LISTS.replace("OTHER", other))
+    assert (done.statuses["Net"] == "rewritten") is follows
+    assert (
+        "[Half(in_features, rngs=rngs) for _ in range(2)]" in done.after["program.py"]
+    ) is follows
+    check(done, tmp_path)
