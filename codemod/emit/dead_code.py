@@ -25,6 +25,7 @@ def settle_guards(context: MethodContext, function: ast.FunctionDef) -> None:
                 _unwrap(context, node, outcome)
             elif isinstance(outcome, str):
                 context.edits.replace(node.test, outcome)
+                context.gone.update(_left_out(node.test, outcome))
         elif isinstance(node, ast.IfExp) and not context.is_gone(node):
             outcome = simplify(node.test, context.known, context.edits)
             if isinstance(outcome, bool):
@@ -33,6 +34,12 @@ def settle_guards(context: MethodContext, function: ast.FunctionDef) -> None:
                 context.edits.replace(node, context.edits.render(stays))
                 context.gone.add(node.orelse if outcome else node.body)
                 context.gone.add(node.test)
+
+
+def _left_out(test: ast.expr, text: str) -> list[ast.Name]:
+    """The names of a test that its shorter text does not read any more."""
+    read = {n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)}
+    return [n for n in ast.walk(test) if isinstance(n, ast.Name) and n.id not in read]
 
 
 def _unwrap(context: MethodContext, node: ast.If, outcome: bool) -> None:

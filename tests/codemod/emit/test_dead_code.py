@@ -75,6 +75,10 @@ class Block(hk.Module):
             "x = x + 1",
         ),
         (
+            "first = hk.running_init()\nif self.width > 5 and not first:\n    x = x + 1",
+            "if self.width > 5:\n    x = x + 1",
+        ),
+        (
             (
                 "policy = hk.mixed_precision.current_policy()\nif x.ndim == 2:\n    policy = x.dtype\n"
                 "if policy is None:\n    x = x + 1"
