@@ -75,10 +75,6 @@ class Block(hk.Module):
             "x = x + 1",
         ),
         (
-            "first = hk.running_init()\nif self.width > 5 and not first:\n    x = x + 1",
-            "if self.width > 5:\n    x = x + 1",
-        ),
-        (
             (
                 "policy = hk.mixed_precision.current_policy()\nif x.ndim == 2:\n    policy = x.dtype\n"
                 "if policy is None:\n    x = x + 1"
@@ -94,3 +90,32 @@ def test_what_is_left_of_branches(before: str, after: str) -> None:
         f"        x = self.linear(x)\n        {after}\n        return x\n"
         in done.after["program.py"]
     )
+
+
+LINEN = """
+import flax.linen as nn
+import jax.numpy as jnp
+
+
+class Count(nn.Module):
+    @nn.compact
+    def __call__(self, x, update: bool):
+        first = self.is_initializing()
+        count = self.variable("counts", "count", lambda: jnp.zeros(()))
+        if TEST:
+            count.value += 1
+        return x
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "after"),
+    [
+        ("update and not first", "        if update:\n            self.count[...] += 1"),
+        ("not first", "    def __call__(self, x, update: bool):\n        self.count[...] += 1"),
+    ],
+)
+def test_what_only_a_known_part_of_a_test_reads_goes(test: str, after: str) -> None:
+    done = rewritten(LINEN.replace("TEST", test))
+    assert after in done.after["program.py"]
+    assert "first" not in done.after["program.py"]
