@@ -6,6 +6,7 @@ One of them stands for all in one reading of the programs; whoever rewrites for 
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -173,16 +174,27 @@ def _may_be_called(interp: Interpreter, module: Module, name: str, value: Value)
 def _is_own(interp: Interpreter, module: Module, name: str) -> bool:
     """Whether a name of unknown value may be a class or function of the user's: some call of theirs makes it, or a
     file that is not there."""
-    for node in ast.walk(module.tree):
+    bound = _bound(module.tree)
+    if name not in bound:
+        return False
+    maker = bound[name]
+    if maker is None:
+        return True
+    return not isinstance(interp.peek_name(maker, interp.environment_of(module)), External)
+
+
+@functools.lru_cache(maxsize=64)
+def _bound(tree: ast.Module) -> dict[str, ast.expr | None]:
+    """The names that a file gives what a call returns, each with what is called first, or None for what it imports."""
+    found: dict[str, ast.expr | None] = {}
+    for node in ast.walk(tree):
         match node:
             case ast.Assign(targets=[ast.Name(id=target)], value=ast.Call(func=func)):
-                if target == name:
-                    head = interp.peek_name(func, interp.environment_of(module))
-                    return not isinstance(head, External)
+                found.setdefault(target, func)
             case ast.ImportFrom(names=imported):
-                if any((each.asname or each.name) == name for each in imported):
-                    return True
-    return False
+                for each in imported:
+                    found.setdefault(each.asname or each.name, None)
+    return found
 
 
 def of_table(interp: Interpreter, node: ast.expr, key: ast.expr, table: Table) -> Value | None:
