@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -54,7 +55,17 @@ def test_rules_are_about_names_that_exist() -> None:
     names = {f"haiku.{name}" for name in _public(hk)}
     ours = {n for rule in catalogue() if rule.code.startswith("HK") for n in subjects(rule)}
     strange = {name for name in ours - names if not name.startswith("haiku.typing.")}
-    assert strange == set()
+    assert {name for name in strange if not _is_part_of_a_class(name)} == set()
+
+
+def _is_part_of_a_class(name: str) -> bool:
+    """Whether a name is that of a class within a class of Haiku."""
+    outer, _, inner = name.removeprefix("haiku.").rpartition(".")
+    try:
+        holder = operator.attrgetter(outer)(hk)
+    except AttributeError:
+        return False
+    return isinstance(holder, type) and isinstance(getattr(holder, inner, None), type)
 
 
 UNSUPPORTED = [
