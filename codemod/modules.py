@@ -462,10 +462,10 @@ def _take(interp: Interpreter, cls: Class, found: ClassRewrite, result: ModuleRe
     result.flag_requests |= found.flag_requests
     if found.hands_flags:
         result.handed_flags.add(cls.node)
-    if found.refusal is not None or found.model is None or found.edits is None:
-        assert found.refusal is not None
+    if found.refusal is not None:
         result.refusals[cls.node] = found.refusal
         return
+    assert found.model is not None and found.edits is not None
     found.edits.repeat(result.edits_of(module))
     names = result.names_of(module, interp)
     names.wanted |= found.wanted

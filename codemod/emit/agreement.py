@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Mapping, Sequence
 
+from ..ancestry import class_around
 from ..model.sites import Site
 from ..shapes.dims import Dim, Unexplained, same
 from ..shapes.facts import Facts, Used
@@ -233,14 +234,12 @@ def _asked(branch: ast.If | ast.IfExp, parents: Mapping[ast.AST, ast.AST]) -> tu
 
 def _changes(asked: ast.Attribute, parents: Mapping[ast.AST, ast.AST]) -> bool:
     """Whether the class of an attribute sets it in another method than its constructor."""
-    above: ast.AST | None = asked
-    while above is not None and not isinstance(above, ast.ClassDef):
-        above = parents.get(above)
-    return above is None or any(
+    cls = class_around(asked, parents)
+    return cls is None or any(
         isinstance(node, ast.Attribute)
         and node.attr == asked.attr
         and not isinstance(node.ctx, ast.Load)
-        for function in above.body
+        for function in cls.body
         if getattr(function, "name", "") not in ("setup", "__init__")
         for node in ast.walk(function)
     )

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from ..ancestry import lineage
+from ..chains import stored_names
 from ..model.sites import Site
 from .transport import CannotMove
 
@@ -68,21 +69,15 @@ def _argument(
         if word not in seen:
             seen.add(word)
             for statement in ast.walk(method):
-                if isinstance(statement, ast.Assign | ast.AugAssign) and word in _set(statement):
+                if isinstance(statement, ast.Assign | ast.AugAssign) and word in stored_names(
+                    statement
+                ):
                     pending |= _read(statement.value)
     return None
 
 
 def _read(expression: ast.AST) -> set[str]:
     return {n.id for n in ast.walk(expression) if isinstance(n, ast.Name)}
-
-
-def _set(statement: ast.AST) -> set[str]:
-    return {
-        n.id
-        for n in ast.walk(statement)
-        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-    }
 
 
 def runs_once(

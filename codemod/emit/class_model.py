@@ -58,7 +58,7 @@ class Describer:
         children = model.children.values()
         model.sows = sows or any(child.sows for child in children)
         model.sows |= self.base is not None and self.base.model.sows
-        model.quiet = self._quiet()
+        model.quiet = self._quiet() if model.sows else set()
         model.makes_in_calls = any(child.makes_in_calls for child in children) or (
             self.base is not None and self.base.model.makes_in_calls
         )

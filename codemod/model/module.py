@@ -88,7 +88,7 @@ class ModuleModel:
     )  # what a person has to know of the rewrite: where, what, and what to do
     sows: bool = False
     transforms: bool = False  # its calls run it, or a part of it, under transforms such as nnx.scan
-    quiet: set[str] = field(default_factory=set)  # methods whose calls sow nothing
+    quiet: set[str] = field(default_factory=set)  # methods of one that sows whose calls sow nothing
     sown_unread: bool = False  # nothing in the project asks for what is sown
     names_axes: bool = False  # its parameters are boxes in Linen
     makes_in_calls: bool = False  # a call makes variables of it, where it is asked to

@@ -43,12 +43,7 @@ class Calls(Statements):
                 "`capture_intermediates` of Linen",
                 "sow the values, and call the model through `nnx.capture`",
             )
-        if applied.method == FUNCTION:
-            raise Stay(
-                node,
-                "`apply` runs a function of the model, and no method",
-                "call the function with the model itself",
-            )
+        self._refuse_function(node, applied)
         name = self.object_name(net, MODEL, node)
         if self._in_split(node):
             name = self._split_name(node, net)
@@ -85,6 +80,15 @@ class Calls(Statements):
             if keyword.arg in modes or framework:
                 self.edits.remove_item(node, keyword)
                 self.gone.add(keyword)
+
+    @staticmethod
+    def _refuse_function(node: ast.Call, applied: Applied) -> None:
+        if applied.method == FUNCTION:
+            raise Stay(
+                node,
+                "`apply` runs a function of the model, and no method",
+                "call the function with the model itself",
+            )
 
     def _compiled(self, node: ast.Call, applied: Applied) -> str | None:
         """`nnx.jit(Net.__call__)`, which gets the model first, where `jax.jit(net.apply)` is called at once."""

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ..chains import stored_names
 from ..shapes.values import LayerObject, Object, Value
 from .kinds import Net, Transformed
 
@@ -114,10 +115,7 @@ def is_first_parameter(name: str, *functions: ast.AST) -> bool:
 
 def bound_in(scope: ast.AST) -> set[str]:
     """The names that a function binds, with what is bound within it."""
-    found = {n.arg for n in ast.walk(scope) if isinstance(n, ast.arg)}
-    return found | {
-        n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-    }
+    return stored_names(scope) | {n.arg for n in ast.walk(scope) if isinstance(n, ast.arg)}
 
 
 def names_in(tree: ast.AST) -> set[str]:

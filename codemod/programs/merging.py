@@ -8,7 +8,7 @@ from ..shapes.values import Table
 from . import graphdefs
 from .graphdefs import Definition
 from .ground import Stay
-from .kinds import FRAMEWORK_ARGUMENTS, FUNCTION, Applied, Transformed, Tree
+from .kinds import FRAMEWORK_ARGUMENTS, Applied, Transformed, Tree
 from .splitting import SplitInits
 
 _TRAIN, _EVAL = "train", "eval"
@@ -20,12 +20,7 @@ class MergedCalls(SplitInits):
     def _merge_call(self, node: ast.Call) -> None:
         applied = self.uses[node][-1]
         definition = self._definition(applied.net)
-        if applied.method == FUNCTION:
-            raise Stay(
-                node,
-                "`apply` runs a function of the model, and no method",
-                "call the function with the model itself",
-            )
+        self._refuse_function(node, applied)
         if not self._names_model(node.func) and self._in_reach(node, definition) is None:
             self._call_by_value(node, definition, applied)
             return
@@ -313,6 +308,7 @@ class MergedCalls(SplitInits):
         read = [
             node
             for module in list(self.interp.project.modules.values())
+            if "apply_fn" in module.source.text
             for node in ast.walk(module.tree)
             if isinstance(node, ast.Attribute) and node.attr == "apply_fn"
         ]

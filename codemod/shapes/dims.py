@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -157,7 +158,7 @@ class Symbols:
         self._bound: dict[str, Dim] = {}
         self._count = 0
         self.fractional: set[str] = set()  # those of numbers that may be no integers
-        self._parts: list[tuple[Dim, Dim, int]] = []  # what was split evenly: part, whole, how many
+        self._wholes: dict[tuple[str, int], Dim] = {}  # by part and how many: what was split evenly
 
     def new(self, origin: Origin, key: Any = None) -> Dim:
         """A symbol for `origin`; the same `key` gives the same symbol again."""
@@ -197,17 +198,18 @@ class Symbols:
         """One of `count` equal parts that a size was split into, with nothing left over."""
         part = whole // count
         if not isinstance(part, int):
-            self._parts.append((part, whole, count))
+            self._wholes[str(part), count] = whole
         return part
 
     def total(self, dims: Sequence[Dim]) -> Dim:
         """The sum of some sizes; all equal parts of one that was split are that one again."""
         summands = list(dims)
-        for part, whole, count in self._parts:
-            alike = [at for at, dim in enumerate(summands) if same(dim, part)]
-            if len(alike) >= count:
-                kept = [dim for at, dim in enumerate(summands) if at not in alike[:count]]
-                summands = [whole, *kept]
+        texts = Counter(str(dim) for dim in dims if not isinstance(dim, int))
+        for (part, count), whole in self._wholes.items():
+            if texts[part] >= count:
+                texts[part] -= count
+                alike = [at for at, dim in enumerate(summands) if str(dim) == part][:count]
+                summands = [whole, *(dim for at, dim in enumerate(summands) if at not in alike)]
         return sum(summands[1:], summands[0])
 
     def equate(self, left: Dim, right: Dim) -> bool:
