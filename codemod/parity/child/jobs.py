@@ -11,6 +11,7 @@ from . import (
     compiled,
     draws,
     dropped,
+    handed,
     inside,
     measure,
     originals,
@@ -67,7 +68,7 @@ def _original(job: dict[str, Any]) -> dict[str, Any]:
     _reach(job, "imports")
     module = case.load(job["module"], job["paths"], job["tree"])
     _reach(job, "case")
-    thing = case.attribute(module, job["name"])
+    thing = handed.as_class(case.attribute(module, job["name"]))
     maker = originals.linen if job["class"]["source"] == "linen" else originals.haiku
     with draws.equal():
         used, subject = _cased(job, module, thing, maker)
@@ -98,7 +99,7 @@ def _traced(job: dict[str, Any]) -> dict[str, Any]:
     _reach(job, "imports")
     module = case.load(job["module"], job["paths"], job["tree"])
     _reach(job, "case")
-    thing = case.attribute(module, job["name"])
+    thing = handed.as_class(case.attribute(module, job["name"]))
     return tracing.trace(job, thing, module, _cased, _linen_names())
 
 
@@ -107,7 +108,7 @@ def _inside(job: dict[str, Any]) -> dict[str, Any]:
     _reach(job, "imports")
     module = case.load(job["module"], job["paths"], job["tree"])
     _reach(job, "case")
-    return inside.inside(job, case.attribute(module, job["name"]), module, _cased)
+    return inside.inside(job, handed.as_class(case.attribute(module, job["name"])), module, _cased)
 
 
 def _cased(

@@ -152,7 +152,7 @@ def haiku(thing: Any, values: Values, method: str, reported: dict[str, Any]) -> 
 
     params, state = at_once(initial, 0)
     facts = _facts(call, _bound(thing, values) if is_class else {}, thing if is_class else None)
-    facts["root"] = _root(thing, values) if is_class else ""
+    facts["root"] = _root(thing, values) if is_class and issubclass(thing, hk.Module) else ""
     return Subject(
         _flat("params", params),
         _flat("state", state),
@@ -165,11 +165,15 @@ def haiku(thing: Any, values: Values, method: str, reported: dict[str, Any]) -> 
 
 
 def no_layer(result: Any) -> Any:
-    """What a function returns; raises Failure where that is a layer, which is run where the function is used."""
+    """What a function returns; raises Failure where that is still to be called, which is done where the function is used."""
+    import inspect
+
     import haiku as hk
 
     if isinstance(result, hk.Module):
         raise Failure("case", "it hands back a layer, and is run where it is used")
+    if inspect.isroutine(result):
+        raise Failure("case", "it hands back a function, and is run where that is used")
     return result
 
 

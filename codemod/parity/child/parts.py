@@ -20,7 +20,10 @@ class Parts:
 
 
 def source(function: Any) -> ast.Module | None:
-    """The tree of a function, None where its text is not to be had."""
+    """The tree of a function, which it may carry itself; None where its text is not to be had."""
+    tree = getattr(function, "tree", None)
+    if isinstance(tree, ast.Module):
+        return tree
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):

@@ -129,7 +129,7 @@ def _cases(thing: Any, method: str, job: dict[str, Any], module: Any) -> Iterato
     shown = (
         (one["args"], {**fields, **one["kwargs"]}, "code")
         for one in job["cases"]
-        if one["inputs"] is None
+        if one["inputs"] is None and constructor is not None
         for fields in _fields(constructor, known | _said(constructor, one), module)
     )
     found: Iterator[tuple[list[Any], dict[str, Any], str]] = (
