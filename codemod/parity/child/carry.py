@@ -124,10 +124,15 @@ class _Originals:
         return exact[0] if len(exact) == 1 else None
 
     def like(self, source: str) -> list[str]:
-        """The paths that a name with a part that is not known may mean, in order."""
-        pattern = re.compile("[^/]*".join(re.escape(part) for part in source.split(_ANY)))
-        names = {path: "/".join(parts).replace("/", ":", 1) for path, parts in self._parts.items()}
-        return sorted((p for p, name in names.items() if pattern.fullmatch(name)), key=_natural)
+        """The paths that a name with a part that is not known may mean, in order; `~` may be left out."""
+        for form in (tuple, _loosely):
+            wanted = "/".join(form(_parts(source, "")))
+            pattern = re.compile("[^/]*".join(re.escape(part) for part in wanted.split(_ANY)))
+            names = {path: "/".join(form(parts)) for path, parts in self._parts.items()}
+            found = [path for path, name in names.items() if pattern.fullmatch(name)]
+            if found:
+                return sorted(found, key=_natural)
+        return []
 
 
 def _parts(path: str, root: str) -> tuple[str, ...]:

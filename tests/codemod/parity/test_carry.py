@@ -114,6 +114,18 @@ def test_other_configurations_and_keys() -> None:
     assert found["heads.a.w"] == ("params:heads_a/w",)
 
 
+def test_names_that_cannot_be_told_within_methods_of_library_modules() -> None:
+    groups = [f"params:net/~/group_{i}/~/block_{k}//w" for i in (0, 1, 10) for k in (0, 1)]
+    found = paired(
+        [entry("~/{*}/block_{k}/w", "groups[{i}].blocks[{k}].w")],
+        groups,
+        [f"groups[{i}].blocks[{k}].w" for i in range(3) for k in range(2)],
+        "net",
+    )
+    assert found["groups[2].blocks[1].w"] == ("params:net/~/group_10/~/block_1//w",)
+    assert found["groups[0].blocks[0].w"] == ("params:net/~/group_0/~/block_0//w",)
+
+
 def test_names_that_cannot_be_told_are_taken_in_order() -> None:
     found = paired(
         [entry("up_{*}/w", "ups[{i}].w")],
