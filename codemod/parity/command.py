@@ -79,11 +79,13 @@ def _modules(request: Request, both: trees.Trees) -> verify.Verdict:
     both = replace(both, paths=trees.relative(request.paths, both.rewritten))
     options = load(Path(os.path.commonpath([path.absolute() for path in request.paths])))
     if request.rewrite_report is not None:
-        rewrite = subjects.read_report(request.rewrite_report)
+        found = subjects.Found(subjects.read_report(request.rewrite_report))
     else:
         settle = _settle(options, _wishes(request)) if request.trace else _as_it_is
-        rewrite = subjects.reported(both, options, settle)
-    return verify.verify(both, rewrite, options, _wishes(request), progress=show.climbed)
+        found = subjects.closest(both, options, settle)
+    verdict = verify.verify(both, found.report, options, _wishes(request), progress=show.climbed)
+    verdict.different = list(found.different)
+    return verdict
 
 
 def _code(tree: Path) -> list[Path]:

@@ -23,6 +23,7 @@ def document(verdict: Verdict, tool: str) -> dict[str, Any]:
         "modules": [climb.to_json() for climb in verdict.climbs],
         "programs": [program.to_json() for program in verdict.programs],
         "kept": verdict.kept,
+        "different": verdict.different,
     }
     plain: dict[str, Any] = _plain(data)
     return plain

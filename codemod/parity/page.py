@@ -59,7 +59,8 @@ def page(document: Mapping[str, Any], summary: str, diffs: Mapping[str, str]) ->
         overview=overview.tallies(document["modules"]),
         modules="\n".join(_module(one, diffs) for one in document["modules"]),
         programs="\n".join(_programs(document["programs"])),
-        kept=_kept(document["kept"]),
+        kept=_files("Left as they were", document["kept"])
+        + _files("Not as the rewrite leaves them", document["different"]),
         style=STYLE,
         script=SCRIPT,
         bare="" if document["modules"] else " hidden",
@@ -201,7 +202,7 @@ def _programs(programs: list[Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
-def _kept(kept: list[str]) -> str:
-    if not kept:
+def _files(heading: str, named: list[str]) -> str:
+    if not named:
         return ""
-    return f'<h2>Left as they were</h2><p class="facts">{escape(", ".join(kept))}</p>'
+    return f'<h2>{heading}</h2><p class="facts">{escape(", ".join(named))}</p>'

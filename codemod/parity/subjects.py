@@ -50,13 +50,63 @@ def reported(
 
     `settle` may go on from what the rewrite of these paths comes to.
     """
+    return _in_memory(trees, trees.paths, options, settle).report
+
+
+@dataclass(frozen=True)
+class Found:
+    """A report, and the files of the working tree that are not as that rewrite leaves them."""
+
+    report: dict[str, Any]
+    different: tuple[str, ...] = ()
+
+
+def closest(
+    trees: Trees, options: Options, settle: Settle = lambda examined, paths: examined
+) -> Found:
+    """The report of the rewrite that the working tree shows: of the paths alone, or of the whole tree.
+
+    What becomes of a class depends on which of its users were rewritten with it, so that a file which was rewritten
+    with the whole tree is another one than if it had been the only one.
+    """
+    found = _in_memory(trees, trees.paths, options, settle)
+    if not found.different or Path() in trees.paths or unchanged(trees, _python(trees)):
+        return found
+    whole = _in_memory(trees, (Path(),), options, settle)
+    return min(found, whole, key=lambda one: len(one.different))
+
+
+def _in_memory(trees: Trees, paths: Sequence[Path], options: Options, settle: Settle) -> Found:
     from ..report import document
     from ..run import examine
 
-    present = [path for path in trees.paths if (trees.original / path).exists()]
+    present = [path for path in paths if (trees.original / path).exists()]
     with chdir(trees.original):
         examined = settle(examine(present, options), present)
-    return document([outcome.report for outcome in examined.outcomes], "")
+        different = tuple(_different(examined, trees))
+    return Found(document([one.report for one in examined.outcomes], ""), different)
+
+
+def _different(examined: Examined, trees: Trees) -> Iterator[str]:
+    """The files at and below the named paths that are not as a rewrite of the originals leaves them."""
+    for outcome in examined.outcomes:
+        path = located(Path(outcome.report.path), trees) or Path(outcome.report.path)
+        if not any(path.is_relative_to(named) for named in trees.paths):
+            continue
+        wanted, there = outcome.new_bytes(), trees.rewritten / path
+        if wanted is None and outcome.source is not None:
+            wanted = outcome.source.bytes
+        if wanted is not None and (not there.is_file() or there.read_bytes() != wanted):
+            yield path.as_posix()
+
+
+def _python(trees: Trees) -> list[Path]:
+    """The Python files at and below the named paths, relative to the trees."""
+    files: set[Path] = set()
+    for path in trees.paths:
+        place = trees.original / path
+        files.update(place.rglob("*.py") if place.is_dir() else [place] if place.is_file() else [])
+    return sorted(file.relative_to(trees.original) for file in files)
 
 
 def read_report(file: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from .verify import Verdict
 if TYPE_CHECKING:
     from rich.console import Console
 
+DIFFERENT = "not as the rewrite leaves them (edited since, or rewritten with other options: see --rewrite-report)"
 _LINES = 10  # of a program, that differ
 _MARKS: Mapping[str, str] = {"pass": "[green]✓[/]", "fail": "[red]✗[/]", "not run": "[dim]·[/]"}
 
@@ -22,6 +23,8 @@ def show(verdict: Verdict, console: Console) -> None:
         _modules(verdict, console)
     if verdict.kept:
         console.print(f"left as they were: {', '.join(verdict.kept)}", markup=False)
+    if verdict.different:
+        console.print(f"{DIFFERENT}: {', '.join(verdict.different)}", markup=False)
     for program in verdict.programs:
         _program(program, console)
     for side, facts in verdict.platforms.items():

@@ -47,6 +47,7 @@ class Verdict:
     platforms: dict[str, dict[str, Any]] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)  # classes that stayed what they were
     programs: list[Compared] = field(default_factory=list)
+    different: list[str] = field(default_factory=list)  # files that were changed since
 
     @property
     def failed(self) -> bool:
@@ -78,7 +79,8 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="nnx-codemod-parity-") as scratch:
         sides = _Sides.start(trees, wishes, scratch)
         try:
-            _expect_device(sides, wishes)
+            if chosen:
+                _expect_device(sides, wishes)
             climbs = _climbs(chosen, trees, wishes, sides, Path(scratch), progress)
             return Verdict(climbs, wishes.seed, sides.platforms() if chosen else {}, kept)
         finally:
@@ -86,13 +88,14 @@ def verify(
 
 
 def _expect_device(sides: _Sides, wishes: Wishes) -> None:
-    """Raises Unusable where JAX would take another device than the one that was asked for."""
+    """Raises Unusable where an interpreter cannot run JAX, or JAX would take another device than was asked for."""
     asked = wishes.rewritten.device.split(",")[0]
     wanted = {"cuda": "gpu"}.get(asked, asked)
-    if wanted in ("", "cpu"):
-        return
     for side, facts in sides.platforms().items():
-        if facts.get("platform") != wanted:
+        if wanted in ("", "cpu"):
+            if facts.get("status") != "ok":
+                raise Unusable(f"the {side} cannot be run: {facts.get('error', 'no answer')}")
+        elif facts.get("platform") != wanted:
             there = facts.get("platform") or facts.get("error", "nothing")
             raise Unusable(f"there is no {wanted} for the {side}: JAX finds {there}")
 
@@ -156,10 +159,12 @@ class _Sides:
 
     def platforms(self) -> dict[str, dict[str, Any]]:
         """Versions and devices of both sides."""
-        return {
-            side: self.children[side, False].ask({"side": "versions"})
-            for side in ("original", "rewritten")
-        }
+        sides = ("original", "rewritten")
+        with ThreadPoolExecutor(len(sides)) as pool:
+            answers = pool.map(
+                lambda side: self.children[side, False].ask({"side": "versions"}), sides
+            )
+            return dict(zip(sides, answers, strict=True))
 
     def close(self) -> None:
         for child in self.children.values():

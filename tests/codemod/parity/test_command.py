@@ -170,6 +170,53 @@ def test_the_real_thing(tree: Path) -> None:
     ]
 
 
+def commit(folder: Path) -> None:
+    for command in (
+        ["add", "-A"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"],
+    ):
+        subprocess.run(["git", "-C", str(folder), *command], check=True)
+
+
+def test_a_file_that_was_rewritten_with_the_whole_tree(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By itself it would stay, as a file that stays goes by the names of its variables; edits since are told."""
+    (tree / "net.py").write_text(
+        "from flax import linen as nn\n\n\nclass Net(nn.Module):\n    @nn.compact\n"
+        "    def __call__(self, x):\n        return nn.Dense(3)(x)\n"
+    )
+    (tree / "run.py").write_text(
+        "import jax\nimport jax.numpy as jnp\nfrom net import Net\n\nmodel = Net()\nx = jnp.ones((2, 4))\n"
+        "params = model.init(jax.random.key(0), x)\nprint(model.apply(params, x).sum())\n"
+    )
+    commit(tree)
+    assert CliRunner().invoke(cli, ["rewrite", str(tree)]).exit_code == 0
+    seen: list[str] = []
+
+    def statuses(
+        trees: object,
+        report: dict[str, list[dict[str, list[dict[str, str]]]]],
+        *rest: object,
+        **more: object,
+    ) -> Verdict:
+        seen.extend(one["status"] for file in report["files"] for one in file["classes"])
+        return Verdict([], 0)
+
+    monkeypatch.setattr(order, "verify", statuses)
+    result = run(tree / "net.py")
+    assert "rewritten" in seen and "not as the rewrite" not in result.output
+    (tree / "net.py").write_text((tree / "net.py").read_text() + "\n# edited\n")
+    result = run(tree / "net.py")
+    assert "not as the rewrite leaves them" in result.output and "net.py" in result.output
+
+
+def test_an_interpreter_that_is_not_there(tree: Path, report: Path) -> None:
+    result = run(tree, "--rewrite-report", report, "--original-python", "no/python")
+    assert result.exit_code == 2
+    assert "the original cannot be run: no/python" in result.output
+
+
 def test_a_device_that_is_not_there(tree: Path, report: Path) -> None:
     """JAX would take another one, and the figures would be that one's."""
     result = run(tree, "--rewrite-report", report, "--device", "tpu")
