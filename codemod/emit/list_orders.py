@@ -23,7 +23,7 @@ def refuse_changed_lists(functions: Iterable[ast.FunctionDef], facts: Facts) -> 
         for node in ast.walk(function) if function.name not in _CONSTRUCTING else ():
             match node:
                 case ast.Call(func=ast.Attribute(value=layers, attr=name)) if (
-                    name in _CHANGES and _has_layers(facts.value(layers))
+                    name in _CHANGES and has_layers(facts.value(layers))
                 ):
                     raise CannotMove(
                         node,
@@ -37,7 +37,7 @@ def refuse_other_orders(functions: Iterable[ast.FunctionDef], facts: Facts) -> N
     for function in functions:
         for node in ast.walk(function):
             sequence = _turned(node)
-            if sequence is not None and _has_layers(facts.value(sequence)):
+            if sequence is not None and has_layers(facts.value(sequence)):
                 raise CannotMove(
                     node,
                     "layers run in another order than they are made in, and the size of each follows from the one before",
@@ -55,20 +55,20 @@ def _turned(node: ast.AST) -> ast.expr | None:
     return None
 
 
-def _has_layers(value: Value | None) -> bool:
+def has_layers(value: Value | None) -> bool:
     match value:
         case Items(items=items):
-            return any(_is_layer(item) for item in items)
+            return any(is_layer(item) for item in items)
         case Repeated(item=item):
-            return _is_layer(item)
+            return is_layer(item)
         case Either(values=values):
-            return any(_has_layers(each) for each in values)
+            return any(has_layers(each) for each in values)
     return False
 
 
-def _is_layer(value: Value) -> bool:
+def is_layer(value: Value) -> bool:
     if isinstance(value, Either):
-        return any(_is_layer(each) for each in value.values)
+        return any(is_layer(each) for each in value.values)
     if isinstance(value, Object):
         return classes.framework(value.cls) is not None
     return isinstance(value, LayerObject)

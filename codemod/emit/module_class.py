@@ -58,6 +58,7 @@ from .file_names import FileNames
 from .flags import Flags, decide, inherit, inherited_modes
 from .init_body import InitBody
 from .known_tests import KnownTests
+from .left_out import refuse_left_out
 from .list_orders import refuse_changed_lists, refuse_other_orders
 from .method_context import MethodContext
 from .method_edits import edit_method
@@ -111,6 +112,7 @@ class ClassEmitter:
         unwritable.refuse_changing_objects(self._functions(), self.study)
         unwritable.refuse_sites(self.study, self.sites, self.base, self.models, self.interp.project)
         refuse_changed_lists(self._functions(), self.study.facts)
+        refuse_left_out(self._functions(), self.study.facts)
         refuse_changing_names(self.sites, self.cls.node, self.source.parents)
         refuse_changes(self.cls.node, self.interp, self.models, self.file_names.qualified)
         self._site_names().choose()
