@@ -11,6 +11,9 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 TOLERANCE = 1e-4  # in float32, relative to the greatest number of the array
 TIGHT = 1e-6  # the same in float64, where what the program itself does in float32 remains
+DRAWN = (
+    1e-5  # the same where each side drew its own weights, which differ by the last bit of a float32
+)
 CHAOS = 1e-2  # a difference in float32 that rounding does not explain
 SMALL = 1e-3  # arrays smaller than this part of the greatest are measured by that
 CANCELLED = 0.1  # the same for gradients in float64: some are nothing but what rounding leaves of a sum of zero

@@ -13,7 +13,7 @@ class Compiled:
     """A function that is compiled at its first call; one that cannot be traced runs as it is."""
 
     def __init__(self, function: Callable[..., Any], effort: int) -> None:
-        self._function = function
+        self.plain = function
         self._effort = effort
         self.compiled: Any = None
         self.seconds = 0.0
@@ -26,22 +26,22 @@ class Compiled:
             try:
                 self.compiled = self._compile(arguments)
             except (jax.errors.JAXTypeError, jax.errors.JAXIndexError):
-                self.compiled = self._function
+                self.compiled = self.plain
             self.seconds = time.perf_counter() - start
         try:
             return self.compiled(*arguments)
         except TypeError:  # other shapes or dtypes than it was compiled for
-            return jax.jit(self._function)(*arguments)
+            return jax.jit(self.plain)(*arguments)
 
     def _compile(self, arguments: tuple[Any, ...]) -> Any:
         import jax
 
-        lowered = jax.jit(self._function).lower(*arguments)
+        lowered = jax.jit(self.plain).lower(*arguments)
         return lowered.compile(compiler_options=quickly(self._effort))
 
     @property
     def traced(self) -> bool:
-        return self.compiled is not None and self.compiled is not self._function
+        return self.compiled is not None and self.compiled is not self.plain
 
 
 def forward(subject: Subject) -> Compiled:

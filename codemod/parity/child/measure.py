@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import sharded
+from . import sharded, taken
 from .compiled import Compiled, quickly
 from .failure import Failure, describe
 from .subject import Flat, Subject
@@ -52,6 +52,8 @@ def measure(
     step = Compiled(_loss_and_gradient(subject), effort=1 if full else 0)
     inexact = {k: v for k, v in settled.params.items() if _floating(v)}
     fixed = {k: v for k, v in settled.params.items() if k not in inexact}
+    evaluated = settled.params, settled.state, subject.arrays
+    trained = inexact, fixed, settled.state, subject.arrays
     rungs: list[tuple[str, Callable[[], None]]] = [
         ("gradients", lambda: _gradients(step, inexact, fixed, settled, subject, found))
     ]
@@ -65,8 +67,8 @@ def measure(
                 "trajectory",
                 lambda: _trajectory(step, inexact, fixed, settled, subject, steps, found),
             ),
-            ("cost", lambda: _cost(forward, step, found)),
-            ("time", lambda: _time(step, (inexact, fixed, settled.state, subject.arrays), found)),
+            ("cost", lambda: _cost((forward, evaluated), (step, trained), found)),
+            ("time", lambda: _time(step, trained, found)),
         ]
         if over is not None:
             rungs.append(("sharding", lambda: _sharding(subject, settled, over, found)))
@@ -188,13 +190,16 @@ def _trajectory(
     found.arrays["losses:0"] = jnp.stack(losses)
 
 
-def _cost(forward: Compiled, step: Compiled, found: Found) -> None:
+_Pass = tuple[Compiled, tuple[Any, ...]]  # with its arguments
+
+
+def _cost(forward: _Pass, step: _Pass, found: Found) -> None:
     """FLOPs and bytes accessed of the compiled forward pass and gradient, as XLA counts them."""
-    if not (forward.traced and step.traced):
+    if not (forward[0].traced and step[0].traced):
         raise RuntimeError("it cannot be compiled as a whole")
     costs = {}
-    for name, function in (("forward", forward), ("gradient", step)):
-        analysis = function.compiled.cost_analysis()
+    for name, (function, arguments) in (("forward", forward), ("gradient", step)):
+        analysis = taken.compiled(function, arguments).cost_analysis()
         table = analysis[0] if isinstance(analysis, list) else analysis
         costs[name] = {"flops": table.get("flops", 0.0), "bytes": table.get("bytes accessed", 0.0)}
     found.facts["cost"] = costs
