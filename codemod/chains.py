@@ -39,3 +39,8 @@ def stored_names(tree: ast.AST) -> set[str]:
     """The names that get values anywhere in a tree, inner functions' too."""
     names = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
     return {name.id for name in names if isinstance(name.ctx, ast.Store)}
+
+
+def names_initializer(name: str) -> bool:
+    """Whether a name speaks of an initialiser."""
+    return "init" in name

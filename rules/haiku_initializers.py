@@ -10,8 +10,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
+from ..codemod.chains import names_initializer
 from ..codemod.rule import Argument, Call, Declined, Drop, To, Use, Writer, Written
 from ..codemod.shapes.values import (
+    FILLINGS,
     PRESENT,
     Constant,
     Either,
@@ -26,12 +28,6 @@ from ..codemod.shapes.values import (
 MADE = "an initialiser"  # marks what the interpreter knows to be an initialiser of hk.initializers
 SCALED = "an initialiser that scales with the fan-in"
 SCALED_OTHERWISE = "an initialiser that scales with the fan"
-_FILLED = {
-    "jax.numpy.zeros": "zeros",
-    "numpy.zeros": "zeros",
-    "jax.numpy.ones": "ones",
-    "numpy.ones": "ones",
-}
 
 
 # ---- initialisers as arguments ---------------------------------------------------------------------
@@ -58,8 +54,10 @@ def initializer(default: str | None, vectors: bool = False) -> Writer:
             return f"for_vectors({filled})"
         if value == Constant(None):
             return None
-        if isinstance(value, External) and value.name in _FILLED:
-            return f"nnx.initializers.{_FILLED[value.name]}"
+        if isinstance(value, External) and value.name in FILLINGS:
+            return FILLINGS[value.name].removeprefix("flax.")
+        if any(isinstance(v, External) and v.name in FILLINGS for v in options):
+            _check_named(text)
         if isinstance(value, Function):
             return _with_key(text, value)
         if isinstance(value, External | Partial) and not text.startswith("nnx."):
@@ -67,6 +65,16 @@ def initializer(default: str | None, vectors: bool = False) -> Writer:
         return _or(text, default) if default and may_be_none(value, text) else text
 
     return write
+
+
+def _check_named(text: str) -> None:
+    """Raises Declined where `jnp.zeros` may stand in a name that does not say that it is an initialiser."""
+    if names_initializer(text) or "(" in text:
+        return
+    raise Declined(
+        "a function that fills an array is an initialiser under a name that does not say so",
+        "use an initialiser of hk.initializers, or call it `init`",
+    )
 
 
 def may_be_none(value: Value | None, text: str) -> bool:

@@ -16,7 +16,7 @@ from ..rulebook import Rulebook
 from ..shapes import classes
 from ..shapes.classes import LINEN_MODULE
 from ..shapes.scopes import Environment
-from ..shapes.values import Class, External, Value
+from ..shapes.values import FILLINGS, Class, External, Value
 from ..signatures import is_unpacked, written_arguments
 from . import fillings
 from .brackets import bracketed
@@ -166,10 +166,10 @@ class FileNames:
             if self.rules.is_of_programs(qualified) and self._keeps_types(node):
                 return None
             renamed = self.rules.rename(qualified)
-            if qualified in fillings.FILLINGS and self._is_initializer(node):
-                return self.target(fillings.FILLINGS[qualified])
+            if qualified in FILLINGS and self._is_initializer(node):
+                return self.target(FILLINGS[qualified])
             if renamed is None and self.layers_as_values and not self._is_called(node):
-                return self._layer_value(qualified)
+                return self._layer_value(qualified, node)
             return None if renamed is None else self._renamed(renamed)
         if isinstance(node, ast.Call):
             return self._call(node, text or self.text)
@@ -228,7 +228,17 @@ class FileNames:
         above = self.module.source.parents.get(node)
         return isinstance(above, ast.Call) and above.func is node
 
-    def _layer_value(self, qualified: str) -> str | None:
+    def _is_asked_for(self, node: ast.AST) -> bool:
+        """Whether a test asks if something is of a class."""
+        above = self.module.source.parents.get(node)
+        if isinstance(above, ast.Tuple):
+            node, above = above, self.module.source.parents.get(above)
+        match above:
+            case ast.Call(func=ast.Name(id="isinstance" | "issubclass"), args=[_, asked]):
+                return asked is node
+        return False
+
+    def _layer_value(self, qualified: str, node: ast.AST) -> str | None:
         """A layer class that is handed on: what takes its place, with the defaults that differ."""
         rule = self.rules.layer(qualified)
         if rule is None or rule.inline:
@@ -237,6 +247,8 @@ class FileNames:
         for value in rule.stated.values():
             self.note_helpers(value)
         stated = [f"{name}={value}" for name, value in rule.stated.items()]
+        if self._is_asked_for(node) and (stated or qualified.startswith("haiku.")):
+            return None  # no class; and subclasses of the layer are none of its counterpart
         return (
             f"{self.target('functools.partial')}({', '.join([text, *stated])})" if stated else text
         )

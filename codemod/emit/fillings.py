@@ -9,17 +9,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from ..chains import last_name
+from ..chains import last_name, names_initializer
 from ..shapes import classes
 from ..shapes.values import Class
 from ..signatures import parameters
 
-FILLINGS = {
-    "jax.numpy.zeros": "flax.nnx.initializers.zeros",
-    "numpy.zeros": "flax.nnx.initializers.zeros",
-    "jax.numpy.ones": "flax.nnx.initializers.ones",
-    "numpy.ones": "flax.nnx.initializers.ones",
-}
 _VARIABLES = ("get_parameter", "get_state")
 
 
@@ -35,11 +29,11 @@ def is_initializer(node: ast.expr, parents: Mapping[ast.AST, ast.AST]) -> bool:
         case ast.keyword(arg=str(name)):
             call = parents.get(above)
             makes = isinstance(call, ast.Call) and last_name(call.func) in _VARIABLES
-            return is_name(name) and not makes
+            return names_initializer(name) and not makes
         case ast.Assign(targets=[target]) | ast.AnnAssign(target=target):
-            return is_name(last_name(target) or "") and not _is_called(target, parents)
+            return names_initializer(last_name(target) or "") and not _is_called(target, parents)
         case ast.arguments():
-            return is_name(_parameter(above, child))
+            return names_initializer(_parameter(above, child))
     return False
 
 
@@ -49,12 +43,7 @@ def takes_initializer(cls: Class, place: int) -> bool:
     if found is None or classes.framework(cls) != "haiku":
         return False
     names = [a.arg for a in found.node.args.args[1:]]
-    return place < len(names) and is_name(names[place])
-
-
-def is_name(name: str) -> bool:
-    """Whether a name speaks of an initialiser."""
-    return "init" in name
+    return place < len(names) and names_initializer(names[place])
 
 
 def _parameter(spec: ast.arguments, default: ast.AST) -> str:

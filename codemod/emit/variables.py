@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from ..chains import names_initializer
 from ..model.sites import Site
-from ..shapes.values import Array, Either, External, Function, Items, Partial, Table
+from ..shapes.values import FILLINGS, Array, Either, External, Function, Items, Partial, Table
 from ..signatures import written_arguments
-from .fillings import FILLINGS, is_name
 from .names import singular_collection
 from .transport import CannotMove, Scope, Transport
 
@@ -205,7 +205,7 @@ class VariableWriter:
             )
         named = self._is_named(init, scope)
         filled = any(isinstance(v, External) and v.name in FILLINGS for v in [*options, value])
-        if filled and not named and not is_name(self.transport.source.segment(init)):
+        if filled and not named and not names_initializer(self.transport.source.segment(init)):
             raise CannotMove(
                 init,
                 "a function that fills an array is an initialiser under a name that does not say so",

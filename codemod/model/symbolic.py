@@ -12,6 +12,7 @@ from ..shapes.held import Held, is_module
 from ..shapes.interpreter import Interpreter
 from ..shapes.scopes import Environment
 from ..shapes.values import (
+    FILLINGS,
     NONE,
     UNKNOWN,
     WORD,
@@ -106,9 +107,11 @@ def field_value(
     if instances:
         held = Held(text, instances) if len(instances) == len(callables) else UNKNOWN
         return joins.either(NONE, held) if NONE in seen else held
+    told = [v for v in examples if joins.is_told(v)]
+    if any(isinstance(v, External) and v.name in FILLINGS for v in callables):
+        return joins.either(*callables, *told, Unknown(text))  # a caller may give any initialiser
     if callables:
         return joins.either(*callables)
-    told = [v for v in examples if joins.is_told(v)]
     if told:
         return joins.either(*([NONE] if known == NONE else []), Unknown(text), *told)
     if known == NONE and not examples:

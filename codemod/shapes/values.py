@@ -217,6 +217,13 @@ class Variable(Value):
 FLAG = "flag"  # why a value is not known: True or False
 PRESENT = "there"  # neither None nor empty
 WORD = "a word"  # some string
+# functions that fill an array: what Haiku takes for an initialiser as well, and what that is in NNX
+FILLINGS = {
+    "jax.numpy.zeros": "flax.nnx.initializers.zeros",
+    "numpy.zeros": "flax.nnx.initializers.zeros",
+    "jax.numpy.ones": "flax.nnx.initializers.ones",
+    "numpy.ones": "flax.nnx.initializers.ones",
+}
 
 
 @dataclass(frozen=True)
