@@ -58,6 +58,7 @@ from .file_names import FileNames
 from .flags import Flags, decide, inherit, inherited_modes
 from .init_body import InitBody
 from .known_tests import KnownTests
+from .layer_attributes import edit_layer_attributes
 from .left_out import refuse_left_out
 from .list_orders import refuse_changed_lists, refuse_other_orders
 from .method_context import MethodContext
@@ -219,6 +220,7 @@ class ClassEmitter:
         moved = self.body.moved
         changes = self._method_context(moved)
         for function in self._functions():
+            edit_layer_attributes(function, self.edits, self.study.facts, self.source.parents)
             if function.name not in ("setup", "__init__"):
                 self.call_made.run(function)
                 edit_method(changes, function)
