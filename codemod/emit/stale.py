@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from ..ancestry import lineage
+from ..chains import stored_names
 from ..model.sites import Site
 from ..shapes import held
 from ..shapes.dims import (
@@ -102,11 +103,48 @@ class Stale:
         for name, origin in self.symbols.origins_of(dim).items():
             if isinstance(origin, Choice) and self.chosen.get(origin.name) is origin.node:
                 dim = substitute(dim, {name: self._as(origin.name, origin.node)})
+            elif isinstance(origin, Expression) and self._is_over(origin, node):
+                dim = self._asked(dim, name, origin, node)
             elif isinstance(origin, Expression) and name not in self.now:
                 change = self._change(origin)
                 if change is not None:
                     dim = self._now(dim, name, change, node)
         return dim
+
+    def _is_over(self, origin: Expression, node: ast.AST) -> bool:
+        """Whether a name may have got another value by a node, or is not there, as that stands in another method."""
+        since = origin.since
+        if since is None or since not in self.parents:
+            return False
+        constructor = self.parents[since]
+        if constructor not in lineage(node, self.parents):
+            return True
+        around = [each for each in lineage(node, self.parents) if each is not node]
+        loops = [each for each in around if isinstance(each, ast.For | ast.While)]
+        line = getattr(node, "lineno", 0)
+        return any(
+            other is not since
+            and (other.lineno <= line or any(loop in loops for loop in self._above(other)))
+            for other in ast.walk(constructor)
+            if isinstance(other, ast.stmt) and self._stores(other, origin.text)
+        )
+
+    def _above(self, node: ast.AST) -> list[ast.AST]:
+        return list(lineage(node, self.parents))
+
+    @staticmethod
+    def _stores(statement: ast.stmt, name: str) -> bool:
+        """Whether a statement itself, and none within it, gives a name a value."""
+        inner = (node for node in ast.iter_child_nodes(statement) if not isinstance(node, ast.stmt))
+        return any(name in stored_names(node) for node in inner)
+
+    def _asked(self, dim: Dim, symbol: str, origin: Expression, node: ast.AST) -> Dim:
+        """A size with the output of a layer in the place of what a name had. Raises CannotMove."""
+        assert origin.since is not None
+        told = self._told(self.symbols.symbol(symbol), self.parents[origin.since], node)
+        if told is None or symbol not in names(dim):
+            raise self._gone(origin.text, node)
+        return substitute(dim, {symbol: told})
 
     def _change(self, origin: Expression) -> tuple[str, ast.AST] | None:
         """The name that a loop or the constructor has changed, and that a symbol stands for or is computed from."""

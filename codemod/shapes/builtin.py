@@ -152,12 +152,13 @@ def _number(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
             dim = interp.symbols.resolve(dim)
             whole = symbol_name(dim) is not None or not names(dim) & interp.symbols.fractional
             return args[0] if whole else Size(interp.symbols.rounded(("int(", dim, ")")))
-        case Unknown(parts=parts) if parts:
+        case Unknown(parts=parts) if parts and all(
+            isinstance(part, str) or interp.symbols.is_explained(part) for part in parts
+        ):
             return Size(interp.symbols.rounded(("int(", *parts, ")")))
-        case Unknown(text=text) if text:
-            return Unknown(
-                f"int({text.removeprefix('(').removesuffix(')') if _wrapped(text) else text})"
-            )
+        case Unknown(text=text, loop=loop) if text:
+            inner = text.removeprefix("(").removesuffix(")") if _wrapped(text) else text
+            return Unknown(f"int({inner})", loop=loop)
         case Unknown():
             return Size(interp.symbols.unknown("a number that is rounded"))
         case Array():

@@ -79,11 +79,13 @@ class Seen(Origin):
 class Expression(Origin):
     """A number that `text` computes in the constructor: a field, `config.mlp_dim`, `2**i`.
 
-    What a loop counts or goes through has that value in the turns of `loop` alone.
+    What a loop counts or goes through has that value in the turns of `loop` alone; what a name has that the constructor
+    gives several values, behind the statement `since` and before the next.
     """
 
     text: str
     loop: ast.AST | None = field(default=None, compare=False)
+    since: ast.Assign | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ class Symbols:
         self._by_origin: dict[Any, Dim] = {}
         self._bound: dict[str, Dim] = {}
         self._count = 0
+        self.options: dict[str, tuple[Dim, Dim]] = {}  # what choices choose from, by symbol
         self.fractional: set[str] = set()  # those of numbers that may be no integers
         self._wholes: dict[tuple[str, int], Dim] = {}  # by part and how many: what was split evenly
 
@@ -224,8 +227,10 @@ class Symbols:
             ((left, right), (right, left)), key=lambda pair: self._readiness(pair[0]), reverse=True
         ):
             name = symbol_name(giving)
-            if self.is_explained(giving) and not self.is_explained(kept):
+            if self.is_explained(giving) and not self._is_told(kept, giving):
                 continue  # what can be told stays told
+            if self._is_option(giving, kept):
+                continue  # a choice that has to be one of its options is that one
             if name is not None and self._yields(giving) and name not in self.origins_of(kept):
                 self._bound[name] = kept
                 return True
@@ -234,6 +239,14 @@ class Symbols:
     def is_explained(self, dim: Dim) -> bool:
         """Whether reading tells what every symbol of a size stands for."""
         return not any(isinstance(o, Unexplained) for o in self.origins_of(dim).values())
+
+    def _is_told(self, kept: Dim, giving: Dim) -> bool:
+        return self.is_explained(kept) or self._is_option(kept, giving)
+
+    def _is_option(self, dim: Dim, choice: Dim) -> bool:
+        """Whether a size is one of those that a branch chooses from."""
+        options = self.options.get(symbol_name(choice) or "", ())
+        return any(same(self.resolve(option), dim) for option in options)
 
     def _readiness(self, dim: Dim) -> tuple[int, int]:
         """How readily a size gives way to another, and of two outputs when it was met."""

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from . import forks, parts
-from .dims import Choice, Dim, same
+from .dims import Choice, Dim, Unexplained, same
 from .values import (
     NONE,
     UNKNOWN,
@@ -158,8 +158,11 @@ def join_dims(
     if node in interp.forks:
         return interp.symbols.unknown(forks.WHY)
     key = ("choice", node, name, axis, str(left), str(right))
+    if isinstance(node, ast.Pass):  # no branch that a constructor could repeat
+        return interp.symbols.new(Unexplained("which of several items it is"), key)
     dim = interp.symbols.new(Choice(node, name, axis), key)
     interp.facts.choices[str(dim)] = (left, right)
+    interp.symbols.options[str(dim)] = (left, right)
     return dim
 
 

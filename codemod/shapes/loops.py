@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import operators
 from .dims import Dim, Expression, Running, same
-from .facts import RunningSize
+from .facts import RunningSize, Used
 from .scopes import Environment
 from .values import (
     UNKNOWN,
@@ -295,8 +295,9 @@ def _over_layers(interp: Interpreter, node: ast.For, groups: Groups, env: Enviro
     """
     for loop, members in groups:
         head = dict(env.names)
+        earlier = _uses(interp, members)
         for _ in range(MAX_PASSES if loop is not None else 1):
-            _forget_uses(interp, members)
+            _forget_later_uses(interp, earlier)
             for member in members:
                 bind_target(interp, node, node.target, member, env)
                 interp.execute(node.body, env)
@@ -311,11 +312,15 @@ def _over_layers(interp: Interpreter, node: ast.For, groups: Groups, env: Enviro
             env.names.update(head)
 
 
-def _forget_uses(interp: Interpreter, members: Sequence[Value]) -> None:
-    for member in members:
-        site = _site_of(member)
-        if site is not None:
-            interp.facts.uses_of[site] = []
+def _uses(interp: Interpreter, members: Sequence[Value]) -> dict[ast.Call, list[Used]]:
+    """The calls of layers that were met before a loop over them, by site."""
+    sites = [site for member in members if (site := _site_of(member)) is not None]
+    return {site: list(interp.facts.uses_of[site]) for site in sites}
+
+
+def _forget_later_uses(interp: Interpreter, earlier: Mapping[ast.Call, list[Used]]) -> None:
+    for site, uses in earlier.items():
+        interp.facts.uses_of[site] = list(uses)
 
 
 def _site_of(step: Value) -> ast.Call | None:
@@ -337,8 +342,9 @@ def _repeated(
     interp: Interpreter, loop: ast.AST, steps: Sequence[Value], start: Value, run: _Step
 ) -> Value:
     head = start
+    earlier = _uses(interp, steps)
     for _ in range(MAX_PASSES):
-        _forget_uses(interp, steps)
+        _forget_later_uses(interp, earlier)
         end = _through(steps, head, run)
         wider = _widened(interp, loop, "x", head, end)
         if wider is None:

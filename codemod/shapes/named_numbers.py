@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from ..chains import is_own
+from ..chains import is_own, stored_names
 from .dims import Expression, Rounded, Unexplained, names
 from .values import Size, Value
 
@@ -28,10 +28,32 @@ def by_name(interp: Interpreter, target: ast.expr, value: Value) -> Value:
     symbols = [interp.symbols.origins[name] for name in names(interp.symbols.resolve(value.dim))]
     if len(symbols) != 1 or not isinstance(symbols[0], Unexplained | Rounded):
         return value
-    if not _is_set_once(target, frame.function):
-        return value
     text = ast.unparse(target)
+    if not _is_set_once(target, frame.function):
+        first = _first_of_several(interp, target, frame.function)
+        if first is None:
+            return value
+        origin = Expression(text, since=first)
+        return Size(interp.symbols.new(origin, ("text", interp.root, text, first)))
     return Size(interp.symbols.new(Expression(text), ("text", interp.root, text)))
+
+
+def _first_of_several(
+    interp: Interpreter, target: ast.expr, function: ast.FunctionDef
+) -> ast.Assign | None:
+    """The statement that gives a local of the class's own constructor the first of its values, whenever that runs."""
+    own = getattr(interp.root_object, "cls", None)
+    given = {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)}
+    if own is None or function not in own.node.body or not isinstance(target, ast.Name):
+        return None
+    if target.id in given:
+        return None
+    for statement in function.body:
+        if isinstance(statement, ast.Assign) and statement.targets == [target]:
+            return statement
+        if target.id in stored_names(statement):
+            return None
+    return None
 
 
 def _is_set_once(target: ast.expr, function: ast.FunctionDef) -> bool:

@@ -84,8 +84,15 @@ def binary(
     text = _composed(interp, op, left, right)
     if text is None and (parts := _fraction(interp, op, left, right)):
         return Unknown(parts=parts)
-    loop = getattr(left, "loop", None) or getattr(right, "loop", None)
-    return Unknown(text, loop=loop) if text else UNKNOWN
+    return Unknown(text, loop=_turn(interp, left) or _turn(interp, right)) if text else UNKNOWN
+
+
+def _turn(interp: Interpreter, value: Value) -> ast.AST | None:
+    """The loop in whose turns alone a number has its text."""
+    if not isinstance(value, Size):
+        return getattr(value, "loop", None)
+    origins = interp.symbols.origins_of(value.dim).values()
+    return next((o.loop for o in origins if isinstance(o, Expression) and o.loop is not None), None)
 
 
 def _main(value: Value) -> Value:
