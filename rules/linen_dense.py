@@ -104,14 +104,13 @@ def _product(use: Use) -> Value | None:
     shape, kernel = use.shape(), use.dims("shape")
     if shape is None or kernel is None or not isinstance(use.constant("einsum_str"), str):
         return None
-    dtype = dtype_of(use.input())
     spec: Any = jax.ShapeDtypeStruct  # untyped in JAX
     result = jax.eval_shape(
         lambda x, w: jnp.einsum(use.constant("einsum_str"), x, w),
-        spec(shape, dtype),
-        spec(kernel, dtype),
+        spec(shape, "float32"),
+        spec(kernel, "float32"),
     )
-    return Array(tuple(result.shape), dtype)
+    return Array(tuple(result.shape), dtype_of(use.input()))
 
 
 RULES = (

@@ -13,10 +13,11 @@ from typing import Protocol
 
 from ..chains import stored_names
 from ..rule import Declined
+from ..shapes import dtypes
 from ..shapes.dims import Choice, Dim, Expression, Origin, Symbols, Unexplained
 from ..shapes.facts import Facts
 from ..shapes.operators import presence_asked
-from ..shapes.values import Array, Constant, External, Items, ShapePart, Value, as_dim
+from ..shapes.values import Array, Constant, External, Items, ShapePart, Unknown, Value, as_dim
 from ..source import Source
 from . import turns
 from .brackets import bracketed
@@ -319,6 +320,13 @@ class Transport:
         self.needs.kept_fields.add(node.attr)
         return None
 
+    def _parameter(self, field: str) -> str | None:
+        """The parameter that gives a field its value, if that is what methods find there."""
+        parameter = self.fields.get(field) if field not in self.changed else None
+        if parameter is not None:
+            self.needs.fields.add(parameter)
+        return parameter
+
     def _decided(self, node: ast.Compare, scope: Scope) -> str | None:
         """`self.shortcut is not None`, where one test of the constructor decides whether there is a shortcut."""
         match node:
@@ -519,6 +527,8 @@ class Transport:
                 return repr(known)
             case External(name=name) if name.startswith("jax.numpy."):
                 return self.target(name)
+            case Unknown(text=str(field), why=dtypes.FIELD):
+                return self._parameter(field)
             case Items(items=items, kind=kind) if kind in ("tuple", "list"):
                 parts = [self.value_text(item, node) for item in items]
                 if any(part is None for part in parts):

@@ -21,6 +21,7 @@ from ..shapes import classes
 from ..shapes.binding import bind_signature
 from ..shapes.calls import call_function, call_method, spatial_axes
 from ..shapes.dims import names
+from ..shapes.dtypes import anywhere, either
 from ..shapes.facts import Facts, Used
 from ..shapes.interpreter import Interpreter
 from ..shapes.scopes import OutOfBudget, OutOfPatience, Trouble
@@ -600,13 +601,14 @@ def _example(
     arrays = [e for e in examples if isinstance(e, Array)]
     if arrays:
         array = next((a for a in arrays if a.shape is not None), arrays[0])
+        dtype = anywhere(functools.reduce(either, [a.dtype for a in arrays], array.dtype))
         optional = any(g == NONE or (g is None and default is not None) for g in given) or any(
             a.optional for a in arrays
         )
         optional = optional or _decides_layers(parameter, default, function)
         if parameter.arg in choice:
-            return array_of_rank(choice[parameter.arg], array.dtype or "float32", optional)
-        return Array(array.shape, array.dtype, optional)
+            return array_of_rank(choice[parameter.arg], dtype or "float32", optional)
+        return Array(array.shape, dtype, optional)
     composite = composites.example(interp, parameter, function, choice, examples)
     if composite is not None:
         return composite

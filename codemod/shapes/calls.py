@@ -18,6 +18,7 @@ from . import (
     builtin,
     classes,
     defaults,
+    dtypes,
     held,
     joins,
     library,
@@ -87,7 +88,7 @@ def attribute(interp: Interpreter, owner: Value, name: str, node: ast.AST) -> Va
         case External(name=qualified):
             return External(interp.rules.canonical(f"{qualified}.{name}"))
         case Array():
-            return _array_attribute(owner, name)
+            return _array_attribute(interp, owner, name)
         case Object():
             _note_reading(interp, owner, name, node)
             return _object_attribute(interp, owner, name, node)
@@ -169,7 +170,7 @@ def _super_attribute(owner: Super, name: str) -> Value:
     return External("builtins.super_of_library")
 
 
-def _array_attribute(array: Array, name: str) -> Value:
+def _array_attribute(interp: Interpreter, array: Array, name: str) -> Value:
     match name:
         case "shape":
             if array.shape is None:
@@ -180,7 +181,7 @@ def _array_attribute(array: Array, name: str) -> Value:
         case "size":
             return UNKNOWN if array.shape is None else from_dim(product(array.shape))
         case "dtype":
-            return External(f"jax.numpy.{array.dtype}") if array.dtype else UNKNOWN
+            return dtypes.attribute(interp, array)
         case "T" | "mT":
             return Array(None if array.shape is None else tuple(reversed(array.shape)), array.dtype)
         case "real" | "imag":
@@ -459,7 +460,7 @@ def apply_layer(
         result = layer.rule.runs(use, _Runner(interp))
     if result is None and output is not None:
         try:
-            result = output(use)
+            result = dtypes.of_layer(interp, layer, output(use))
         except Exception as error:  # the layer refuses these shapes
             interp.trouble(node or ast.Pass(), f"{layer.rule.source}: {error}")
     if result is None:

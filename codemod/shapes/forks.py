@@ -9,6 +9,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from .dims import same
+from .dtypes import either
 from .values import Array, Ranks, Size, Value, as_dim
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def ranks(interp: Interpreter, node: ast.AST, left: Array, right: Array) -> Rank
     if not same(one, two) or not (_is_whole(left) and _is_whole(right)):
         return None
     interp.has_ranks = True
-    dtype = left.dtype if left.dtype == right.dtype else (left.dtype or right.dtype)
+    dtype = either(left.dtype, right.dtype)
     return Ranks(None, dtype, left.optional or right.optional, one, (left, right), decided)
 
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from . import applied, enclosed, joins, library, lifts, named, numpy_random, operators
+from . import applied, dtypes, enclosed, joins, library, lifts, named, numpy_random, operators
 from .binding import bind_signature
 from .facts import VariableMade
 from .specials import KEY
@@ -122,17 +122,19 @@ def _initialised(
             return result
         if isinstance(result, Constant):
             return Array((), "int32" if isinstance(result.value, int) else "float32")
+    known = [place for place, value in enumerate(args) if isinstance(value, Items)]
+    kind = dtypes.said_of_call(interp, node or ast.Pass(), args, {}, known[0] + 1 if known else 2)
     for value in args:
         shape = as_shape(value) if isinstance(value, Items) else None
         if shape is not None:
-            return Array(shape, "float32")
+            return Array(shape, kind or "float32")
         if isinstance(value, Items):
             dims = [operators.dim_of(interp, item) for item in value.items]
             if all(dim is not None for dim in dims):
-                return Array(tuple(dims), "float32")
+                return Array(tuple(dims), kind or "float32")
     asked = args[1] if len(args) > 1 and args[0] is KEY else UNKNOWN
     if not isinstance(init, Function | Partial | Bound) and isinstance(asked, Size):
-        return Array((asked.dim,), "float32")  # a vector as long as that
+        return Array((asked.dim,), kind or "float32")  # a vector as long as that
     if isinstance(init, External) and args and not isinstance(args[0], Array):
         return library.call(interp, node, init.name, args, {})
     return Array(None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from . import forks, parts
+from . import dtypes, forks, parts
 from .dims import Choice, Dim, Unexplained, same
 from .values import (
     NONE,
@@ -131,7 +131,7 @@ def _bools(*values: Value) -> bool:
 
 
 def _arrays(interp: Interpreter, node: ast.AST, name: str, left: Array, right: Array) -> Array:
-    dtype = left.dtype if left.dtype == right.dtype else (left.dtype or right.dtype)
+    dtype = dtypes.either(left.dtype, right.dtype)
     optional = left.optional or right.optional
     if left.shape is None or right.shape is None or len(left.shape) != len(right.shape):
         ranks = forks.ranks(interp, node, left, right)

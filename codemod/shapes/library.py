@@ -6,11 +6,12 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from . import dtypes
 from .arrays import reshape
 from .asking import Method
 from .convolutions import convolved
 from .patterns import rearranged
-from .real_calls import Unconvertible, dtype_name, resolve, run
+from .real_calls import Unconvertible, resolve, run
 from .specials import SPECIAL
 from .values import (
     UNKNOWN,
@@ -63,7 +64,7 @@ def method(
 ) -> Value:
     """What a method of an array returns."""
     if name in _ELEMENTWISE_METHODS:
-        dtype = dtype_name(args[0]) if name == "astype" and args else array.dtype
+        dtype = dtypes.said_of_call(interp, node, args, kwargs) if name == "astype" else array.dtype
         return Array(array.shape, dtype, last=array.last)
     if name == "reshape":
         shape = (

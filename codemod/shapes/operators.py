@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import chosen, listed, parts
+from . import chosen, dtypes, listed, parts
 from .arrays import index as index_array
 from .arrays import matmul
 from .classes import fields, is_record
@@ -262,12 +262,10 @@ def _operand(value: Value) -> Shape | None:
 def promoted(left: Value, right: Value, op: ast.operator | None = None) -> str | None:
     """The dtype of what an operator makes of two operands, as far as they tell."""
     kinds = [value.dtype for value in (left, right) if isinstance(value, Array)]
-    floats = [kind for kind in kinds if kind and "float" in kind]
     scalars = [v.value for v in (left, right) if isinstance(v, Constant)]
-    if floats:
-        return (
-            floats[0] if len(floats) == 1 else max(floats, key=lambda kind: (int(kind[-2:]), kind))
-        )
+    floating = dtypes.together(kinds)
+    if floating is not None:
+        return floating
     if isinstance(op, ast.Div) or any(isinstance(scalar, float) for scalar in scalars):
         return "float32"
     return kinds[0] if kinds else None

@@ -11,9 +11,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from . import dtypes
 from .asking import Complaint, Slot, ask
 from .values import (
     NONE,
+    SOME_FLOAT,
     UNKNOWN,
     Array,
     Constant,
@@ -103,6 +105,22 @@ def run(
     elementwise: bool = False,
 ) -> Value:
     """`jax.eval_shape` on abstract values; an unknown where it cannot be asked, a trouble where it refuses."""
+    known = _without_unknown_dtype(function, args)
+    answer = _answer(interp, node, function, known, kwargs, elementwise)
+    if len(known) < len(args):
+        last = dtypes.said_of_call(interp, node, args, {}, len(args) - 1)
+        return dtypes.with_float(answer, last or SOME_FLOAT)
+    return dtypes.of_answer(interp, node, answer, args, kwargs)
+
+
+def _answer(
+    interp: Interpreter,
+    node: ast.AST,
+    function: Callable[..., Any],
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    elementwise: bool,
+) -> Value:
     kwargs = {
         k: v
         for k, v in kwargs.items()
@@ -110,7 +128,6 @@ def run(
         and not (k in _VALUES and isinstance(v, Unknown | Either))
     }
     arrays: list[Any] = []
-    args = _without_unknown_dtype(function, args)
     try:
         real_args = [_convert(interp, value, arrays) for value in args]
         real_kwargs = {key: _convert(interp, value, arrays) for key, value in kwargs.items()}
@@ -183,7 +200,8 @@ def _convert(interp: Interpreter, value: Value, arrays: list[Any]) -> Any:
         case Array(shape=shape, dtype=kind) if shape is not None and kind != "key":
             resolved = tuple(interp.symbols.resolve(dim) for dim in shape)
             make: Any = jax.ShapeDtypeStruct  # untyped in JAX
-            arrays.append(make(resolved, value.dtype or "float32"))
+            known = value.dtype if dtypes.is_known(value.dtype) else None
+            arrays.append(make(resolved, known or "float32"))
             return Slot(len(arrays) - 1)
         case Items(items=items, kind=kind, open=False):
             inner = [_convert(interp, item, arrays) for item in items]
@@ -197,24 +215,3 @@ def _convert(interp: Interpreter, value: Value, arrays: list[Any]) -> Any:
             if len(known_values) == 1:
                 return _convert(interp, known_values[0], arrays)
     raise Unconvertible
-
-
-def dtype_name(value: Value) -> str | None:
-    if isinstance(value, External):
-        name = value.name.rsplit(".", 1)[-1]
-        known = (
-            "float16",
-            "bfloat16",
-            "float32",
-            "float64",
-            "int8",
-            "int16",
-            "int32",
-            "int64",
-            "uint8",
-            "uint32",
-        )
-        return name if name in known else ("bool" if name in ("bool", "bool_") else None)
-    if isinstance(value, Constant) and isinstance(value.value, str):
-        return value.value
-    return None

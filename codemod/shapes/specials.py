@@ -6,11 +6,10 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from . import named_tuples, records, slices, trees
+from . import dtypes, named_tuples, records, slices, trees
 from .arrays import product, reshape, reshape_target
 from .binding import bind_signature
 from .dims import Dim, Expression, InputAxis, is_symbolic, same
-from .real_calls import dtype_name
 from .values import (
     NONE,
     UNKNOWN,
@@ -69,8 +68,8 @@ def _concatenate(
         if dim is None:
             return UNKNOWN
         result.append(dim)
-    first = next((a.dtype for a in arrays if isinstance(a, Array) and a.dtype), None)
-    return Array(tuple(result), first)
+    kinds = [a.dtype for a in arrays if isinstance(a, Array) and a.dtype]
+    return Array(tuple(result), dtypes.together(kinds) or next(iter(kinds), None))
 
 
 def _last_of_joined(
@@ -344,7 +343,7 @@ def _broadcasting(
     shape = broadcast(interp, node, *known) if len(known) == len(shapes) else None
     if any(isinstance(a, Unknown) and not a.text for a in args):
         shape = not_alone(interp, shape)
-    return Array(shape, promoted(args[0], args[1]) if len(args) == 2 else arrays[-1].dtype)
+    return Array(shape, promoted(args[-2], args[-1]) if len(args) > 1 else arrays[-1].dtype)
 
 
 def _masks(
@@ -396,7 +395,7 @@ def _creation(
     shape = kwargs.get("shape", args[0] if args else UNKNOWN)
     from .operators import dim_of
 
-    dtype = dtype_name(kwargs.get("dtype", args[1] if len(args) > 1 else NONE))
+    dtype = dtypes.said_of_call(interp, node, args, kwargs, place=1)
     if not isinstance(shape, Items):
         dim = dim_of(interp, shape)
         return Array(None, dtype) if dim is None else Array((dim,), dtype or "float32")

@@ -36,9 +36,12 @@ class Size(Value):
     dim: Dim
 
 
+SOME_FLOAT = "float"  # the dtype of an array whose float another call, or a field, may choose
+
+
 @dataclass(frozen=True)
 class Array(Value):
-    """An array. `shape` is None where even the rank is unknown; `dtype` is a NumPy name or None.
+    """An array. `shape` is None where even the rank is unknown; `dtype` is a NumPy name, `SOME_FLOAT` or None.
 
     An `optional` array may be None instead. Of one of unknown rank, `last` may still tell the last axis.
     """
