@@ -673,7 +673,7 @@ class InitBody:
         comments = self._above(statement, depth)
         if isinstance(statement, ast.AugAssign) and method == "extend" and not built.kept:
             return comments + self._assigned(f"{built.text} += ", text, "", depth)
-        return comments + self._assigned(f"{built.text}.{method}(", text, ")", depth)
+        return comments + self._assigned("", f"{built.text}.{method}({text})", "", depth)
 
     def _items(self, node: ast.expr, scope: Scope) -> str:
         """The items of a list that is added to another."""
@@ -816,7 +816,7 @@ class InitBody:
             local = singular(site.attribute).lstrip("_")
             made = self._assigned(f"{local} = ", text, "", depth)
             return [*made, self.line(depth, f"{site.text}.append({local})")]
-        return self._assigned(f"{site.text}.append(", text, ")", depth)
+        return self._assigned("", f"{site.text}.append({text})", "", depth)
 
     def _site(self, site: Site, scope: Scope, depth: int) -> list[str]:
         """`self.attribute = ...`, or an append in a loop."""

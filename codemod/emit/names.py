@@ -168,7 +168,7 @@ def is_free(name: str, taken: Collection[str]) -> bool:
 
 def numbered(bases: Sequence[str], taken: Collection[str] = ()) -> list[str]:
     """A name for each base, in order: the base itself where it is the only one of its kind, else numbered from 1
-    (`linear1`, `linear2`, `conv2d_1`). A base that is taken becomes `<base>_layer`."""
+    (`linear1`, `linear2`, `conv2d_1`). A base that is taken becomes `<base>_layer`, `blocks` `block_layers`."""
     counts = Counter(bases)
     used = set(taken)
     places: Counter[str] = Counter()
@@ -176,6 +176,8 @@ def numbered(bases: Sequence[str], taken: Collection[str] = ()) -> list[str]:
     for base in bases:
         if counts[base] == 1:
             name = base
+            if not is_free(base, used) and singular(base) != base:
+                name = f"{singular(base)}_layers"
             while not is_free(name, used):
                 name += "_layer"
         else:
