@@ -62,3 +62,34 @@ def test_calls_that_differ_keep_the_class(tmp_path: Path) -> None:
     done = rewritten(text.replace("(2, 7, 6)", "(2, 7, 8)"))
     assert done.statuses == {"Net": "kept"}
     check(done, tmp_path)
+
+
+HALF = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Net(nn.Module):
+    dtype: type = jnp.float32
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.LayerNorm(dtype=self.dtype)(100 * x)
+
+
+x = jax.random.normal(jax.random.key(1), (2, 5, 8))
+model = Net(jnp.bfloat16)
+params = model.init(jax.random.key(0), x)
+print('RESULT', float(jnp.abs(model.apply(params, x)).astype(jnp.float32).sum()))
+other = Net(dtype=jnp.float32)
+params = other.init(jax.random.key(0), x)
+print('RESULT', float(jnp.abs(other.apply(params, x)).sum()))
+"""
+
+
+def test_what_half_precision_needs_is_given_to_all(tmp_path: Path) -> None:
+    done = rewritten(HALF)
+    assert done.statuses == {"Net": "rewritten"}
+    check(done, tmp_path)
+    assert "promote_dtype=keep_dtypes" in done.after["program.py"]
