@@ -323,7 +323,8 @@ class Layer(Rule):
     text; None leaves the parameter out, or to `sizes`. `runs` is for layers that call layers which they are given: it
     calls them with what they will get and returns the result.
 
-    `variant` gives the rule for a layer that is made with some arguments, where it is another one.
+    `variant` gives the rule for a layer that is made with some arguments, where it is another one. `handed` is the rule
+    for a layer whose class is handed on, `partial(Net, conv=nn.ConvLocal)`, to code that may make other layers, too.
 
     `heritage` says what subclasses get from the layer; those of a layer without it stay.
 
@@ -362,6 +363,7 @@ class Layer(Rule):
     late: str = ""
     around: str = ""  # the helper that is made of the layer and takes its place
     variant: Callable[[Mapping[str, Value]], Layer | None] | None = None
+    handed: Layer | None = None
     heritage: Heritage | None = None
     options: str = ""  # the helper that gives unpacked options their names in NNX
 

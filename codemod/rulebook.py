@@ -62,6 +62,11 @@ class Rulebook:
     def layer(self, name: str) -> Layer | None:
         return self._layers.get(name)
 
+    def layer_class(self, name: str) -> Layer | None:
+        """The rule for a layer whose class is handed on; None for what makes and applies a layer in one."""
+        rule = self._layers.get(name)
+        return None if rule is None or rule.inline else rule.handed or rule
+
     def call(self, name: str) -> Call | None:
         return self._calls.get(name)
 

@@ -5,6 +5,7 @@ jax alone, and reads as if written for the program.
 """
 
 import functools
+import inspect
 import math
 import types
 import warnings
@@ -324,6 +325,33 @@ class ConvLocal(nnx.Module):
         return x.reshape(*batch, *x.shape[1:])
 
 
+class LazyConvLocal(ConvLocal):
+    """A `ConvLocal` in the place of an `nnx.Conv`: its first call, which shows the shape of its input, makes the kernels.
+
+    Call a model that has one once before its parameters are asked for.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        kernel_size: int | Sequence[int],
+        *args: Any,
+        rngs: nnx.Rngs,
+        **options: Any,
+    ):
+        self.axes = 2 if isinstance(kernel_size, int) else len(kernel_size) + 1
+        self.make = lambda layer, in_shape: ConvLocal.__init__(
+            layer, in_shape, out_features, kernel_size, *args, **options, rngs=layer.rngs
+        )
+        self.rngs = rngs.fork()
+
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        if not hasattr(self, "kernel"):
+            self.make(self, inputs.shape[-self.axes :])
+        return super().__call__(inputs)
+
+
 # ---- layers with changed weights ---------------------------------------------------------
 
 
@@ -584,6 +612,32 @@ def linen_module(
 ) -> LinenModule:
     """`nnx.bridge.to_linen` for a module that draws random numbers, or whose sizes or mode only a call tells."""
     return LinenModule(module, args, FrozenDict(kwargs), call_sizes, call_as, name=name)
+
+
+class LinenRecord(LinenModule):
+    """A LinenModule that has the fields of its module too: what the constructor is given by name, and its defaults."""
+
+    def __getattr__(self, name: str) -> Any:
+        known = inspect.signature(self.module.__init__).parameters if name != "module" else {}
+        if name.startswith("_") or name not in known:
+            return super().__getattr__(name)
+        found = self.kwargs.get(name, known[name].default)
+        if found is inspect.Parameter.empty or (self.args and name not in self.kwargs):
+            raise AttributeError(f"give `{name}` by name where the model is made")
+        return found
+
+
+def linen_record(
+    module: Callable[..., nnx.Module],
+    /,
+    *args: Any,
+    call_sizes: Callable[..., Sequence[Any]] | None = None,
+    call_as: Callable[..., Any] | None = None,
+    name: str | None = None,
+    **kwargs: Any,
+) -> LinenRecord:
+    """`linen_module` for a module whose fields are read."""
+    return LinenRecord(module, args, FrozenDict(kwargs), call_sizes, call_as, name=name)
 
 
 class LinenModel(nn.Module):

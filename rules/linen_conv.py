@@ -219,6 +219,24 @@ _TRANSPOSE = (
     "preferred_element_type",
 )
 
+# Code that may make ordinary convolutions as well tells the channels alone: the first call shows the rest.
+_HANDED = Layer(
+    code="LN113",
+    summary="nn.ConvLocal that is handed on becomes a module that makes its kernels at its first call",
+    before="Net(conv=nn.ConvLocal)",
+    after="Net(conv=LazyConvLocal)",
+    source="flax.linen.ConvLocal",
+    target="LazyConvLocal",
+    helper=True,
+    signature=_SIGNATURE,
+    arguments={"features": To("out_features"), **_OPERATION},
+    sizes={"in_features": axis()},
+    leading=("in_features", "out_features"),
+    output=convolved(),
+    attribute="conv_local",
+    variables=KERNEL_AND_BIAS,
+)
+
 RULES = (
     Layer(
         code="LN111",
@@ -282,5 +300,6 @@ RULES = (
         attribute="conv_local",
         variables=KERNEL_AND_BIAS,
         check=_plain_padding,
+        handed=_HANDED,
     ),
 )

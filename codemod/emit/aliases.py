@@ -47,13 +47,14 @@ def find_alias(
     model: ModuleModel,
     limit: int,
     methods: Collection[str] = (),
+    fields: bool = False,
 ) -> Alias | None:
     """The name for a class and what would read it, None where some use needs the class itself.
 
-    `methods` are those that programs ask for besides the one that a call runs.
+    `methods` are those that programs ask for besides the one that a call runs; `fields` says that they read fields.
     """
     name = f"{model.framework.capitalize()}{cls.name}"
-    bound = bound_class(cls, model, bool(methods))
+    bound = bound_class(cls, model, bool(methods), fields)
     if bound is None or name in cls.environment.names:
         return None
     mentions: list[tuple[Module, ast.expr]] = []

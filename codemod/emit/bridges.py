@@ -35,7 +35,7 @@ from .bridged_calls import call_as, sets_mode
 from .handed import may_be_module, may_give_module
 
 TO_LINEN = "nnx.bridge.to_linen"
-HELPERS = frozenset(("linen_module", "linen_model", "haiku_module"))
+HELPERS = frozenset(("linen_module", "linen_model", "linen_record", "haiku_module"))
 _KNOWN_STATE = frozenset(("BatchStat", "RngState", "Cache"))
 
 
@@ -73,17 +73,17 @@ class Bridge:
 
 
 def bound_class(
-    cls: Class, model: ModuleModel, methods: bool = False
+    cls: Class, model: ModuleModel, methods: bool = False, fields: bool = False
 ) -> tuple[list[str], str | None] | None:
     """The arguments of the partial that makes a rewritten module in code that stays, and the helper that it needs.
 
-    `methods` says that the code asks it for other methods than the one that a call runs.
+    `methods` says that the code asks it for other methods than the one that a call runs, `fields` that it reads fields.
     """
-    if not _may_cross(model):
+    if not _may_cross(model) or (fields and (methods or _is_more(model))):
         return None
-    helper = helper_for(model, methods)
+    helper = "linen_record" if fields else helper_for(model, methods)
     plain = model.framework == "linen" and not model.added and not _needs_helper(model)
-    if plain and not methods:
+    if plain and not methods and not fields:
         rest = [] if model.takes_rngs else ["skip_rng=True"]
         return [TO_LINEN, model.new_name, *rest], None
     if any(not _may_be_told(a, model) for a in model.added) or not model.takes_rngs:
@@ -138,8 +138,11 @@ class Bridges:
         rewritten: Collection[ast.AST] = (),
         limit: int = 100,
         as_given: Callable[[Object, AddedParameter], str | None] = lambda made, added: None,
+        is_layer: Callable[[str], bool] = lambda name: False,
     ) -> None:
         """`rewritten` are classes that may be given to a rewritten class as they are; `limit` is the longest line.
+
+        `is_layer` says of a layer of the library whether its class, given to a rewritten one, becomes that of NNX.
 
         `as_given` writes a size on the axis that a module is made for.
         """
@@ -152,6 +155,7 @@ class Bridges:
         self.elsewhere = elsewhere
         self.rewritten = rewritten
         self.as_given = as_given
+        self.is_layer = is_layer
 
     def find(self, cls: Class, model: ModuleModel) -> list[Bridge] | None:
         """The bridges for all uses of `cls` in the code, None where some use cannot be bridged."""
@@ -215,10 +219,12 @@ class Bridges:
         return value
 
     def _is_rewritten(self, argument: ast.expr) -> bool:
-        """Whether an argument is a rewritten class itself, which a rewritten module takes."""
+        """Whether an argument is itself a rewritten class, or that of a layer, which a rewritten module takes."""
         if not isinstance(argument, ast.Name | ast.Attribute):
             return False
         value = self.resolve(argument)
+        if isinstance(value, External):
+            return self.is_layer(value.name)
         return isinstance(value, Class) and value.node in self.rewritten
 
     def _bridge(self, call: ast.Call, cls: Class, model: ModuleModel) -> Bridge | None:
@@ -445,6 +451,14 @@ def crosses_with(cls: Class, model: ModuleModel, names: Collection[str]) -> bool
     return not any(m.name in names and _is_decorated(m) for m in methods_of(cls))
 
 
+def has_fields(model: ModuleModel, names: Collection[str]) -> bool:
+    """Whether a bridge has the fields of a module too: it shows what the constructor is given by name, and defaults."""
+    if not names:
+        return True
+    taken = {name for name, _ in model.constructor}
+    return model.framework == "linen" and taken >= set(names) - _OF_BRIDGES == set(names)
+
+
 def _gives_name(call: ast.Call, cls: Class) -> bool:
     """Whether a call gives a Haiku module its name by position."""
     initialiser = _method(cls, "__init__")
@@ -514,6 +528,7 @@ def _root(added: AddedParameter) -> str:
     return next(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
 
 
+_OF_BRIDGES = frozenset(("module", "args", "kwargs", "sizes", "call", "name"))
 _CORES = ("haiku.RNNCore", "haiku._src.recurrent.RNNCore")
 _OF_LINEN = frozenset(("init", "apply", "init_with_output", "lazy_init", "tabulate"))
 _PLAIN = (

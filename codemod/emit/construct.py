@@ -8,6 +8,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..model.module import AddedParameter, ModuleModel
 from ..model.sites import Site
@@ -72,6 +73,8 @@ class Constructor:
         self, site: Site, scope: Scope, child_of: Callable[[Site], ModuleModel | None]
     ) -> Constructed:
         """The call for a site; raises Declined where it cannot be written, or not for all that it may make."""
+        if not self._is_direct(site.node):
+            site = _handed(site)
         _refuse_mixture(site)
         first, *others = alternatives(site)
         made = self._written(first, scope, child_of(first))
@@ -286,6 +289,7 @@ class Constructor:
         rule = self.interp.rules.layer(value.function.name)
         if rule is None or not self.names_layer(node.args[0]):
             return None
+        rule = rule.handed or rule
         given = _given_by_partial(node, rule)
         arguments = bind_signature(rule.signature, value.args, value.kwargs)
         use = use_of(self.interp, rule, arguments, (), {})
@@ -674,6 +678,26 @@ def _refuse_shifted(site: Site, called: Value | None) -> None:
             "a partial of a layer with positional arguments is called with more of them",
             "give them by keyword",
         )
+
+
+def _handed(site: Site) -> Site:
+    """A site that makes what it is handed, with the rules for layers whose classes are handed on."""
+    layers: dict[int, LayerObject] = {}
+
+    def as_handed(value: Any) -> Any:
+        if isinstance(value, LayerObject) and value.rule.handed is not None:
+            changed = dataclasses.replace(value, rule=value.rule.handed)
+            return layers.setdefault(id(value), changed)
+        return value
+
+    made = [dataclasses.replace(each, value=as_handed(each.value)) for each in site.made]
+    made.sort(key=_is_of_library)  # the last one's signature tells what is given by position
+    uses = [dataclasses.replace(use, target=as_handed(use.target)) for use in site.uses]
+    return dataclasses.replace(site, made=made, uses=uses)
+
+
+def _is_of_library(made: Made) -> bool:
+    return isinstance(made.value, LayerObject) and not made.value.rule.helper
 
 
 def _refuse_mixture(site: Site) -> None:

@@ -168,7 +168,7 @@ class FileNames:
             renamed = self.rules.rename(qualified)
             if qualified in FILLINGS and self._is_initializer(node):
                 return self.target(FILLINGS[qualified])
-            if renamed is None and self.layers_as_values and not self._is_called(node):
+            if renamed is None and self._is_layer_value(node):
                 return self._layer_value(qualified, node)
             return None if renamed is None else self._renamed(renamed)
         if isinstance(node, ast.Call):
@@ -228,6 +228,21 @@ class FileNames:
         above = self.module.source.parents.get(node)
         return isinstance(above, ast.Call) and above.func is node
 
+    def _is_layer_value(self, node: ast.AST) -> bool:
+        """Whether a layer class that is not called is one for rewritten classes."""
+        if self._is_called(node):
+            return False
+        if self.layers_as_values:
+            return True
+        above = self.module.source.parents.get(node)
+        if isinstance(above, ast.keyword):
+            above = self.module.source.parents.get(above)
+        if not isinstance(above, ast.Call):
+            return False
+        heads = [above.func, *above.args[:1]]  # `Net(...)`, `partial(Net, ...)`
+        made = [self.environment.names.get(h.id) for h in heads if isinstance(h, ast.Name)]
+        return any(isinstance(v, Class) and v.node in self.rewritten for v in made)
+
     def _is_asked_for(self, node: ast.AST) -> bool:
         """Whether a test asks if something is of a class."""
         above = self.module.source.parents.get(node)
@@ -240,8 +255,8 @@ class FileNames:
 
     def _layer_value(self, qualified: str, node: ast.AST) -> str | None:
         """A layer class that is handed on: what takes its place, with the defaults that differ."""
-        rule = self.rules.layer(qualified)
-        if rule is None or rule.inline:
+        rule = self.rules.layer_class(qualified)
+        if rule is None:
             return None
         text = self._renamed(rule.target)
         for value in rule.stated.values():

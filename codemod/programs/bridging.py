@@ -17,6 +17,7 @@ from ..emit.bridges import (
     Bridge,
     Bridges,
     crosses_with,
+    has_fields,
     mentioned,
     methods_of,
     other_methods,
@@ -75,6 +76,9 @@ class Mentions:
         return self._of[module]
 
 
+_BY_PLACE = ""  # no name of a field
+
+
 def bridges(
     interp: Interpreter,
     modules: Collection[Module],
@@ -107,9 +111,11 @@ def bridges(
             module_nodes,
             rewritten,
             limit,
+            is_layer=lambda name: interp.rules.layer_class(name) is not None,
         )
         found[module] = here
-    around = modules if lookups else found  # what a name finds may be run in any file
+    # What a name finds may be run in any file that hangs together with those that ask.
+    around = _around(interp, modules, {*found, *asking}) if lookups else found
     if not found or any(reads_paths(m, model, rewritten) or _looks_inside(m, cls) for m in around):
         return None
     if any(_reads_names(interp, m, model, module_nodes) for m in around):
@@ -120,18 +126,30 @@ def bridges(
     if "bind" in methods or (methods and not crosses_with(cls, model, methods)):
         return None
     same = by_names.family(interp, cls)
-    if any(_holds_modules(interp, m, same) or _reads_fields(interp, m, cls, same) for m in around):
+    if any(_holds_modules(interp, m, same) for m in around):
+        return None
+    fields = {name for m in around for name in _fields_read(interp, m, cls, same)}
+    by_place = fields and any(_gives_by_place(here, cls) for here in found.values())
+    if by_place or not has_fields(model, fields):
         return None
     calls = {module: here.find(cls, model) for module, here in found.items()}
-    if all(calls.values()) and not methods and not lookups:
+    if all(calls.values()) and not methods and not lookups and not fields:
         return ProgramBridges({m: b for m, b in calls.items() if b})
-    alias = find_alias(interp, found, cls, model, limit, methods)
+    alias = find_alias(interp, found, cls, model, limit, methods, bool(fields))
     links = by_names.links(interp, cls, alias.name) if alias is not None else None
     if alias is None or links is None:
         return None
     alias.handed += [link for link in links if link not in alias.handed]
     places = [(by_names.home(interp, lookup), lookup.node) for lookup in lookups]
     return ProgramBridges(alias=alias, asked=places)
+
+
+def _around(
+    interp: Interpreter, modules: Collection[Module], start: Collection[Module]
+) -> list[Module]:
+    """The files of a program that hang together with some by imports."""
+    near = {m for one in start for m in interp.project.neighbourhood(one)}
+    return [module for module in modules if module in near]
 
 
 def write(
@@ -176,14 +194,24 @@ def _holds_modules(interp: Interpreter, module: Module, same: Collection[Class])
     return False
 
 
-def _reads_fields(interp: Interpreter, module: Module, cls: Class, same: Collection[Class]) -> bool:
-    """Whether a program reads the fields of a model, which its bridge does not have."""
+def _fields_read(
+    interp: Interpreter, module: Module, cls: Class, same: Collection[Class]
+) -> Iterator[str]:
+    """The fields of models that a program reads; `_BY_PLACE` where one may be given by its place."""
     fields = {field.name for field in classes.fields(cls)}
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Attribute) and node.attr in fields:
             owner = interp.facts.value(node.value)
             if isinstance(owner, Object) and owner.cls in same and not _is_self(node.value):
-                return True
+                yield _BY_PLACE if owner.site is None or owner.site.args else node.attr
+
+
+def _gives_by_place(here: Bridges, cls: Class) -> bool:
+    """Whether code gives arguments of a class, or of a partial of it, by their places."""
+    for node in here.mentions(cls):
+        call = here.source.parents.get(node)
+        if isinstance(call, ast.Call) and any(each is not node for each in call.args):
+            return True
     return False
 
 

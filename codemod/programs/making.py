@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ..shapes import classes
 from ..shapes.named import meant
-from ..shapes.values import Function, Object
+from ..shapes.values import External, Function, Object, Partial, Value
 from . import drawn, graphdefs
 from .ground import Stay
 from .haiku import maker_call
@@ -39,10 +39,11 @@ class Makings(Keys):
         """The lines that make the module of a net, at a statement that calls `init`."""
         name = self.object_name(net, MODEL, node)
         lines, text = self._constructor(net, lambda e: self._plain(e))
-        self.makings.append(Making(node, name))
         indent = self.source.line_indent(self.source.span(node)[0])
         lines.append(self.construction.statement(name, text, indent))
-        return [*lines, *self._first_run(net, name)]
+        first = self._first_run(net, name)
+        self.makings.append(Making(node, name, "eval" if f"{name}.eval()" in first else None))
+        return [*lines, *first]
 
     def _construct_before(self, node: ast.stmt, net: Net) -> None:
         """The module of a net is made before a statement that hands on what its `init` returns."""
@@ -87,7 +88,7 @@ class Makings(Keys):
         model = self.model_of(net)
         if net.framework == "haiku":
             return self._first_averages(net, name)
-        if model is None or not model.writes_at_init:
+        if model is None or not (model.writes_at_init or self._is_given_unshaped(net.module)):
             return []
         args = [self._plain(a) for a in net.init.args[1:]]
         modes = model.modes.get("__call__", {})
@@ -98,6 +99,17 @@ class Makings(Keys):
         ]
         lines = [f"{name}.eval()"] if "BatchStat" in model.holds else []
         return [*lines, f"{name}({', '.join(args)})  # `init` ran the model once, too"]
+
+    def _is_given_unshaped(self, value: Value | None) -> bool:
+        """Whether a module is given a layer's class that has a form of its own where it is handed on: only a call
+        makes the variables of that."""
+        match value:
+            case Object(arguments=given) | Partial(kwargs=given) if given:
+                return any(self._is_given_unshaped(each) for each in given.values())
+            case External(name=name):
+                rule = self.interp.rules.layer(name)
+                return rule is not None and rule.handed is not None
+        return isinstance(value, Partial) and self._is_given_unshaped(value.function)
 
     def _first_averages(self, net: Net, name: str) -> list[str]:
         """Haiku's `init` keeps the averages of its sample: they show where evaluation comes before training."""

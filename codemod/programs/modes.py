@@ -18,10 +18,11 @@ class Demand:
 
 @dataclass(frozen=True)
 class Making:
-    """A statement that makes a new model under a name."""
+    """A statement that makes a new model under a name; `mode` is the one that what is written there leaves it in."""
 
     statement: ast.stmt
     model: str
+    mode: str | None = None
 
 
 def placed(
@@ -45,6 +46,8 @@ def placed(
         if isinstance(demand, Making):
             for key in [k for k in last if k[0] == demand.model]:
                 del last[key]  # a new model trains until it is told not to
+            if demand.mode is not None:
+                last[demand.model, id(_block(demand.statement, parents))] = demand.mode
             continue
         block = id(_block(demand.statement, parents))
         if last.get((demand.model, block)) != demand.mode:

@@ -46,9 +46,29 @@ def program(model: str = "Net()", last: str = "") -> str:
     return PROGRAM.replace("METHOD\n", "").replace("MODEL", model).replace("LAST", last)
 
 
-def test_a_program_that_reads_a_field_keeps_its_class(tmp_path: Path) -> None:
-    done = rewritten(program(last="print('RESULT', model.features)"))
-    assert done.statuses == {"Net": "kept"}
+@pytest.mark.parametrize(
+    ("model", "status"),
+    [
+        ("Net()", "rewritten"),
+        ("Net(features=7)", "rewritten"),
+        ("Net(7)", "kept"),
+        ("functools.partial(Net, 7)()", "kept"),
+        ("functools.partial(Net, features=7)()", "rewritten"),
+        ("functools.partial(Net)(7)", "kept"),
+    ],
+)
+def test_a_program_that_reads_a_field(model: str, status: str, tmp_path: Path) -> None:
+    done = rewritten("import functools\n" + program(model, "print('RESULT', model.features)"))
+    assert done.statuses == {"Net": status}
+    check(done, tmp_path)
+
+
+def test_a_layer_that_a_program_gives_to_a_bridged_class(tmp_path: Path) -> None:
+    given = program("functools.partial(Net, layer=nn.DenseGeneral)()")
+    given = given.replace("features: int = 5", "features: int = 5\n    layer: type = nn.Dense")
+    done = rewritten("import functools\n" + given.replace("nn.Dense(self", "self.layer(self"))
+    assert done.statuses == {"Net": "rewritten"}
+    assert "layer=nnx.LinearGeneral" in done.after["program.py"]
     check(done, tmp_path)
 
 
