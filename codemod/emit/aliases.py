@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from ..edits import Edits
 from ..model.module import ModuleModel
 from ..project import Module
+from ..shapes.chosen import defaults
 from ..shapes.interpreter import Interpreter
 from ..shapes.scopes import ModuleValue
-from ..shapes.values import Class
+from ..shapes.values import Class, External, Partial
 from . import layout
 from .bridges import Bridges, bound_class
 from .reexports import Link, second_name, way
@@ -57,6 +58,7 @@ def find_alias(
     bound = bound_class(cls, model, bool(methods), fields)
     if bound is None or name in cls.environment.names:
         return None
+    layers = _layer_parameters(interp, cls)
     mentions: list[tuple[Module, ast.expr]] = []
     own: dict[Module, Link] = {}
     handed: list[Link] = []
@@ -69,7 +71,7 @@ def find_alias(
             if method is not None:
                 asked.append((module, method))
                 continue
-            if not here.may_stand_in(node):
+            if not here.may_stand_in(node) or (layers and _given_around(module, node, layers)):
                 return None
             if _has_second_name(interp, module, node) and not _reads_second_name(interp, cls, here):
                 continue
@@ -87,6 +89,30 @@ def find_alias(
     decorators = interp.choices.registered.get(cls.node, []) if interp.choices is not None else []
     text = _definition(cls, name, args, decorators, limit)
     return Alias(cls.module, cls, name, text, helper, mentions, own, handed, asked, decorators)
+
+
+def _layer_parameters(interp: Interpreter, cls: Class) -> set[str]:
+    """The parameters of a class that are layer classes of the old framework by default."""
+
+    def is_layer(default: ast.expr) -> bool:
+        value = interp.evaluate(default, cls.environment)
+        while isinstance(value, Partial):
+            value = value.function
+        return isinstance(value, External) and interp.rules.layer(value.name) is not None
+
+    return {name for name, default in defaults(cls).items() if is_layer(default)}
+
+
+def _given_around(module: Module, node: ast.expr, names: Collection[str]) -> bool:
+    """Whether code around a class that is handed on, and called under another name, gives such arguments."""
+    above = module.source.parents.get(node)
+    if isinstance(above, ast.Call) and above.func is node:
+        return False
+    scope: ast.AST = node
+    while not isinstance(scope, ast.FunctionDef | ast.Module):
+        scope = module.source.parents[scope]
+    calls = (call for call in ast.walk(scope) if isinstance(call, ast.Call))
+    return any(keyword.arg in names for call in calls for keyword in call.keywords)
 
 
 def _definition(

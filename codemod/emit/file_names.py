@@ -243,6 +243,11 @@ class FileNames:
         made = [self.environment.names.get(h.id) for h in heads if isinstance(h, ast.Name)]
         return any(isinstance(v, Class) and v.node in self.rewritten for v in made)
 
+    def names_layer(self, node: ast.expr) -> bool:
+        """Whether an expression is a layer class of the old framework."""
+        qualified = self.qualified(node)
+        return qualified is not None and self.rules.layer(qualified) is not None
+
     def _is_asked_for(self, node: ast.AST) -> bool:
         """Whether a test asks if something is of a class."""
         above = self.module.source.parents.get(node)

@@ -52,6 +52,7 @@ from .brackets import bare
 from .changing_names import refuse_changing_names, runs_once
 from .choices import Choices
 from .class_model import Describer
+from .class_tests import edit_class_tests
 from .construct import Constructor
 from .enclosing import refuse_changes
 from .file_names import FileNames
@@ -221,6 +222,7 @@ class ClassEmitter:
         changes = self._method_context(moved)
         for function in self._functions():
             edit_layer_attributes(function, self.edits, self.study.facts, self.source.parents)
+            edit_class_tests(function, self.edits, self.study.facts, self.file_names.names_layer)
             if function.name not in ("setup", "__init__"):
                 self.call_made.run(function)
                 edit_method(changes, function)

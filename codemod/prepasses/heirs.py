@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..chains import is_own, last_name
+from ..chains import is_own, last_name, root_name
 from ..edits import Edits
 from ..emit.file_names import FileNames
 from ..emit.transport import splice
@@ -56,6 +56,47 @@ def inherits_layer(cls: Class) -> str | None:
 
 
 def _prepare_class(draft: Draft, cls: Class) -> bool:
+    written = _write(draft, cls)
+    return _widen_tests(draft, cls) or written
+
+
+def _widen_tests(draft: Draft, cls: Class) -> bool:
+    """Has the tests of a class for a layer ask for the layer's heirs as well, which are none of it once they are written."""
+    widened = False
+    for node in ast.walk(cls.node):
+        match node:
+            case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Attribute() as asked]):
+                layer = draft.names.qualified(asked)
+                heirs = _heirs_of(draft, layer) if layer is not None else []
+                names = [_name_of(draft, heir) for heir in heirs]
+                if names and None not in names:
+                    text = ", ".join([draft.source.segment(asked), *map(str, names)])
+                    draft.edits.replace(asked, f"({text})")
+                    widened = True
+    return widened
+
+
+def _heirs_of(draft: Draft, layer: str) -> list[Class]:
+    """The classes of a project that inherit from a layer."""
+    modules = draft.interp.project.modules.values()
+    readable = [m for m in modules if m.rewritable and _may_have(m.source)]
+    found = [cls for module in readable for cls in classes.of_file(draft.interp, module)]
+    return [cls for cls in found if layer in classes.external_bases(cls)]
+
+
+def _name_of(draft: Draft, cls: Class) -> str | None:
+    """What a file calls a class that it speaks of."""
+    environment = draft.interp.environment_of(draft.module)
+    for node in ast.walk(draft.module.tree):
+        if isinstance(node, ast.Name | ast.Attribute) and last_name(node) == cls.node.name:
+            if root_name(node) in environment.names:
+                found = draft.interp.evaluate(node, environment)
+                if isinstance(found, Class) and found.node is cls.node:
+                    return draft.source.segment(node)
+    return None
+
+
+def _write(draft: Draft, cls: Class) -> bool:
     if len(cls.bases) != 1 or inherits_layer(cls) is None:
         return False
     base = cls.bases[0]

@@ -55,6 +55,26 @@ def test_the_class_as_a_value(last: str, tmp_path: Path) -> None:
     check(done, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("given", "status"), [("features=4", "rewritten"), ("features=4, make=self.make", "kept")]
+)
+def test_what_is_given_a_layer_class_under_another_name(
+    given: str, status: str, tmp_path: Path
+) -> None:
+    """Which framework's layer it must be is not known there."""
+    text = PROGRAM.replace(
+        "LAST", f"cls = Block if x.ndim else None\n        return cls({given})(x)"
+    )
+    text = text.replace("features: int = 3", "features: int = 3\n    make: type = nn.Dense")
+    text = text.replace("nn.Dense(self.features)", "self.make(self.features)")
+    text = text.replace(
+        "class Model(nn.Module):", "class Model(nn.Module):\n    make: type = nn.Dense\n"
+    )
+    done = rewritten(text)
+    assert done.statuses["Block"] == status
+    check(done, tmp_path)
+
+
 def test_a_name_that_is_taken_keeps_the_class(tmp_path: Path) -> None:
     text = PROGRAM.replace("LAST", "return functools.partial(Block, features=4)()(x)")
     done = rewritten(text.replace("class Model", "LinenBlock = 3\n\n\nclass Model"))

@@ -50,3 +50,25 @@ def test_what_is_asked_of_a_layer(told: str, after: str | None) -> None:
     assert (done.statuses["Net"] == "rewritten") is (after is not None)
     if after is not None:
         assert after in done.after["program.py"]
+
+
+HEIRS = PROGRAM.replace("hk.Linear(width)]", "LAST]")
+
+
+@pytest.mark.parametrize(
+    ("last", "asked", "after"),
+    [
+        ("Doubled(width)", "hk.Linear", "isinstance(layer, Doubled)"),
+        ("jax.nn.tanh", "hk.Linear", "isinstance(layer, Doubled)"),
+        ("hk.Linear(width)", "hk.Linear", None),
+        ("last", "hk.Linear", None),
+        ("jax.nn.tanh", "hk.Conv2D", None),
+    ],
+)
+def test_heirs_are_asked_for_by_their_own_class(last: str, asked: str, after: str | None) -> None:
+    told = f"[isinstance(layer, {asked}) for layer in self.layers]"
+    program = HEIRS.replace("TOLD", told).replace("LAST", last)
+    done = rewritten(program.replace("width, name", "width, last=None, name"))
+    assert (done.statuses["Net"] == "rewritten") is (after is not None)
+    if after is not None:
+        assert after in done.after["program.py"]
