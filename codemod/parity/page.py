@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import groupby
 from string import Template
@@ -57,7 +57,7 @@ def page(document: Mapping[str, Any], summary: str, diffs: Mapping[str, str]) ->
         summary=escape(summary),
         platforms="".join(_platforms(document["platforms"])),
         overview=overview.tallies(document["modules"]),
-        modules="\n".join(_module(one, diffs) for one in document["modules"]),
+        modules="\n".join(_module(one, diffs) for one in _failures_first(document["modules"])),
         programs="\n".join(_programs(document["programs"])),
         kept=_files("Left as they were", document["kept"])
         + _files("Not as the rewrite leaves them", document["different"]),
@@ -87,6 +87,10 @@ def _platform(facts: Mapping[str, Any]) -> str:
     if kind:
         named.append(f"on {kind}" if count == 1 else f"on {count} devices: {kind}")
     return " · ".join(named)
+
+
+def _failures_first(modules: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(modules, key=lambda one: bool(one["status"] != "fail"))
 
 
 # ---- modules -------------------------------------------------------------------------------------------

@@ -90,6 +90,19 @@ def test_all_rungs_are_there() -> None:
     assert all(f'<th scope="row">{title}</th>' in text for title in TITLES.values())
 
 
+def test_failures_come_first() -> None:
+    tags = Tags()
+    tags.feed(made())
+    modules = [attrs["data-status"] for _, attrs in tags.seen if attrs.get("class") == "module"]
+    assert modules == ["fail", "pass"]
+
+
+def test_files_that_were_changed_since_are_named() -> None:
+    one = verdict()
+    one.different = ["changed/<since>.py"]
+    assert "changed/&lt;since&gt;.py" in page(document(one, "1"), "", {})
+
+
 def test_the_document_is_plain_json() -> None:
     data = document(verdict(), "1")
     assert data["verdict"] == "fail"
