@@ -64,6 +64,7 @@ def check_known(cls: Class, reads: Collection[str], known: Collection[str]) -> N
         raise Declined(
             f"a size that `{cls.name}` needs could not be inferred",
             "pass the size to the class by hand",
+            unsized=True,
         )
     if missing:
         raise Declined(
