@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import abstract, case, parts
+from . import abstract, case, parts, uses
 from .failure import Failure, describe
 from .modes import flags
 
@@ -168,7 +168,8 @@ def _required(function: Any, without: set[str]) -> list[inspect.Parameter]:
 def _fields(constructor: Any, known: set[str], module: Any) -> Iterator[dict[str, Any]]:
     """Constructor arguments for what has no default, small sizes first."""
     required = _required(constructor, known | {"self"}) if constructor is not None else []
-    choices = [_field(parameter, module) for parameter in required]
+    used = uses.of(constructor)
+    choices = [_field(one, module, used.get(one.name.removeprefix("_"))) for one in required]
     longest = max(map(len, choices), default=1)
     for number in range(longest):
         yield {
@@ -183,8 +184,8 @@ def _said(constructor: Any, shown: dict[str, Any]) -> set[str]:
     return {*names[: len(shown["args"])], *shown["kwargs"]}
 
 
-def _field(parameter: inspect.Parameter, module: Any) -> list[Any]:
-    """Values for one constructor argument, the likeliest first."""
+def _field(parameter: inspect.Parameter, module: Any, use: uses.Use | None = None) -> list[Any]:
+    """Values for one constructor argument, the likeliest first; `use` is what the class does with it."""
     name = parameter.name.lower()
     annotation = _annotation(parameter)
     records = _records(annotation, module)
@@ -201,6 +202,10 @@ def _field(parameter: inspect.Parameter, module: Any) -> list[Any]:
         word in name for word in ("rate", "prob", "eps", "scale", "decay", "momentum")
     ):
         return [0.1, 1.0]
+    if use is not None and use.made:
+        return [*uses.fitting(use, module)[:3], "py:nn.LayerNorm"]
+    if use is not None and use.texts:
+        return list(use.texts)
     if annotation == "str":
         return ["same"]
     if "dtype" in name.lower() or "Dtype" in annotation:
@@ -211,6 +216,10 @@ def _field(parameter: inspect.Parameter, module: Any) -> list[Any]:
         return ["py:nn.Conv"]
     if "Module" in annotation or name in ("norm", "block_cls", "norm_layer", "norm_cls"):
         return ["py:nn.LayerNorm"]
+    if use is not None and use.calls:
+        return ["py:jax.nn.relu"]
+    if use is not None and use.sequence and annotation != "int":
+        return [[_SIZE, _SIZE], [1, 1], [2, 2]]
     return _integers(name)
 
 
