@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,11 +59,17 @@ def from_folder(paths: Sequence[Path], original: Path, scratch: Path) -> Trees:
         raise Unusable(f"{original}: no such folder")
     shared = Path(os.path.commonpath([path.resolve() for path in paths]))
     base = shared if shared.is_dir() else shared.parent
+    if not any((original / file.relative_to(base)).is_file() for file in _code(base)):
+        raise Unusable(f"{original}: no file there lies as one of {base} does")
     folder = scratch / "original" / base.name
     ignored = shutil.ignore_patterns(".git", "__pycache__", ".venv")
     shutil.copytree(original.resolve(), folder, ignore=ignored, symlinks=True)
     as_work_tree(folder)
     return Trees(folder, base, relative(paths, base))
+
+
+def _code(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*.py") if path.is_file())
 
 
 def as_work_tree(folder: Path) -> None:
