@@ -140,13 +140,8 @@ def _padding(rank_of: RankOf) -> Writer:
         if isinstance(value, Constant) and isinstance(value.value, str):
             upper = value.value.upper()
             return written.text if upper == value.value else repr(upper)
-        if isinstance(value, Either) and all(
-            option in (Constant("SAME"), Constant("VALID")) for option in value.values
-        ):
-            return written.text
-        if isinstance(value, Items) and len(value.items) == rank and _are_pairs(value.items):
-            return written.text
-        if _is_word(value):
+        options = value.values if isinstance(value, Either) else (value,)
+        if all(_is_same_there(option, rank) for option in options) or _is_word(value):
             return written.text
         pairs = _pairs(written.use, rank)
         kernel = _kernel_text(written.use, rank)
@@ -165,6 +160,13 @@ def _padding(rank_of: RankOf) -> Writer:
         )
 
     return write
+
+
+def _is_same_there(value: Value | None, rank: int) -> bool:
+    """Whether NNX takes a padding as it is: a name, or a pair for each dimension."""
+    if isinstance(value, Items):
+        return len(value.items) == rank and _are_pairs(value.items)
+    return value in (Constant("SAME"), Constant("VALID"))
 
 
 def _is_word(value: Value | None) -> bool:
