@@ -20,7 +20,7 @@ from .trees import Trees, Unusable
 _STEPS = 3  # training passes after which the state is compared; the trajectory is a little longer
 _DRAWS = 2_000_000  # initial numbers that are drawn to compare distributions
 _STAGES = ("imports", "builds", "eval")
-_ATTEMPTS = 4  # cases of the search
+_ATTEMPTS = 8  # cases of the search: enough for arrays of each of four ranks, and integers
 _AT_ONCE = 2  # modules
 _NOT_GIVEN = "the rewrite cannot be given this case: "
 
