@@ -365,6 +365,12 @@ def _fail(message: str) -> NoReturn:
     type=click.Path(path_type=Path),
     help="Run this script before and after, too, and compare the numbers that it prints.",
 )
+@click.option(
+    "--array",
+    multiple=True,
+    metavar="NAME",
+    help="Compare also what the scripts call so at their top when they end.",
+)
 def verify(paths: tuple[Path, ...], **given: Any) -> None:
     """Run the originals and their rewrite side by side, and compare their numbers rung by rung.
 
@@ -373,6 +379,8 @@ def verify(paths: tuple[Path, ...], **given: Any) -> None:
     """
     if not paths and not given["program"]:
         raise click.UsageError("a PATH or a --program is needed")
+    if given["array"] and not given["program"]:
+        raise click.UsageError("--array is of a --program")
     with _one_line_errors():
         from .codemod.parity.command import Request, run
 

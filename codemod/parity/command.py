@@ -40,6 +40,7 @@ class Request:
     report: str = ""
     html: str = ""
     program: tuple[Path, ...] = ()
+    array: tuple[str, ...] = ()
     trace: bool = False
 
 
@@ -69,7 +70,9 @@ def _run(request: Request, version: str, scratch: Path) -> int:
     wishes = _wishes(request)
     for program in request.program:
         place = trees.relative([program], both.rewritten)[0]
-        verdict.programs.append(programs.compare(place, both, wishes.original, wishes.rewritten))
+        verdict.programs.append(
+            programs.compare(place, both, wishes.original, wishes.rewritten, request.array)
+        )
     table.show(verdict, _console())
     _write(request, document.document(verdict, version), table.summary(verdict), both)
     return FAILS if verdict.failed else HOLDS

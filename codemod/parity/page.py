@@ -200,6 +200,11 @@ def _programs(programs: list[Mapping[str, Any]]) -> Iterator[str]:
             f'<td class="status {"pass" if line["equal"] else "fail"}">{"✓" if line["equal"] else "✗"}</td></tr>'
             for line in one["lines"]
         )
+        rows += "".join(
+            f"<tr><td>{escape(array['name'])}</td><td>{escape(array['why'] or str(array['error']))}</td>"
+            f'<td class="status {"pass" if array["equal"] else "fail"}">{"✓" if array["equal"] else "✗"}</td></tr>'
+            for array in one["arrays"]
+        )
         yield (
             '<table class="lines"><thead><tr><th>before</th><th>after</th><th></th></tr></thead>'
             f"<tbody>{rows}</tbody></table>"

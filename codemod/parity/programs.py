@@ -1,4 +1,4 @@
-"""A script run before and after with equal random draws: the numbers that it prints, line by line."""
+"""A script run before and after with equal random draws: the numbers that it prints, line by line, and arrays by name."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import math
 import re
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from .child import store
+from .errors import Array, distance
 from .process import Settings, environment, kill
 from .trees import Trees
 
@@ -20,6 +22,7 @@ _NUMBER = re.compile(
 _RELATIVE, _ABSOLUTE = 1e-3, 2e-4  # what is printed has few decimals
 _SCRIPT = Path(__file__).parents[1] / "equal_draws.py"
 _LIMITED = Path(__file__).parent / "child" / "limited.py"
+_KEPT = Path(__file__).parent / "child" / "kept.py"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,20 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Named:
+    """What a program calls `name` when it ends, arrays in any container: how far the sides are from each other."""
+
+    name: str
+    error: float
+    problem: str = ""
+
+    @property
+    def equal(self) -> bool:
+        """Whether both sides have the same numbers, but for rounding."""
+        return not self.problem and self.error <= _RELATIVE
+
+
+@dataclass(frozen=True)
 class Compared:
     """What a program printed on both sides; `before` and `after` say why a side failed, "" if it did not."""
 
@@ -51,13 +68,15 @@ class Compared:
     lines: list[Line]
     before: str
     after: str
+    arrays: list[Named] = field(default_factory=list)
 
     @property
     def status(self) -> str:
-        """pass, fail, or "not run" where the original itself fails or prints no number."""
-        if self.before or not any(line.before is not None for line in self.lines):
+        """pass, fail, or "not run" where the original itself fails, or prints no number and keeps no array."""
+        if self.before or not (self.arrays or any(line.before is not None for line in self.lines)):
             return "not run"
-        return "fail" if self.after or not all(line.equal for line in self.lines) else "pass"
+        shown = [*(line.equal for line in self.lines), *(array.equal for array in self.arrays)]
+        return "fail" if self.after or not all(shown) else "pass"
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -68,6 +87,10 @@ class Compared:
                 {"before": line.before, "after": line.after, "equal": line.equal}
                 for line in self.lines
             ],
+            "arrays": [
+                {"name": a.name, "error": a.error, "why": a.problem, "equal": a.equal}
+                for a in self.arrays
+            ],
         }
 
 
@@ -76,27 +99,58 @@ def numbers(line: str) -> list[float]:
     return [float(text) for text in _NUMBER.findall(line)]
 
 
-def compare(program: Path, trees: Trees, original: Settings, rewritten: Settings) -> Compared:
-    """Runs a program, given relative to the trees, in both."""
-    jobs = [(trees.original / program, original), (trees.rewritten / program, rewritten)]
-    with ThreadPoolExecutor(2) as pool:
-        (before, failed), (after, failed_after) = pool.map(lambda job: _printed(*job), jobs)
+def compare(
+    program: Path,
+    trees: Trees,
+    original: Settings,
+    rewritten: Settings,
+    names: Sequence[str] = (),
+) -> Compared:
+    """Runs a program, given relative to the trees, in both; `names` are of arrays to compare when it ends."""
+    with tempfile.TemporaryDirectory(prefix="nnx-codemod-arrays-") as scratch:
+        files = [Path(scratch) / f"{side}.npz" for side in ("before", "after")]
+        jobs = [
+            (trees.original / program, original, files[0], names),
+            (trees.rewritten / program, rewritten, files[1], names),
+        ]
+        with ThreadPoolExecutor(2) as pool:
+            (before, failed), (after, failed_after) = pool.map(lambda job: _printed(*job), jobs)
+        arrays = []
+        if not failed:
+            kept = [store.load(file) if file.exists() else {} for file in files]
+            arrays = [_named(name, kept[0], kept[1]) for name in names]
     longest = max(len(before), len(after))
     lines = [
         Line(*(side[number] if number < len(side) else None for side in (before, after)))
         for number in range(longest)
     ]
-    return Compared(program.as_posix(), lines, failed, failed_after)
+    return Compared(program.as_posix(), lines, failed, failed_after, arrays)
 
 
-def _printed(program: Path, settings: Settings) -> tuple[list[str], str]:
-    """The lines with numbers that a program prints, and why it failed, "" if it did not."""
+def _named(name: str, before: Mapping[str, Array], after: Mapping[str, Array]) -> Named:
+    sides = [
+        [side[key] for key in sorted(side, key=_place) if key.rpartition(":")[0] == name]
+        for side in (before, after)
+    ]
+    found = distance(sides[0], sides[1])
+    return Named(name, found.error, found.problem)
+
+
+def _place(key: str) -> int:
+    return int(key.rpartition(":")[2])
+
+
+def _printed(
+    program: Path, settings: Settings, file: Path, names: Sequence[str]
+) -> tuple[list[str], str]:
+    """The lines with numbers that a program prints, and why it failed, "" if it did not; its arrays go to a file."""
+    script = [str(_KEPT), str(file), ",".join(names)] if names else [str(_SCRIPT)]
     with tempfile.TemporaryDirectory(prefix="nnx-codemod-home-") as home:
         command = [
             settings.python,
             str(_LIMITED),
             str(settings.memory or 0),
-            str(_SCRIPT),
+            *script,
             str(program),
         ]
         run = subprocess.Popen(

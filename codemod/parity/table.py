@@ -70,6 +70,9 @@ def _program(program: Compared, console: Console) -> None:
     for side, why in (("original", program.before), ("rewrite", program.after)):
         if why:
             console.print(f"  the {side} fails: {why}", markup=False)
+    for one in program.arrays:
+        told = one.problem or f"{one.error:.1e}"
+        console.print(f"  {one.name}: {'equal' if one.equal else 'differs'}, {told}", markup=False)
     for line in different[:_LINES]:
         console.print(f"  - {line.before}\n  + {line.after}", markup=False)
 

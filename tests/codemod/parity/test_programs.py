@@ -63,3 +63,26 @@ def test_programs(tmp_path: Path, before: str, after: str, status: str) -> None:
     hurried = Settings(timeout=15 if "sleep" in after else 120)
     found = compare(Path("train.py"), trees, patient, hurried)
     assert found.status == status, found
+
+
+@pytest.mark.parametrize(
+    ("after", "status", "words"),
+    [
+        ("out, pair = jnp.ones(3) + 1e-6, [jnp.zeros(2), {'a': 3}]", "pass", ""),
+        ("out, pair = jnp.ones(3) * 1.1, [jnp.zeros(2), {'a': 3}]", "fail", "out"),
+        ("out, pair = jnp.ones(3), [jnp.zeros(2), {'a': 4}]", "fail", "pair"),
+        ("out, pair = jnp.ones(4), [jnp.zeros(2), {'a': 3}]", "fail", "out"),
+        ("out = jnp.ones(3)", "fail", "the program defines no `pair` at its top"),
+        ("out, pair = jnp.ones(3), 'text'", "fail", "`pair` holds more than arrays"),
+    ],
+)
+def test_arrays_by_name(tmp_path: Path, after: str, status: str, words: str) -> None:
+    """A program that prints nothing."""
+    before = "out, pair = jnp.ones(3), [jnp.zeros(2), {'a': 3}]"
+    for side, text in (("before", before), ("after", after)):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "run.py").write_text(f"import jax.numpy as jnp\n{text}\n")
+    trees = Trees(tmp_path / "before", tmp_path / "after", ())
+    found = compare(Path("run.py"), trees, Settings(), Settings(), ("out", "pair"))
+    assert found.status == status, found
+    assert words in (found.after, *(one.name for one in found.arrays if not one.equal), "")
