@@ -191,6 +191,8 @@ def _widened(
             return None
         dim = interp.symbols.new(Expression(name, node), ("counter", node, name))
         return None if same(dim, one) else Size(dim)
+    if isinstance(start, Unknown) and start.text:
+        return _widened_text(node, name, start, end)
     if isinstance(start, Array) and isinstance(end, Array):
         return _widened_array(interp, node, name, start, end)
     if isinstance(start, Items) and isinstance(end, Items) and len(start.items) == len(end.items):
@@ -206,6 +208,13 @@ def _widened(
     if isinstance(start, Constant) and isinstance(end, Constant) and start != end:
         return UNKNOWN
     return None
+
+
+def _widened_text(node: ast.AST, name: str, start: Unknown, end: Value) -> Value | None:
+    """A number that only a constructor can compute: one that a turn changes goes by its name in the turns."""
+    known = isinstance(end, Unknown) and (end.text, end.loop) == (start.text, start.loop)
+    own = (start.text, start.loop) == (name, node)
+    return None if known or own else Unknown(name, loop=node)
 
 
 def _widened_array(

@@ -42,3 +42,38 @@ class Net(nn.Module):
 def test_a_list_that_grows_has_no_known_length(read: str, after: str, follows: bool) -> None:
     done = rewritten(PROGRAM.replace("READ", read).replace("AFTER", after))
     assert (done.statuses["Net"] == "rewritten") is follows
+
+
+TURNS = """
+import haiku as hk
+
+
+class Net(hk.Module):
+  def __init__(self, features, depth=3, name=None):
+    super().__init__(name=name)
+    width = int(features * 2)
+    self.layers = []
+    for index in range(depth):
+      self.layers.append(hk.Linear(width))
+      CHANGE
+
+  def __call__(self, x):
+    for layer in self.layers:
+      x = layer(x)
+    return x
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "follows"),
+    [
+        ("width = int(features * 2)", True),
+        ("print(width)", True),
+        ("width = features", False),
+        ("width = features if index > 1 else width", False),
+        ("width = width + features", False),
+    ],
+)
+def test_a_number_that_a_turn_changes_is_not_what_it_was(change: str, follows: bool) -> None:
+    done = rewritten(TURNS.replace("CHANGE", change))
+    assert (done.statuses["Net"] == "rewritten") is follows
