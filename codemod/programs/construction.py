@@ -260,8 +260,14 @@ class Construction:
     def _rewritten(self, node: ast.AST, text: Text | None = None) -> str | None:
         return self.names.instead.get(node) or self.names.rewrite(node, text)
 
-    def rngs(self, key: ast.expr | None, text: Text, dropout: str | None = None) -> str:
-        """`nnx.Rngs(...)` for the key that `init` got, and one for dropout."""
+    def rngs(
+        self, key: ast.expr | None, text: Text, dropout: str | None = None, draws: bool = False
+    ) -> str:
+        """`nnx.Rngs(...)` for the key that `init` got, and one for dropout.
+
+        A model that draws from other streams has them from the start: where `init` got a key for its parameters
+        alone, that serves them all.
+        """
         rngs = self.names.target("flax.nnx.Rngs")
         if key is None:
             return f"{rngs}(0)"
@@ -271,6 +277,8 @@ class Construction:
                 for k, v in zip(key.keys, key.values, strict=True)
                 if isinstance(k, ast.Constant)
             ]
+            if draws and only_of_parameters(key):
+                return f"{rngs}({self._seed(key.values[0], text)})"
             return f"{rngs}({', '.join(streams)})"
         seed = self._seed(key, text)
         if dropout is not None:
@@ -293,6 +301,11 @@ class Construction:
         return layout.expression(
             call, indent=indent, unit=unit, limit=self.limit, prefix=f"{name} = "
         )
+
+
+def only_of_parameters(key: ast.Dict) -> bool:
+    """Whether `init` got a key for the parameters and no other."""
+    return [getattr(name, "value", None) for name in key.keys] == ["params"]
 
 
 def _binds_positions(function: Value | None) -> bool:

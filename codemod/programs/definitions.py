@@ -6,6 +6,7 @@ import ast
 
 from ..shapes.values import LayerObject, Object
 from . import graphdefs
+from .construction import only_of_parameters
 from .graphdefs import Definition
 from .ground import Stay
 from .kinds import Applied, Net, Transformed, Tree
@@ -283,12 +284,12 @@ class Definitions(ProgramRewriter):
 
     def _streams(self, net: Net) -> set[str]:
         """The named streams that `init` got keys for."""
-        if isinstance(net.key, ast.Dict):
+        if isinstance(net.key, ast.Dict) and not (self._draws(net) and only_of_parameters(net.key)):
             return {str(k.value) for k in net.key.keys if isinstance(k, ast.Constant)}
         return set()
 
     def _key(self, net: Net) -> str:
-        return self.construction.rngs(net.key, self._plain)
+        return self.construction.rngs(net.key, self._plain, draws=self._draws(net))
 
     def _fresh(self, name: str, node: ast.AST) -> str:
         """A name that the function around a node does not use."""

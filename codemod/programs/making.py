@@ -167,7 +167,7 @@ class Makings(Keys):
         maker = self._maker(net)
         assert net.module is not None
         arguments = self._call_arguments(net, surplus)
-        key = self.construction.rngs(net.key, text, self.stream_keys.get(net))
+        key = self.construction.rngs(net.key, text, self.stream_keys.get(net), self._draws(net))
         lines: list[str] = []
         named = self.construction.named(maker)
         if named or self.construction.held(maker):  # modules that draw from the same streams

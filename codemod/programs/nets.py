@@ -73,6 +73,10 @@ class NetNames(ProgramGround):
             return model.holds
         return set(net.module.rule.holds) if isinstance(net.module, LayerObject) else set()
 
+    def _draws(self, net: Net) -> bool:
+        """Whether the net's model has random streams of its own."""
+        return "RngState" in self.holds(net)
+
     def _refuse_one_name_for_two(self) -> None:
         """Raises Stay where two models of a scope would stand under one name, which the original did not give both."""
         named: dict[tuple[ast.AST, str], Net] = {}

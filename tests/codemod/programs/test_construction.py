@@ -175,3 +175,47 @@ report(Far(), x)
     assert set(done.statuses.values()) == {"rewritten"}
     assert not done.codes
     check(done, tmp_path)
+
+
+NOISE = "x = x + jax.random.normal(self.make_rng('dropout'), x.shape) if train else x"
+DRAWS = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x, train=False):
+        LAYER
+        return nn.Dense(2)(x)
+
+
+x = jnp.linspace(-1.0, 1.0, 12).reshape(4, 3)
+net = Net()
+v = net.init({KEYS}, x)
+print('RESULT', float(jnp.abs(net.apply(v, x)).sum()))
+print('RESULT', net.apply(v, x, train=True, rngs={'dropout': jax.random.key(2)}).shape)
+"""
+
+
+@pytest.mark.parametrize(
+    ("layer", "keys", "rngs"),
+    [
+        ("x = nn.Dropout(0.5, deterministic=not train)(x)", "'params': KEY", "nnx.Rngs(0)"),
+        (NOISE, "'params': KEY", "nnx.Rngs(0)"),
+        ("x = nn.relu(x)", "'params': KEY", "nnx.Rngs(params=0)"),
+        (
+            "x = nn.Dropout(0.5, deterministic=not train)(x)",
+            "'params': KEY, 'dropout': jax.random.key(1)",
+            "nnx.Rngs(params=0, dropout=1)",
+        ),
+    ],
+)
+def test_a_key_of_the_parameters_serves_all_streams(
+    layer: str, keys: str, rngs: str, tmp_path: Path
+) -> None:
+    program = DRAWS.replace("LAYER", layer).replace("KEYS", keys)
+    done = rewritten(program.replace("KEY", "jax.random.key(0)"))
+    assert f"rngs={rngs})" in done.after["program.py"]
+    check(done, tmp_path)
