@@ -221,7 +221,9 @@ class InitBody:
             case ast.FunctionDef() if statement in self.constructor.interp.stacked:
                 return self._stacked(statement, scope, depth)
             case ast.FunctionDef() if (
-                not whole and statement not in self.transport.needs.statements
+                not whole
+                and statement not in self.transport.needs.statements
+                and statement not in self.by_statement
             ):
                 return []
         if statement in self.filling:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..chains import is_own
 from ..rule import Layer
 from ..shapes.facts import Made, Used, VariableMade
 from ..shapes.values import LayerObject, Object
+from ..signatures import parameters
 from .study import Study
 
 if TYPE_CHECKING:
@@ -91,8 +93,10 @@ def find(study: Study, parents: Mapping[ast.AST, ast.AST]) -> list[Site]:
         made = study.facts.made.get(node, [])
         if not made and not variables:
             continue
+        at = _drawing(node, variables, study, parents)
+        function = enclosing_function(at, parents)
         site = Site(
-            node, function, statement_of(node, parents), loops_of(node, function, parents), made
+            node, function, statement_of(at, parents), loops_of(at, function, parents), made
         )
         site.variables = variables
         site.uses = list(study.facts.uses_of.get(node, []))
@@ -102,6 +106,36 @@ def find(study: Study, parents: Mapping[ast.AST, ast.AST]) -> list[Site]:
         site.local = _is_local(site, sites, parents)
     order = {function: place for place, function in enumerate(_ordered(study, owned))}
     return sorted(sites, key=lambda site: (order[site.function], *_place(site, parents)))
+
+
+def _drawing(
+    node: ast.Call,
+    variables: Sequence[VariableMade],
+    study: Study,
+    parents: Mapping[ast.AST, ast.AST],
+) -> ast.AST:
+    """Where a method draws a random key: what a function within it draws from is a stream of the method's.
+
+    That is so if the stream has one name and is the method's own, and no loop stands around the function.
+    """
+    names = {v.name if v.kind == "rng" else None for v in variables}
+    if not is_own(node.func) or len(names) != 1 or None in names:
+        return node
+    at: ast.AST = node
+    method = enclosing_function(node, parents)
+    while parents[method] is not study.cls.node:
+        if not _is_within(method) or loops_of(at, method, parents):
+            return node
+        at, method = method, enclosing_function(method, parents)
+    is_call = getattr(method, "name", "") not in ("__init__", "setup")
+    return at if is_call and not loops_of(at, method, parents) else node
+
+
+def _is_within(function: ast.AST) -> bool:
+    """Whether `self` is the same in a function as around it."""
+    if not isinstance(function, ast.FunctionDef | ast.Lambda):
+        return False
+    return "self" not in [parameter.name for parameter in parameters(function.args)]
 
 
 def _place(site: Site, parents: Mapping[ast.AST, ast.AST]) -> tuple[int, ...]:
