@@ -26,6 +26,7 @@ from .prepasses import (
     functions,
     gathered,
     handed_back,
+    handed_streams,
     heirs,
     in_turn,
     kept_keys,
@@ -115,6 +116,7 @@ def _prepared(
     stages.append(called_in_turns.prepare(stages[-1].project, rules, leave))
     stages.append(gathered.prepare(stages[-1].project, rules, leave))
     stages.append(unpacked.prepare(stages[-1].project, rules, leave))
+    stages.append(handed_streams.prepare(stages[-1].project, rules, leave))
     stages.append(uncalled.prepare(stages[-1].project, rules, leave))
     stages.append(stacks.prepare(stages[-1].project, rules, leave))
     stages.append(heirs.prepare(stages[-1].project, rules, leave))
