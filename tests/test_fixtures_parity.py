@@ -19,6 +19,7 @@ from nnx_codemod.codemod.write import write_all
 
 FIXTURES = sorted(p for p in (Path(__file__).parents[1] / "fixtures").iterdir() if p.is_dir())
 SAMPLE = (
+    "haiku_closures",
     "haiku_dropout",
     "haiku_functions_of_layers",
     "haiku_norm",
