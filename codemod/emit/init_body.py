@@ -213,9 +213,11 @@ class InitBody:
             case ast.For():
                 header = statement in self.by_statement  # `for layer in [Layer() for ...]`
                 made = self._sites(statement, scope, depth) if header else []
-                return [*made, *self._for(statement, scope, depth, whole)]
+                loop = self._for(statement, scope, depth, whole)
+                return [*made, *self._headed(statement, loop, depth, whole)]
             case ast.If():
-                return self._if(statement, scope, depth, whole)
+                lines = self._if(statement, scope, depth, whole)
+                return self._headed(statement, lines, depth, whole)
             case ast.With():
                 return self.block(statement.body, scope, depth, whole)
             case ast.FunctionDef() if statement in self.constructor.interp.stacked:
@@ -305,6 +307,10 @@ class InitBody:
         if len(lines[-1] + comment) <= self.limit:
             return [*above, *lines[:-1], lines[-1] + comment]
         return [*above, self.line(depth, comment.strip()), *lines]
+
+    def _headed(self, statement: ast.stmt, lines: list[str], depth: int, whole: bool) -> list[str]:
+        """The lines of a branch or loop of the source's constructor, with the comments above it."""
+        return [*self._above(statement, depth), *lines] if whole and lines else lines
 
     def _above(self, statement: ast.stmt, depth: int) -> list[str]:
         lines = self.transport.source.text[
@@ -667,7 +673,8 @@ class InitBody:
                 hold_within(items, self._made(), self.transport, scope)
             text = self.transport.expression(items, scope) if items is not None else ""
             start = f"nnx.List({text})" if kept else text or "[]"
-            return self._assigned(f"{built.text} = ", start, "", depth)
+            made = self._assigned(f"{built.text} = ", start, "", depth)
+            return [*self._above(statement, depth), *made]
         _, element, method = filled
         text = self._nested(element, scope) if method == "append" else self._items(element, scope)
         if method == "extend" and isinstance(element, ast.List) and len(element.elts) == 1:
