@@ -15,6 +15,7 @@ from ..shapes import classes
 from ..shapes.values import Class, Object
 from . import graphdefs, sowing
 from .calls import Calls
+from .compiled import Parameters, is_about_arguments, renumbered
 from .ground import FunctionNode, Stay
 from .kinds import (
     Applied,
@@ -26,7 +27,7 @@ from .kinds import (
 )
 from .linen import BoundModel, BoundPart
 from .modes import placed, torn
-from .roles import MODEL, OPTIMIZER, absorbed
+from .roles import MODEL, OPTIMIZER, FunctionRole, absorbed
 
 _BINDING = frozenset(("init", "init_with_output", "lazy_init", "apply", "bind", "clone"))
 
@@ -307,15 +308,14 @@ class ProgramRewriter(Calls):
             if not role.receives or not isinstance(function, ast.FunctionDef):
                 continue
             for decorator in function.decorator_list:
-                self._compiler(decorator)
+                self._compiler(decorator, role)
         for node in self.nodes:
             if isinstance(node, ast.Call) and self.names.qualified(node.func) == "jax.jit":
-                if any(
-                    self.roles.functions[f].receives
-                    for f in self._wrapped(node)
-                    if f in self.roles.functions
-                ):
-                    self._compiler(node.func)
+                roles = [self.roles.functions.get(f) for f in self._wrapped(node)]
+                receiving = [role for role in roles if role is not None and role.receives]
+                if receiving:
+                    self._special_arguments(node, node.keywords, receiving[0])
+                    self._compiler(node.func, receiving[0])
 
     def _wrapped(self, node: ast.Call) -> list[FunctionNode]:
         value = self.facts.value(node.args[0]) if node.args else None
@@ -325,7 +325,7 @@ class ProgramRewriter(Calls):
             else []
         )
 
-    def _compiler(self, decorator: ast.expr) -> None:
+    def _compiler(self, decorator: ast.expr, role: FunctionRole) -> None:
         jit = self.names.target("flax.nnx.jit")
         if self.names.qualified(decorator) == "jax.jit":
             self.edits.replace(decorator, jit)
@@ -335,20 +335,34 @@ class ProgramRewriter(Calls):
             case ast.Call(func=func, args=[inner], keywords=keywords) if (
                 self.names.qualified(inner) == "jax.jit"
             ):
-                if self.names.qualified(func) == "functools.partial" and self._only_static(
-                    keywords
-                ):
+                texts = self._special_arguments(decorator, keywords, role)
+                is_partial = self.names.qualified(func) == "functools.partial"
+                if is_partial and all(texts.get(k, "") is None for k in keywords):
                     self.edits.replace(decorator, jit)
                     self.gone.add(decorator)
                 else:
                     self.edits.replace(inner, jit)
                     self.gone.add(inner)
 
-    @staticmethod
-    def _only_static(keywords: Sequence[ast.keyword]) -> bool:
-        return all(
-            k.arg in ("static_argnums", "static_argnames", "donate_argnums") for k in keywords
-        )
+    def _special_arguments(
+        self, call: ast.Call, keywords: Sequence[ast.keyword], role: FunctionRole
+    ) -> dict[ast.keyword, str | None]:
+        """Has `static_argnums=` and its like count the arguments that there are now."""
+        split = self._splits(role.node)
+        instead = {
+            name: ["params", "rest"]
+            if split is not None and objects == [MODEL]
+            else [role.names[each] for each in objects]
+            for name, objects in role.replaced.items()
+        }
+        parameters = Parameters(role.node, instead)
+        texts = {k: renumbered(k, parameters) for k in keywords if is_about_arguments(k)}
+        for keyword, text in texts.items():
+            if text is None:
+                self.edits.remove_item(call, keyword)
+            elif text != ast.unparse(keyword.value):
+                self.edits.replace(keyword.value, text)
+        return texts
 
     def _modes(self) -> None:
         both = torn(self.demands, self.parents)
