@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ from ..shapes.values import (
     as_dim,
     as_shape,
 )
-from .kinds import Net
+from .kinds import Net, Transformed
 from .samples import local_names, written_size
 
 Text = Callable[[ast.expr], str]
@@ -44,6 +45,7 @@ class Inputs:
     args: Sequence[Value]
     kwargs: Mapping[str, Value]
     written: Mapping[str, ast.expr]
+    by_method: Mapping[str, Inputs] | None = None  # where `init` is a function that calls several
 
     def expression(self, value: Value) -> ast.expr | None:
         """The expression of an input that is handed on as it is."""
@@ -100,7 +102,15 @@ class Construction:
     def _inputs(
         self, net: Net, made: Object | LayerObject, arguments: Mapping[str, ast.expr]
     ) -> Inputs:
-        return Inputs(_parameters(made, "__call__"), net.args, net.kwargs, arguments)
+        inputs = Inputs(_parameters(made, "__call__"), net.args, net.kwargs, arguments)
+        if not (isinstance(net.model, Transformed) and net.model.entries):
+            return inputs
+        by_method = {
+            use.method: _of_use(made, use, inputs)
+            for use in reversed(net.entered)
+            if isinstance(use.target, Object) and use.target.cls is getattr(made, "cls", None)
+        }
+        return dataclasses.replace(inputs, by_method=by_method)
 
     def held(self, maker: ast.Call) -> list[ast.Call]:
         """The calls within a maker's arguments that make modules of their own, the inner ones first."""
@@ -132,15 +142,7 @@ class Construction:
                 "a module that is handed to the model is not called in sight",
                 "make it in the model, or give it its sizes by hand",
             )
-        names = _parameters(made, uses[-1].method)
-        given = {**dict(zip(names, uses[-1].args, strict=False)), **uses[-1].kwargs}
-        written = {
-            name: expression
-            for name, value in given.items()
-            if (expression := outer.expression(value)) is not None
-        }
-        inputs = Inputs(names, uses[-1].args, uses[-1].kwargs, written)
-        return self._made(made, maker, inputs, text, key)
+        return self._made(made, maker, _of_use(made, uses[-1], outer), text, key)
 
     def _made(
         self, made: Object | LayerObject, maker: ast.Call, inputs: Inputs, text: Text, key: str
@@ -186,6 +188,10 @@ class Construction:
 
     def _size(self, made: Object, added: AddedParameter, inputs: Inputs, text: Text) -> str | None:
         """A size: a literal where the sample is one, else read off the sample's shape."""
+        if inputs.by_method is not None:
+            if added.method not in inputs.by_method:
+                raise _not_known(made, added)
+            inputs = inputs.by_method[added.method]
         arguments = inputs.written
         number = self._number(inputs, made, added)
         if added.rows and isinstance(number, int):
@@ -329,6 +335,18 @@ def _positions() -> Declined:
         "a partial fixes arguments of the model by position",
         "fix them by keyword: the sizes come first",
     )
+
+
+def _of_use(made: Object | LayerObject, use: Used, outer: Inputs) -> Inputs:
+    """The inputs of one call of what was made; those of `outer` that it is given as they are have expressions."""
+    names = _parameters(made, use.method)
+    given = {**dict(zip(names, use.args, strict=False)), **use.kwargs}
+    written = {
+        name: expression
+        for name, value in given.items()
+        if (expression := outer.expression(value)) is not None
+    }
+    return Inputs(names, use.args, use.kwargs, written)
 
 
 def _parameters(made: Object | LayerObject, method: str) -> list[str]:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from ..project import Module
 from ..shapes import classes
+from ..shapes.facts import Facts, Used
 from ..shapes.interpreter import Interpreter
+from ..shapes.scopes import OutOfBudget
 from ..shapes.values import NONE, UNKNOWN, Bound, Constant, Function, Items, Object, Value
 from ..signatures import defaults
 from .kinds import Applied, Net, Transformed, TransformedApply, Tree
@@ -80,6 +82,21 @@ def _quietly(
         interp.recording = saved
 
 
+def _uses(
+    interp: Interpreter, function: Value, args: list[Value], kwargs: dict[str, Value]
+) -> list[Used]:
+    """What a function calls layers and modules with, of which nothing is recorded but here."""
+    saved, interp.recording, interp.exact = interp.recording, True, True
+    try:
+        with interp.fresh(Facts()) as facts:
+            interp.call(function, args, kwargs, None)
+            return [use for uses in facts.uses_of.values() for use in uses]
+    except OutOfBudget:
+        return []
+    finally:
+        interp.recording, interp.exact = saved, False
+
+
 def initialised(
     interp: Interpreter,
     transformed: Transformed,
@@ -91,14 +108,18 @@ def initialised(
     explorer: Explorer = transformed.explorer
     inputs = args[1:]
     function = transformed.function
+    entered: list[Used] = []
     if transformed.entries:
         pair = _quietly(interp, function, [], {})
         function = pair.items[0] if isinstance(pair, Items) and pair.items else UNKNOWN
-    _quietly(interp, function, inputs, kwargs)
+        entered = _uses(interp, function, inputs, kwargs)
+    else:
+        _quietly(interp, function, inputs, kwargs)
     if node is None:
         return UNKNOWN
     key = node.args[0] if node.args else None
     net = explorer.net(node, transformed, "haiku", key, inputs, kwargs)
+    net.entered = entered
     params = Tree(net, PARAMS, (), net.current)
     if not transformed.with_state:
         return params

@@ -23,6 +23,7 @@ from ..shapes.values import (
 )
 
 if TYPE_CHECKING:
+    from ..shapes.facts import Used
     from ..shapes.interpreter import Interpreter
 
 EVERYTHING = frozenset(("*",))
@@ -63,6 +64,9 @@ class Net:
     early: list[ast.expr] = field(
         default_factory=list
     )  # what is asked of it without parameters, before `init` may be
+    entered: list[Used] = field(
+        default_factory=list
+    )  # what an `init` of its own calls the methods of the module with
     writes: int = 0
 
     def advance(self) -> int:

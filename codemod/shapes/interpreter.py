@@ -81,6 +81,7 @@ class Interpreter:
         self.frames: list[Frame] = []
         self.stack: Stack = ()
         self.recording = True
+        self.exact = False  # whether each turn of a loop of known length is run, whatever it makes
         self.asked_outputs: set[ast.AST] = set()  # classes that have to tell what they return
         self.silent_outputs: set[ast.AST] = set()  # classes that were asked, and cannot
         self.troubles: list[Trouble] = []

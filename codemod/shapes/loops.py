@@ -1,6 +1,7 @@
 """Loops and comprehensions.
 
-A loop whose body makes no layers and whose length is known is unrolled. Any other is run on a symbol for its loop
+A loop whose body makes no layers and whose length is known is unrolled, and any of known length where the interpreter
+is to be `exact`, with nothing to tell of the layers. Any other is run on a symbol for its loop
 variables until the sizes at its head no longer change: a size that a turn changes becomes a `Running` symbol, whose
 first value and update are recorded in the facts.
 """
@@ -62,7 +63,7 @@ def run(
     _stabilise(interp, node, iterable, env)
     states = interp._undo()
     few = known is not None and len(known) <= interp.max_unrolled
-    unrollable = few and _sites(interp, known) == made
+    unrollable = few and (interp.exact or _sites(interp, known) == made)
     if unrollable and known is not None:
         interp.facts.clear_under_all(node.body)
         env.names.clear()
