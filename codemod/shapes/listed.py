@@ -41,7 +41,7 @@ def of_some_turn(interp: Interpreter, node: ast.expr | None, value: Value) -> Va
     """What one turn of a loop put into a list, which need not be the last: sizes of the turn are not known."""
 
     def known(dim: Dim) -> Dim:
-        return interp.symbols.unknown(_WHY) if _differs(interp, [dim]) else dim
+        return interp.symbols.unknown(_WHY) if differs(interp, [dim]) else dim
 
     match value:
         case Unknown(loop=loop) if loop is not None:
@@ -83,13 +83,13 @@ def _shape(array: Array) -> tuple[Dim, ...]:
 def _common(interp: Interpreter, node: ast.expr, name: str, dims: Sequence[Dim], axis: int) -> Dim:
     """The size of one axis, counted from the end, of what the turns have put into a list."""
     dims = [interp.symbols.resolve(dim) for dim in dims]
-    if all(same(dim, dims[0]) for dim in dims) and not _differs(interp, dims):
+    if all(same(dim, dims[0]) for dim in dims) and not differs(interp, dims):
         return dims[0]
     origin = Listed(name, node) if axis == -1 else Unexplained(_WHY)
     return interp.symbols.new(origin, ("listed", node, axis, interp.root))
 
 
-def _differs(interp: Interpreter, dims: Sequence[Dim]) -> bool:
+def differs(interp: Interpreter, dims: Sequence[Dim]) -> bool:
     """Whether sizes may be others in each turn."""
     return any(
         isinstance(origin, Running | Choice | Listed)

@@ -12,7 +12,7 @@ import ast
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import operators
+from . import counted, operators
 from .dims import Dim, Expression, Running, same
 from .facts import RunningSize, Used
 from .scopes import Environment
@@ -75,6 +75,7 @@ def run(
     for container, _ in states.values():
         if isinstance(container, Items) and len(container.items) > 0:
             container.open = True
+    counted.lists(interp, node, iterable, before, env)
     return interp.execute(node.orelse, env)
 
 
