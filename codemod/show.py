@@ -242,7 +242,8 @@ def _rows(examined: Examined) -> Iterator[tuple[str, dict[str, int]]]:
     files = Counter(outcome.report.status for outcome in examined.outcomes if not outcome.created)
     created = sum(outcome.created for outcome in examined.outcomes)
     changed = {name: files[name] for name in ("rewritten", "partial", "failed")}
-    unchanged = examined.files - sum(changed.values())
+    # The file of helpers may be updated without being among those that were asked for.
+    unchanged = max(0, examined.files - sum(changed.values()))
     yield "Files", {**changed, "unchanged": unchanged, **({"created": created} if created else {})}
     classes = Counter(one.status for outcome in examined.outcomes for one in outcome.report.classes)
     yield "Classes", {name: classes[name] for name in ("rewritten", "bridged", "kept")}

@@ -93,6 +93,23 @@ def test_rewriting_in_place(tree: Path) -> None:
     ]
 
 
+def test_helpers_beside_a_path_are_updated_with_it(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helpers = tree / "nnx_layers.py"
+    helpers.write_text("# Helpers.\n")
+
+    def with_helpers(sources: Sequence[Source], options: Options, **_: object) -> list[Outcome]:
+        report = FileReport(str(helpers), "rewritten")
+        return [*rewrite(sources, options), Outcome(report, Source(helpers), "# More helpers.\n")]
+
+    monkeypatch.setattr(engine, "rewrite", with_helpers)
+    lines = call("rewrite", "models.py").stderr.splitlines()
+    assert ["Files", "2", "rewritten", "0", "partial", "0", "failed", "0", "unchanged"] in [
+        line.split() for line in lines
+    ]
+
+
 def test_a_second_run_has_nothing_to_do(tree: Path) -> None:
     call("rewrite", ".")
     before = (tree / "models.py").stat()

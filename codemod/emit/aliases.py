@@ -19,6 +19,7 @@ from ..shapes.scopes import ModuleValue
 from ..shapes.values import Class, External, Partial
 from . import layout
 from .bridges import Bridges, bound_class
+from .path_reads import within
 from .reexports import Link, second_name, way
 
 
@@ -71,7 +72,7 @@ def find_alias(
             if method is not None:
                 asked.append((module, method))
                 continue
-            if not here.may_stand_in(node) or (layers and _given_around(module, node, layers)):
+            if not here.may_stand_in(node) or (layers and _given_around(here, cls, node, layers)):
                 return None
             if _has_second_name(interp, module, node) and not _reads_second_name(interp, cls, here):
                 continue
@@ -103,16 +104,25 @@ def _layer_parameters(interp: Interpreter, cls: Class) -> set[str]:
     return {name for name, default in defaults(cls).items() if is_layer(default)}
 
 
-def _given_around(module: Module, node: ast.expr, names: Collection[str]) -> bool:
-    """Whether code around a class that is handed on, and called under another name, gives such arguments."""
-    above = module.source.parents.get(node)
+def _given_around(here: Bridges, cls: Class, node: ast.expr, names: Collection[str]) -> bool:
+    """Whether code around a class that is handed on, and called under another name, gives such arguments.
+
+    What calls give that name the class, `partial(Net, layer=nn.Dense)`, is known.
+    """
+    parents = here.source.parents
+    above = parents.get(node)
     if isinstance(above, ast.Call) and above.func is node:
         return False
+    naming = {parents.get(mention) for mention in here.mentions(cls)}
     scope: ast.AST = node
     while not isinstance(scope, ast.FunctionDef | ast.Module):
-        scope = module.source.parents[scope]
-    calls = (call for call in ast.walk(scope) if isinstance(call, ast.Call))
-    return any(keyword.arg in names for call in calls for keyword in call.keywords)
+        scope = parents[scope]
+    return any(
+        keyword.arg in names
+        for each in within(scope, here.elsewhere)
+        if isinstance(each, ast.Call) and each not in naming
+        for keyword in each.keywords
+    )
 
 
 def _definition(

@@ -15,7 +15,12 @@ _AUTOMATIC = re.compile(r"[A-Za-z]\w*_\d+")
 
 def outside(module: Module, module_nodes: Collection[ast.AST]) -> Iterator[ast.AST]:
     """The nodes of a file that are in none of some classes."""
-    pending: list[ast.AST] = [module.tree]
+    yield from within(module.tree, module_nodes)
+
+
+def within(scope: ast.AST, module_nodes: Collection[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes at and below one that are in none of some classes."""
+    pending: list[ast.AST] = [scope]
     while pending:
         node = pending.pop()
         if node not in module_nodes:

@@ -63,8 +63,9 @@ def test_a_program_that_reads_a_field(model: str, status: str, tmp_path: Path) -
     check(done, tmp_path)
 
 
-def test_a_layer_that_a_program_gives_to_a_bridged_class(tmp_path: Path) -> None:
-    given = program("functools.partial(Net, layer=nn.DenseGeneral)()")
+@pytest.mark.parametrize("others", ["", "Other = functools.partial(Net, layer=nn.Dense)"])
+def test_a_layer_that_a_program_gives_to_a_bridged_class(others: str, tmp_path: Path) -> None:
+    given = program("functools.partial(Net, layer=nn.DenseGeneral)()", others)
     given = given.replace("features: int = 5", "features: int = 5\n    layer: type = nn.Dense")
     done = rewritten("import functools\n" + given.replace("nn.Dense(self", "self.layer(self"))
     assert done.statuses == {"Net": "rewritten"}
