@@ -19,16 +19,39 @@ def reads(origin: Expression, node: ast.AST, parents: Parents) -> bool:
     loop = origin.loop
     if loop is None or loop not in parents or node not in parents:
         return True
-    if _function(loop, parents) is not _function(node, parents):
-        return True  # the text of a method that is called in the loop
     around = list(_around(node, parents))
+    wanted = items(loop).get(origin.text)
+    one, other = _function(loop, parents), _function(node, parents)
+    if one is not other:
+        if not _is_over(one, other, parents):
+            return True  # the text of a method that is called in the loop
+        return any(_goes_through(each, wanted) for each in around) if wanted else False
     if loop is node or loop in around:
         return True
-    wanted = items(loop).get(origin.text)
     own = [each for each in around if each not in _around(loop, parents)]
     if wanted is not None and any(_goes_through(each, wanted) for each in own):
         return True
     return isinstance(loop, ast.For) and not own
+
+
+def _is_over(one: ast.AST | None, other: ast.AST | None, parents: Parents) -> bool:
+    """Whether one function is a constructor, whose loops have ended where another runs, which it does not call."""
+    if not isinstance(one, ast.FunctionDef) or one.name not in ("__init__", "setup"):
+        return False
+    cls = parents.get(one)
+    methods = {m.name: m for m in getattr(cls, "body", ()) if isinstance(m, ast.FunctionDef)}
+    reached: set[str] = set()
+    pending = [one]
+    while pending:
+        called = _called(pending.pop()) - reached
+        reached |= called
+        pending += [methods[name] for name in called if name in methods]
+    return getattr(other, "name", None) in methods.keys() - reached
+
+
+def _called(function: ast.FunctionDef) -> set[str]:
+    heads = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+    return {head.attr for head in heads if isinstance(head, ast.Attribute)}
 
 
 def of_list(site: Site) -> list[Loop]:

@@ -53,3 +53,42 @@ def test_the_item_of_another_loop_is_not_read_after_it(norms: str, tmp_path: Pat
     assert done.statuses == {"Net": "kept"}
     assert "`size` of another loop" in done.outcomes["program.py"].report.diagnostics[0].message
     check(done, tmp_path)
+
+
+APART = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+class Net(hk.Module):
+    def __init__(self, channels=(4, 6)):
+        super().__init__()
+        self.layers = [hk.Linear(c) for c in channels]
+
+    def METHOD(self, x):
+        for layer in self.layers:
+            x = hk.BatchNorm(True, True, 0.9)(layer(x), True)
+        return x
+    OTHER
+
+
+net = hk.without_apply_rng(hk.transform_with_state(lambda x: Net()(x)))
+x = jax.random.uniform(jax.random.PRNGKey(0), (4, 3))
+params, state = net.init(jax.random.PRNGKey(1), x)
+print('RESULT', float(jnp.abs(net.apply(params, state, x)[0]).sum()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "other"),
+    [("__call__", ""), ("run", "def __call__(self, x):\n        return self.run(x)")],
+)
+def test_the_item_of_a_loop_of_the_constructor_is_not_read_in_calls(
+    method: str, other: str, tmp_path: Path
+) -> None:
+    program = APART.replace("METHOD", method).replace("OTHER", other)
+    done = rewritten(program)
+    assert done.statuses == {"Net": "kept"}
+    assert "`c` of another loop" in done.outcomes["program.py"].report.diagnostics[0].message
+    check(done, tmp_path)
