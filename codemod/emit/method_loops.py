@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..edits import move
 from ..model.sites import Site
 from ..shapes.values import Object
+from . import layout
 from .arms import arms
 from .method_context import MethodContext
 from .method_inline import inline_site
@@ -169,9 +170,19 @@ def _zipped(
             target = f"({target})"
         targets.insert(0, target)
         iterables.insert(0, context.edits.render(loop.iter))
+    source = context.edits.source
+    header = layout.call(
+        "zip",
+        iterables,
+        indent=source.line_indent(context.start(loop)),
+        unit=source.indent_unit,
+        limit=context.limit,
+        prefix=f"for {', '.join(targets)} in ",
+        suffix=":",
+    )
     context.edits.replace(
         (context.start(loop.target), context.end(loop.iter)),
-        f"{', '.join(targets)} in zip({', '.join(iterables)})",
+        header.removeprefix("for ").removesuffix(":"),
     )
     if not kept:
         context.gone.update((loop.target, loop.iter))
