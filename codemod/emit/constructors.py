@@ -30,6 +30,14 @@ def initialiser(cls: Class) -> tuple[Class, ast.FunctionDef] | None:
     return None
 
 
+def annotation_of(cls: Class, parameter: str) -> ast.expr | None:
+    """The annotation of a parameter of a written constructor."""
+    found = initialiser(cls)
+    spec = found[1].args if found is not None else None
+    known = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs] if spec is not None else []
+    return next((each.annotation for each in known if each.arg == parameter), None)
+
+
 def default_name(cls: Class) -> str | None:
     """The name that instances have in Haiku where the class says it, as the default of its `name`."""
     found = initialiser(cls)

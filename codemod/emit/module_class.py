@@ -54,6 +54,8 @@ from .choices import Choices
 from .class_model import Describer
 from .class_tests import edit_class_tests
 from .construct import Constructor
+from .constructors import annotation_of
+from .containers import kind_given
 from .enclosing import refuse_changes
 from .file_names import FileNames
 from .flags import Flags, decide, inherit, inherited_modes
@@ -884,12 +886,29 @@ class ClassEmitter:
         }
 
     def _storable(self, attribute: str, parameter: str) -> str:
-        """A stored list would make the graph definition unhashable: a sequence is stored as a tuple."""
+        """A stored list would make the graph definition unhashable: a sequence is stored as a tuple.
+
+        Modules that are given in a list or a dict are in those of NNX.
+        """
         declared = next((f for f in classes.fields(self.cls) if f.name == attribute), None)
-        written = ast.unparse(declared.annotation) if declared is not None else ""
+        annotation = declared.annotation if declared else annotation_of(self.cls, parameter)
+        owned = (n for n in ast.walk(self.cls.node) if is_own(n) and n.attr == attribute)
+        seen = (value for node in owned for value in self.study.facts.values.get(node, ()))
+        kind = kind_given(annotation, seen, self._type)
+        if kind is not None:
+            held = f"{self.file_names.target(f'flax.nnx.{kind}')}({parameter})"
+            optional = (
+                declared is not None
+                and ast.unparse(declared.default or declared.annotation) == "None"
+            )
+            return f"None if {parameter} is None else {held}" if optional else held
+        written = ast.unparse(annotation) if annotation is not None else ""
         if written.startswith(("Sequence[", "List[", "list[", "typing.Sequence", "Iterable[")):
             return f"tuple({parameter})"
         return parameter
+
+    def _type(self, node: ast.expr) -> Value | None:
+        return self.interp.peek_name(node, self.cls.around)
 
     def _attributes_read(self) -> set[str]:
         """The attributes of `self` that the edited methods read, and the constructor where a loop hides a field."""
