@@ -355,6 +355,7 @@ class ProgramRewriter(Calls):
             else [role.names[each] for each in objects]
             for name, objects in role.replaced.items()
         }
+        instead.update({n: [] for function, n in self.dead_flags if function is role.node})
         parameters = Parameters(role.node, instead)
         texts = {k: renumbered(k, parameters) for k in keywords if is_about_arguments(k)}
         for keyword, text in texts.items():

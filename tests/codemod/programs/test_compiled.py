@@ -89,3 +89,29 @@ def test_numbers_that_are_not_written_out_keep_the_program(numbers: str) -> None
     done = rewritten(program)
     assert f"static_argnums={numbers}" in done.after["program.py"]
     assert "PR101" in done.codes or "PR103" in done.codes
+
+
+@pytest.mark.parametrize(
+    ("numbers", "decorator"),
+    [("2", "@nnx.jit"), ("(2, 3)", "@functools.partial(nnx.jit, static_argnums=(2,))")],
+)
+def test_a_static_flag_goes_with_its_parameter(
+    numbers: str, decorator: str, tmp_path: Path
+) -> None:
+    program = PROGRAM[: PROGRAM.index("DECORATOR")] + PREDICT.replace("NUMBERS", numbers)
+    done = rewritten(program)
+    assert decorator in done.after["program.py"]
+    check(done, tmp_path)
+
+
+PREDICT = """@functools.partial(jax.jit, static_argnums=NUMBERS)
+def predict(params, batch, train, times=2):
+    return times * model.apply(params, batch, train)
+
+
+x = jax.random.normal(jax.random.key(0), (4, 3))
+model = Net()
+params = model.init(jax.random.key(1), x, False)
+print('RESULT', float(jnp.abs(predict(params, x, False)).sum()))
+print('RESULT', float(jnp.abs(predict(params, x, False, 3)).sum()))
+"""
