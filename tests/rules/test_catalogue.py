@@ -143,6 +143,7 @@ def test_targets_exist() -> None:
     from functools import reduce
 
     import flax
+    import flax.nnx  # a part that the package does not import by itself
     import jax
 
     from nnx_codemod.codemod.emit.helpers import helper_names
