@@ -150,6 +150,18 @@ def test_models_that_ask_for_other_programs(other: str, status: str, tmp_path: P
         assert_same(done, name, tmp_path / name)
 
 
+def test_fields_of_the_models_that_a_name_finds(tmp_path: Path) -> None:
+    cls = OTHER.format("nn.Dense(self.outputs)(nn.Dense(4)(x.T).T)", "")
+    main = program("getattr(models, name)").replace(
+        "    print(model", "    print(model.outputs)\n    print(model"
+    )
+    done = rewritten({"models.py": MODELS + cls, "program.py": main})
+    assert set(done.statuses.values()) == {"rewritten"}
+    assert "PR103" in done.codes
+    for name in ("Wide", "Other"):
+        assert_same(done, name, tmp_path / name)
+
+
 def assert_same(done: Rewritten, name: str, folder: Path) -> None:
     """Both versions compute the same with the model of a name."""
     sides = [dict(texts) for texts in (done.before, done.after)]
@@ -203,7 +215,6 @@ def test_second_names(key: str, asked: str | None) -> None:
 @pytest.mark.parametrize(
     "asks",
     [
-        "print(model.outputs)",
         "print(model_cls.__name__)",
         "print(issubclass(model_cls, object))",
         "print(variables['params']['Dense_0'])",

@@ -156,10 +156,24 @@ def test_a_partial_at_the_top_shows_the_class_that_it_gives(rest: str, tmp_path:
 def test_layers_that_want_different_sizes_are_not_made_by_one_call() -> None:
     partials = """
 ShortComb = functools.partial(Comb, cell=Cell)
-OtherComb = functools.partial(Comb, cell=Cell, layer=functools.partial(nn.ConvLocal, kernel_size=(1,)))
+OtherComb = functools.partial(Comb, cell=Cell, layer=nn.LayerNorm)
 """
     done = rewritten(GIVEN + partials)
     assert done.statuses["Cell"] == "kept"
+
+
+@pytest.mark.parametrize("made", ["ShortComb", "LocalComb"])
+def test_a_layer_that_is_told_its_places_may_come_in_the_place_of_another(
+    made: str, tmp_path: Path
+) -> None:
+    partials = """
+ShortComb = functools.partial(Comb, cell=Cell, layer=functools.partial(nn.Conv, kernel_size=(1,)))
+LocalComb = functools.partial(Comb, cell=Cell, layer=functools.partial(nn.ConvLocal, kernel_size=(1,)))
+"""
+    run = RUN.replace("ShortComb", made).replace("(4, 6)", "(4, 5, 6)")
+    done = rewritten(GIVEN + partials + run)
+    assert done.statuses == {"Cell": "rewritten", "Comb": "rewritten"}
+    check(done, tmp_path)
 
 
 def test_a_list_that_the_inputs_fill_is_not_taken_to_be_empty(tmp_path: Path) -> None:
