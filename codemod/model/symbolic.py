@@ -72,6 +72,7 @@ def field_value(
     examples: Sequence[Value] = (),
 ) -> Value:
     """Any value that a constructor field may have; `text` writes it in the constructor."""
+    examples = [_known_anywhere(each) for each in examples]
     if classes.is_blank(annotation):
         annotation = None
     written = ast.unparse(annotation) if annotation is not None else ""
@@ -117,6 +118,29 @@ def field_value(
     if known == NONE and not examples:
         return joins.either(NONE, Unknown(text))
     return Unknown(text)
+
+
+def _known_anywhere(value: Value) -> Value:
+    """A value that a caller gives, without the sizes in it that only the caller has a text for."""
+    match value:
+        case Partial(function=function, args=args, kwargs=kwargs, site=site):
+            given = {name: _constant_or_unknown(each) for name, each in kwargs.items()}
+            known = tuple(map(_constant_or_unknown, args))
+            return Partial(_known_anywhere(function), known, given, site)
+        case Either(values=values, decided=decided):
+            return Either(tuple(map(_known_anywhere, values)), decided)
+    return value
+
+
+def _constant_or_unknown(value: Value) -> Value:
+    match value:
+        case Size(dim=dim) if not isinstance(dim, int):
+            return UNKNOWN
+        case Items(items=items, kind=kind, names=names, cls=cls) if not value.open:
+            return Items([_constant_or_unknown(each) for each in items], kind, names, cls)
+        case Array():
+            return UNKNOWN
+    return _known_anywhere(value)
 
 
 def _all_sizes(values: Iterable[Value]) -> bool:
