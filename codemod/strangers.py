@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Callable, Iterator
 
+from .chains import is_own
 from .shapes.real_calls import LIBRARIES
 from .shapes.values import External, Partial, Unknown, Value
 
@@ -29,24 +30,51 @@ def unknown_makers(tree: ast.AST, value: Callable[[ast.expr], Value | None]) -> 
 
 
 def makers(tree: ast.AST) -> Iterator[ast.expr]:
-    """The names of what is called for something that is then called itself."""
-    called = {
-        node.func.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
+    """The names of what is called for something that is then called itself, at once, by a name, or as one of a list."""
+    held = _called(tree)
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Call(func=head)):
-                pass
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=head)) if (
-                name in called
-            ):
-                pass
+                heads = [head]
+            case ast.Assign(targets=[target], value=value) if ast.unparse(target) in held:
+                heads = [call.func for call in _made(value)]
             case _:
                 continue
-        if isinstance(head, ast.Name | ast.Attribute):
-            yield head
+        for found in heads:
+            if isinstance(found, ast.Name | ast.Attribute):
+                yield found
+
+
+def _called(tree: ast.AST) -> set[str]:
+    """The variables and attributes of `self` that code calls, or calls the items of, as they are written."""
+    called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Subscript(value=held)):
+                called.add(ast.unparse(held))
+            case ast.For(target=target, iter=turns) | ast.comprehension(target=target, iter=turns):
+                if any(isinstance(n, ast.Name) and n.id in called for n in ast.walk(target)):
+                    called |= {ast.unparse(n) for n in ast.walk(turns) if _is_variable(n)}
+    return called
+
+
+def _is_variable(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) or is_own(node)
+
+
+def _made(value: ast.expr) -> Iterator[ast.Call]:
+    """The calls that an assigned value is, or is a list of."""
+    match value:
+        case ast.Call():
+            yield value
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            for item in items:
+                yield from _made(item)
+        case ast.ListComp(elt=item):
+            yield from _made(item)
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from _made(body)
+            yield from _made(orelse)
 
 
 def _is_strange(value: object) -> bool:

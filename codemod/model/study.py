@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from ..chains import stored_names
+from ..chains import is_own, stored_names
 from ..shapes import classes
 from ..shapes.binding import bind_signature
 from ..shapes.calls import call_function, call_method, spatial_axes
@@ -42,6 +42,7 @@ from ..shapes.values import (
     Value,
 )
 from ..signatures import parameters
+from ..strangers import makers
 from . import composites, library_records
 from .module import ModuleModel
 from .partials import Given
@@ -497,12 +498,17 @@ def _interpret(
 def _build(interp: Interpreter, root: Object, kind: str, contexts: Contexts) -> None:
     """Gives the root object its fields."""
     if kind == "linen":
+        made = {head.attr for head in makers(root.cls.node) if is_own(head)}
         for declared in classes.fields(root.cls):
             examples = contexts.arguments(root.cls, declared.name)
+            annotation = declared.annotation
+            if declared.name in made and isinstance(annotation, ast.Name | ast.Attribute):
+                # What it is called for is called: it makes what its annotation says.
+                annotation = ast.Subscript(ast.Name("type", ast.Load()), annotation, ast.Load())
             root.arguments[declared.name] = field_value(
                 interp,
                 declared.name,
-                declared.annotation,
+                annotation,
                 declared.default,
                 declared.owner.environment,
                 examples,

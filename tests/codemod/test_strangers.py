@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from nnx_codemod.codemod.shapes.values import External
-from nnx_codemod.codemod.strangers import strangers
+from nnx_codemod.codemod.strangers import makers, strangers
 
 
 def meaning(node: ast.expr) -> object:
@@ -27,3 +27,24 @@ def meaning(node: ast.expr) -> object:
 )
 def test_strangers(code: str, heads: list[str]) -> None:
     assert [ast.unparse(head) for head in strangers(ast.parse(code), meaning)] == heads
+
+
+@pytest.mark.parametrize(
+    ("code", "heads"),
+    [
+        ("self.core = self.make(8)\ny = self.core(x)", ["self.make"]),
+        ("self.core = self.make(8)\ny = self.core + x", []),
+        ("cores = [make(8), other(8)]\nfor core in cores:\n  x = core(x)", ["make", "other"]),
+        ("self.cores = [self.make(n) for n in sizes]\ny = self.cores[0](x)", ["self.make"]),
+        (
+            "self.sizes = [self.count(n) for n in names]\nfor size in self.sizes:\n  x = x * size",
+            [],
+        ),
+        (
+            "self.core = self.make(8) if deep else self.other()\ny = self.core(x)",
+            ["self.make", "self.other"],
+        ),
+    ],
+)
+def test_makers(code: str, heads: list[str]) -> None:
+    assert [ast.unparse(head) for head in makers(ast.parse(code))] == heads
