@@ -59,25 +59,37 @@ def _within_package(module: Module, project: Project, stem: str) -> str:
 def import_either_way(text: str, module: Module, project: Project) -> str:
     """The new text of a file of a package that may also be run as a script: its helpers are found both ways."""
     stem = HELPER_FILE.removesuffix(".py")
-    if helper_module(module, project) != f".{stem}" or not _is_script(module, project):
+    name = helper_module(module, project)
+    if name == stem or not _runs_alone(module, name, project):
         return text
-    if any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(module.tree)):
-        return text  # it was never run so
     source = Source(module.path, text.encode())
     for node in source.tree.body:
-        if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module == stem:
+        if isinstance(node, ast.ImportFrom) and f"{'.' * node.level}{node.module}" == name:
             start, end = source.span(node)
             names = textwrap.indent(text[start:end], source.indent_unit)
-            other = names.replace(f"from .{stem}", f"from {stem}", 1)
+            other = names.replace(f"from {name}", f"from {stem}", 1)
             lines = ["try:", names, "except ImportError:  # run as a script", other]
             return text[:start] + "\n".join(lines) + text[end:]
     return text
 
 
+def _runs_alone(module: Module, name: str, project: Project) -> bool:
+    """Whether a file that finds its helpers by a name of a package's is there to be run, and needs no package for it."""
+    if name.startswith("."):
+        relative = any(isinstance(n, ast.ImportFrom) and n.level for n in ast.walk(module.tree))
+        return not relative and _is_script(module, project)
+    package = name.split(".")[0]
+    return _has_main(module) and all(each.split(".")[0] != package for each in module.imported)
+
+
 def _is_script(module: Module, project: Project) -> bool:
     """Whether a file is there to be run, and imported by nobody."""
     imported = {each for found in project.imports().values() for each in found}
-    return module not in imported and any(
+    return module not in imported and _has_main(module)
+
+
+def _has_main(module: Module) -> bool:
+    return any(
         isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
         for node in module.tree.body
     )

@@ -72,6 +72,10 @@ def test_helper_module(
         ({"lib/__init__.py": "", "lib/net.py": f"from . import a\n{SCRIPT}"}, False),
         ({"lib/__init__.py": "", "lib/net.py": "import os"}, False),
         ({"lib/net.py": SCRIPT}, False),
+        ({"lib/net.py": SCRIPT, "main.py": "from lib import net"}, True),
+        ({"lib/net.py": SCRIPT, "lib/a.py": "", "main.py": "from lib import a"}, True),
+        ({"lib/net.py": f"from lib import a\n{SCRIPT}", "lib/a.py": ""}, False),
+        ({"lib/net.py": "import os", "main.py": "from lib import net"}, False),
     ],
 )
 def test_a_script_in_a_package_finds_its_helpers_either_way(
