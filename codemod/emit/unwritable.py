@@ -143,6 +143,12 @@ def _refuse_site(site: Site, sites: Sequence[Site], models: Mapping[ast.AST, Mod
             f"`self.{lost}` is given layers in a way that is not handled",
             "assign the layer itself, or append it to a list that starts empty",
         )
+    if site.variable is not None and site.built is None and _is_put_away(site):
+        raise CannotMove(
+            site.node,
+            "a constructor puts a variable into a list or a dict",
+            "make the list or the dict in one expression, or give the variable an attribute",
+        )
     if isinstance(site.function, ast.Lambda):
         raise CannotMove(site.node, "a layer is made in a lambda", "make it in the method itself")
     if site.built is not None and site.built.kept and site.built.renewed:
@@ -213,6 +219,18 @@ def _lost(site: Site, sites: Sequence[Site]) -> str | None:
                 constructs = getattr(site.function, "name", "") in ("__init__", "setup")
                 return owner.attr if constructs else None
     return None
+
+
+def _is_put_away(site: Site) -> bool:
+    """Whether a statement of the constructor only puts what it makes into a container that was there before."""
+    if getattr(site.function, "name", "") not in ("__init__", "setup"):
+        return False
+    match site.statement:
+        case ast.Assign(targets=[ast.Subscript()]) | ast.AnnAssign(target=ast.Subscript()):
+            return True
+        case ast.AugAssign() | ast.Expr(value=ast.Call(func=ast.Attribute())):
+            return True
+    return False
 
 
 def refuse_foreign_sizes(

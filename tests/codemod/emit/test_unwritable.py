@@ -80,3 +80,41 @@ class Whole(hk.Module):
 def test_a_parameter_of_haiku_is_not_made_twice(loop: str, name: str, follows: bool) -> None:
     done = rewritten(REPEATED.replace("LOOP", loop).replace("NAME", name))
     assert (done.statuses["Net"] == "rewritten") is follows
+
+
+PUT_AWAY = """
+import jax.numpy as jnp
+from flax import linen as nn
+
+
+class Scales(nn.Module):
+    count: int
+
+    def setup(self):
+        START
+        for i in range(self.count):
+            PUT
+        self.kept = scales
+
+    def __call__(self, x):
+        return x * sum(READ)
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "put", "read"),
+    [
+        ("scales = []", "scales.append(MADE)", "self.kept"),
+        ("scales = {}", "scales[str(i)] = MADE", "self.kept.values()"),
+        ("scales = self.scales = []", "self.scales.append(MADE)", "self.scales"),
+        ("scales = []", "scales += [MADE]", "self.kept"),
+    ],
+)
+def test_a_variable_that_a_constructor_puts_into_a_container_is_not_lost(
+    start: str, put: str, read: str
+) -> None:
+    code = PUT_AWAY.replace("START", start).replace("PUT", put).replace("READ", read)
+    made = 'self.param(f"scale{i}", nn.initializers.ones, (3,))'
+    done = rewritten(code.replace("MADE", made))
+    assert done.statuses == {"Scales": "kept"}
+    assert done.codes == ["NX101"]
