@@ -32,12 +32,28 @@ def helper_module(module: Module, project: Project) -> str:
     folder = module.path.parent
     if (folder / "__init__.py").exists():
         return _within_package(module, project, stem)
+    if _is_in_package(module, project):
+        return f".{stem}"
     package = (
         _imported_package(folder, project)
         or _enclosing_package(folder, project)
         or _package_of_own_imports(module, project)
     )
     return f"{package}.{stem}" if package else stem
+
+
+def _is_in_package(module: Module, project: Project) -> bool:
+    """Whether relative imports tell that a file is part of a package: its own, or those of neighbours that ask for it."""
+    name = module.path.stem
+    for each in project.modules.values():
+        if each.path.parent != module.path.parent:
+            continue
+        for node in ast.walk(each.tree):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                asked = {node.module or alias.name for alias in node.names}
+                if each is module or (node.level == 1 and name in asked):
+                    return True
+    return False
 
 
 def _within_package(module: Module, project: Project, stem: str) -> str:

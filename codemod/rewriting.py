@@ -29,6 +29,7 @@ from .prepasses import (
     handed_streams,
     heirs,
     in_turn,
+    kept_arguments,
     kept_keys,
     makers,
     records,
@@ -116,6 +117,7 @@ def _prepared(
     stages.append(called_in_turns.prepare(stages[-1].project, rules, leave))
     stages.append(gathered.prepare(stages[-1].project, rules, leave))
     stages.append(unpacked.prepare(stages[-1].project, rules, leave))
+    stages.append(kept_arguments.prepare(stages[-1].project, rules, leave))
     stages.append(handed_streams.prepare(stages[-1].project, rules, leave))
     stages.append(uncalled.prepare(stages[-1].project, rules, leave))
     stages.append(stacks.prepare(stages[-1].project, rules, leave))
@@ -127,6 +129,8 @@ def _prepared(
     # Functions that hang together in a way that is not sorted out stay.
     with contextlib.suppress(EditConflict):
         stages.append(makers.prepare(stages[-1].project, rules, leave, apart, limit))
+    # What was a call of a function is now the making and the calling of a module.
+    stages.append(called_in_turns.prepare(stages[-1].project, rules, leave))
     kept = {place for stage in stages for place in stage.kept}
     stages.append(functions.prepare(stages[-1].project, rules, leave, kept))
     made = [each for stage in stages for each in stage.made]
@@ -234,11 +238,12 @@ def _restored(
         path = file.module.path
         file.source = prepared.originals.get(path, file.module.source)
         file.unsized = [(r.cls.name, r.framework) for r in file.kept if r.unsized]
-        file.unsized += [(name, "haiku-function") for where, name in unsized if where == path]
+        functions = [name.rpartition(".")[2] for where, name in unsized if where == path]
+        file.unsized += [(name, "haiku-function") for name in functions]
         for model in file.models:
             cls = made.get((path, model.name))
             if cls is not None and cls.is_function:
-                model.function_name = cls.function
+                model.function_name = cls.function.rpartition(".")[2]
             model.traced = [
                 (prepared.original_line(path, line), column) for line, column in model.traced
             ]

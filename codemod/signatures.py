@@ -48,3 +48,16 @@ def written_arguments(names: Sequence[str], call: ast.Call) -> dict[str, ast.exp
     given = dict(zip(names, call.args, strict=False))
     given.update({k.arg: k.value for k in call.keywords if k.arg is not None})
     return given
+
+
+def dict_entries(node: ast.expr) -> dict[str, ast.expr] | None:
+    """The entries of a dict display with constant keys, or of `dict(...)` with keywords alone."""
+    match node:
+        case ast.Dict(keys=keys, values=values):
+            names = [key.value for key in keys if isinstance(key, ast.Constant)]
+            if len(names) == len(keys) and all(isinstance(name, str) for name in names):
+                return {str(name): value for name, value in zip(names, values, strict=True)}
+        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
+            if all(keyword.arg is not None for keyword in keywords):
+                return {str(keyword.arg): keyword.value for keyword in keywords}
+    return None

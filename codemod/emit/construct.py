@@ -21,7 +21,7 @@ from ..shapes.facts import Made
 from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Lifted, Rematerialized, Scanned
 from ..shapes.values import NONE, Class, Constant, External, LayerObject, Object, Partial, Value
-from ..signatures import written_arguments
+from ..signatures import dict_entries, written_arguments
 from .agreement import Measured, agreed
 from .brackets import bare
 from .told import is_text, told
@@ -557,19 +557,11 @@ def _leaves_out(site: Site, added: AddedParameter) -> bool:
 
 
 def _entries(node: ast.expr) -> dict[str, ast.expr] | None:
-    """The entries of a dict display with constant keys, or of `dict(...)` with keywords alone."""
-    match node:
-        case ast.Dict(keys=keys, values=values):
-            names = [key.value for key in keys if isinstance(key, ast.Constant)]
-            if len(names) == len(keys) and all(isinstance(name, str) for name in names):
-                return {str(name): value for name, value in zip(names, values, strict=True)}
-        case ast.IfExp(body=body, orelse=orelse):
-            one, other = _entries(body), _entries(orelse)
-            return None if one is None or other is None else {**one, **other}
-        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
-            if all(keyword.arg is not None for keyword in keywords):
-                return {str(keyword.arg): keyword.value for keyword in keywords}
-    return None
+    """The entries of a dict with constant keys, or of both that a condition chooses from."""
+    if isinstance(node, ast.IfExp):
+        one, other = _entries(node.body), _entries(node.orelse)
+        return None if one is None or other is None else {**one, **other}
+    return dict_entries(node)
 
 
 def _parameter_names(function: ast.AST) -> set[str]:

@@ -13,7 +13,7 @@ from ..model.sites import Comprehension, Site, literal_name
 from ..model.study import Study
 from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Lifted
-from ..shapes.values import Either, LayerObject, Object, Partial
+from ..shapes.values import Class, Either, LayerObject, Object, Partial
 from . import names
 from .names import singular
 from .places import Places
@@ -154,8 +154,14 @@ class SiteNames:
         if site.rule is not None:
             return site.rule.attribute
         if isinstance(site.value, Object):
-            return names.snake(site.value.cls.name)
+            return names.snake(self._name_here(site.value.cls))
         return "variable"
+
+    def _name_here(self, cls: Class) -> str:
+        """The name of a module's class, without that of this class where one was put before a function's."""
+        own, name = self.study.cls.name, cls.name
+        of_function = (cls.module.path, name) in self.interp.project.functions
+        return name.removeprefix(own) or name if of_function else name
 
     def _holder(self, site: Site) -> str | None:
         """The field or local that holds the class which a site makes something of."""

@@ -16,6 +16,7 @@ from ..signatures import defaults, parameters
 Apart = tuple[Path, str, Path, str]
 
 
+_SCOPES = (ast.ClassDef, ast.FunctionDef)
 CONSTRUCTORS = ("setup", "__init__", "__post_init__")
 
 
@@ -39,11 +40,24 @@ class Maker:
     )  # the layers that it hands back, uncalled
 
     @property
+    def place(self) -> tuple[Path, str]:
+        """The file, and the name by which it is known there."""
+        return self.module.path, place_name(self.node, self.module)
+
+    @property
     def parameters(self) -> list[ast.arg]:
         return [each.arg for each in parameters(self.node.args)]
 
     def default(self, parameter: ast.arg) -> ast.expr | None:
         return defaults(self.node.args).get(parameter.arg)
+
+
+def place_name(node: ast.FunctionDef, module: Module) -> str:
+    """The name by which a function is known in a file: a nested one's tells what is around it."""
+    around = [each for each in lineage(node, module.source.parents) if isinstance(each, _SCOPES)]
+    if not any(isinstance(each, ast.FunctionDef) for each in around[1:]):
+        return node.name
+    return ".".join(each.name for each in reversed(around))
 
 
 def calls_in(tree: ast.AST) -> Iterator[ast.Call]:

@@ -27,6 +27,7 @@ from .maker import (
     names_written,
     naming,
     other_name,
+    place_name,
     reads_name,
     takes_no_data,
 )
@@ -82,13 +83,13 @@ class Finder:
                 maker = found.pop(node)
                 if self._is_root(maker):
                     continue
-                self.unfit.setdefault((maker.module.path, maker.node.name), why)
+                self.unfit.setdefault(maker.place, why)
         FieldFinder(self.lookup, found).sort_all()
         self._leave_together(found)
         for maker in found.values():
             if maker.left:
-                place = (maker.module.path, maker.node.name)
-                self.unfit.setdefault(place, f"code that stays goes on calling `{place[1]}`")
+                why = f"code that stays goes on calling `{maker.node.name}`"
+                self.unfit.setdefault(maker.place, why)
         return found
 
     def _is_root(self, maker: Maker) -> bool:
@@ -164,7 +165,7 @@ class Finder:
                     yield Maker(module, node, kinds.pop())
 
     def _is_plain(self, node: ast.FunctionDef, module: Module) -> bool:
-        if (module.path, node.name) in self.leave or not self._is_bare(node, module):
+        if (module.path, place_name(node, module)) in self.leave or not self._is_bare(node, module):
             return False
         if node.args.vararg or node.args.kwarg:
             return False
@@ -317,7 +318,7 @@ class Finder:
         scope = module.source.parents.get(node)
         while scope is not None:
             if isinstance(scope, ast.ClassDef | ast.FunctionDef):
-                if (maker.module.path, maker.node.name, module.path, scope.name) in self.apart:
+                if (*maker.place, module.path, scope.name) in self.apart:
                     return True
             scope = module.source.parents.get(scope)
         return False

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..ancestry import functions_around
 from ..project import Module
-from .maker import Maker
+from .maker import Maker, place_name
 from .prepared import Leave
 
 
@@ -35,7 +35,7 @@ def of_no_calls(maker: Maker, calls: Sequence[tuple[Module, ast.Call]], leave: L
         return _handed(name, *maker.handed[0])
     for module, call in calls:
         for around in functions_around(call, module.source.parents):
-            if (module.path, around.name) in leave:
+            if (module.path, place_name(around, module)) in leave:
                 return f"`{around.name}`, which calls `{name}`, stays"
     if calls:
         return f"what calls `{name}` is no module and is given to no transform in sight"

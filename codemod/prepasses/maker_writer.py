@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..ancestry import class_around
 from ..chains import stored_names
 from ..culprit import working_on
 from ..edits import Edits, move
@@ -68,7 +69,7 @@ class Writer:
                 self._class(maker)
         return [
             MadeClass(
-                m.module.path, self.class_names[m.node], m.node.name, m.node.lineno, of_layers=True
+                m.place[0], self.class_names[m.node], m.place[1], m.node.lineno, of_layers=True
             )
             for m in self.makers.values()
         ]
@@ -82,6 +83,9 @@ class Writer:
             if other.node in self.class_names and _places(other) & _places(maker)
         }
         name = camel(without_verb(maker.node.name))
+        around = class_around(maker.node, maker.module.source.parents)
+        if around is not None and _is_one_of_several(maker):
+            name = f"{around.name}{name}"
         while name in taken:
             name += "Module"
         return name
@@ -301,6 +305,13 @@ class Writer:
         stored = stored_names(maker.node)
         again = [f"{unit * 2}{name} = self.{name}" for name in sorted(fields & stored)]
         return "\n".join([header, *again, unit * 2 + text.lstrip(" \t")])
+
+
+def _is_one_of_several(maker: Maker) -> bool:
+    """Whether a file has other functions of a nested function's name."""
+    name, place = maker.node.name, maker.place[1]
+    functions = (n for n in ast.walk(maker.module.tree) if isinstance(n, ast.FunctionDef))
+    return place != name and sum(each.name == name for each in functions) > 1
 
 
 def _places(maker: Maker) -> set[Module]:

@@ -40,6 +40,11 @@ SCRIPT = "import os\nif __name__ == '__main__':\n    pass\n"
         ({"lib/a.py": "", "lib/sub/net.py": "from lib import a"}, "lib.sub.nnx_layers"),
         ({"lib/a/b.py": "", "lib/a/c/net.py": "import lib.a.b"}, "lib.a.c.nnx_layers"),
         ({"lib/a.py": "", "sub/net.py": "from lib import a"}, "nnx_layers"),
+        # A folder without `__init__.py` whose files speak of each other as parts of a package.
+        ({"lib/a.py": "from .net import Net", "lib/net.py": ""}, ".nnx_layers"),
+        ({"lib/a.py": "from . import net", "lib/net.py": ""}, ".nnx_layers"),
+        ({"lib/a.py": "", "lib/net.py": "from .a import b"}, ".nnx_layers"),
+        ({"lib/a.py": "from .b import Net", "lib/b.py": "", "lib/net.py": ""}, "nnx_layers"),
     ],
 )
 @pytest.mark.parametrize("relative", [False, True])
