@@ -15,6 +15,7 @@ from .edits import Edits
 from .emit.aliases import Alias, find_alias, write_alias
 from .emit.bridges import Bridge, Bridges, other_methods
 from .emit.file_names import FileNames
+from .emit.origins import Origins
 from .emit.path_reads import reads_paths
 from .emit.read_variables import path_read
 from .findings import Finding
@@ -115,6 +116,7 @@ class Studied:
     studies: dict[ast.AST, Study]
     failed: dict[ast.AST, Refusal]
     rewrites: ClassRewrites
+    origins: Origins
 
 
 def study_modules(interp: Interpreter, contexts: Contexts) -> Studied:
@@ -130,7 +132,9 @@ def study_modules(interp: Interpreter, contexts: Contexts) -> Studied:
     studies, failed = _studies(interp, users_first(found, uses), contexts)
     for node, found_study in studies.items():
         uses[node] |= _made(found_study) & among.keys() - {node}
-    return Studied(users_first(found, uses), mentions, uses, studies, failed, ClassRewrites(interp))
+    order = users_first(found, uses)
+    rewrites, origins = ClassRewrites(interp), Origins(interp.project)
+    return Studied(order, mentions, uses, studies, failed, rewrites, origins)
 
 
 def rewrite_modules(
@@ -268,7 +272,7 @@ def _bridges(
     facts = studied.studies[cls.node].facts if cls.node in studied.studies else None
     if facts is not None and _reads_attributes(cls, attempt.models[used.node], facts):
         return None  # a bridged module has none
-    if _read_by_path(interp, cls, used, attempt):
+    if _read_by_path(interp, cls, used, attempt, studied.origins):
         return None
     source, model = cls.module.source, attempt.models[used.node]
     bridges = Bridges(
@@ -294,13 +298,15 @@ def _bridges(
     return find_alias(interp, {cls.module: bridges}, used, model, limit)
 
 
-def _read_by_path(interp: Interpreter, user: Class, used: Class, attempt: ModuleRewrite) -> bool:
+def _read_by_path(
+    interp: Interpreter, user: Class, used: Class, attempt: ModuleRewrite, origins: Origins
+) -> bool:
     """Whether a file that knows one of two classes reads the variables of the used one by names that change."""
     model = attempt.models[used.node]
     return any(
         module.rewritable
         and any(v is user or v is used for v in interp.environment_of(module).names.values())
-        and reads_paths(module, model, attempt.models)
+        and reads_paths(module, model, attempt.models, origins)
         for module in list(interp.project.modules.values())
     )
 

@@ -11,12 +11,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import layer_partials, twins
+from .ancestry import functions_around
 from .class_rewrites import Refusal
 from .config import Options
 from .edits import EditConflict
+from .emit.path_reads import reads_of_files
 from .findings import Finding
 from .layer_partials import LayerPartial
 from .model.compared import given_by_tests
+from .model.module import ModuleModel
 from .model.partials import given_by_partials
 from .model.study import Contexts
 from .modules import (
@@ -155,6 +158,7 @@ class _Rounds:
         if broken:
             self.stay.update(broken)
             return None
+        self._tell_of_files(found, outcome.findings)
         return Settled(
             found,
             outcome.findings,
@@ -199,6 +203,19 @@ class _Rounds:
             found.models.keys(),
         )
 
+    def _tell_of_files(self, found: ModuleRewrite, findings: Findings) -> None:
+        """Says where code has the original's names for variables that come from files."""
+        told: set[ast.AST] = set()
+        for node, model in found.models.items():
+            for module in self.modules:
+                if node not in self.mentions.of(module):
+                    continue
+                for read in reads_of_files(module, model, found.models, self.studied.origins):
+                    function = next(functions_around(read, module.source.parents))
+                    if function not in told:
+                        told.add(function)
+                        findings.setdefault(module, []).append(_of_files(read, function, model))
+
     def _write_bridges(self, found: ModuleRewrite, findings: Findings) -> list[ast.AST]:
         """Records the bridges of programs that stay; the classes that some edit was in the way of."""
         blocked = []
@@ -216,6 +233,15 @@ class _Rounds:
             limit = self.options.line_length
             blocked += by_names.write(self.interp, there, found.edits_of, limit)
         return blocked
+
+
+def _of_files(read: ast.AST, function: ast.FunctionDef, model: ModuleModel) -> Finding:
+    return Finding(
+        read,
+        "PR104",
+        f"`{function.name}` has names of variables that `{model.name}` no longer has",
+        "convert what it reads, or makes, by the report's `variables`, or write the new names here",
+    )
 
 
 def _tell(

@@ -6,8 +6,10 @@ import ast
 import re
 from collections.abc import Collection, Iterator
 
+from ..ancestry import lineage
 from ..model.module import ModuleModel
 from ..project import Module
+from .origins import Origins
 
 _COUNTED = re.compile(r"\{[^{}]*\}")
 _AUTOMATIC = re.compile(r"[A-Za-z]\w*_\d+")
@@ -28,24 +30,49 @@ def within(scope: ast.AST, module_nodes: Collection[ast.AST]) -> Iterator[ast.AS
             pending += ast.iter_child_nodes(node)
 
 
-def reads_paths(module: Module, model: ModuleModel, rewritten: Collection[ast.AST]) -> bool:
+def reads_paths(
+    module: Module, model: ModuleModel, rewritten: Collection[ast.AST], origins: Origins
+) -> bool:
     """Whether code that stays reads the variables of the original by their names, which the bridge's differ from.
+
+    What it reads out of files is another matter: see `reads_of_files`.
+    """
+    return any(
+        not origins.from_elsewhere(module, node) for node in _path_reads(module, model, rewritten)
+    )
+
+
+def reads_of_files(
+    module: Module, model: ModuleModel, rewritten: Collection[ast.AST], origins: Origins
+) -> Iterator[ast.AST]:
+    """Where code that stays has names of the original's variables for what does not come from a model here.
+
+    It reads checkpoints, say, or makes them of another library's: they are not the rewritten model's any more.
+    """
+    for node in _path_reads(module, model, rewritten):
+        if origins.from_elsewhere(module, node):
+            yield node
+
+
+def _path_reads(
+    module: Module, model: ModuleModel, rewritten: Collection[ast.AST]
+) -> Iterator[ast.AST]:
+    """What is read by a name that changes, or the statement that has such a name.
 
     What lies below a module that keeps its name may be read whole: another model takes it as it is.
     """
     names, kept = _names_of(model)
     for node in outside(module, rewritten):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            above = module.source.parents.get(node)
-            if isinstance(above, ast.Subscript):
-                if _is_one_of(node.value, names - kept):
-                    return True
-                if _is_one_of(node.value, names) and not _is_read_whole(above, module):
-                    return True
-            parts = node.value.split("/")
-            if any(_AUTOMATIC.fullmatch(part) and _is_one_of(part, names) for part in parts):
-                return True
-    return False
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            continue
+        above = module.source.parents.get(node)
+        if isinstance(above, ast.Subscript) and (
+            _is_one_of(node.value, names - kept)
+            or (_is_one_of(node.value, names) and not _is_read_whole(above, module))
+        ):
+            yield above.value
+        elif any(_AUTOMATIC.fullmatch(p) and _is_one_of(p, names) for p in node.value.split("/")):
+            yield next(a for a in lineage(node, module.source.parents) if isinstance(a, ast.stmt))
 
 
 def _is_one_of(text: str, names: Collection[str]) -> bool:

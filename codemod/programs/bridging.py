@@ -22,6 +22,7 @@ from ..emit.bridges import (
     methods_of,
     other_methods,
 )
+from ..emit.origins import Origins
 from ..emit.path_reads import changed_names, outside, reads_paths
 from ..model.module import ModuleModel
 from ..project import Module
@@ -63,6 +64,7 @@ class Mentions:
     def __init__(self, interp: Interpreter, module_nodes: Collection[ast.AST]) -> None:
         self.interp = interp
         self.module_nodes = module_nodes
+        self.origins = Origins(interp.project)
         self._of: dict[Module, frozenset[ast.AST]] = {}
 
     def of(self, module: Module) -> frozenset[ast.AST]:
@@ -116,7 +118,9 @@ def bridges(
         found[module] = here
     # What a name finds may be run in any file that hangs together with those that ask.
     around = _around(interp, modules, {*found, *asking}) if lookups else found
-    if not found or any(reads_paths(m, model, rewritten) or _looks_inside(m, cls) for m in around):
+    if not found or any(_looks_inside(m, cls) for m in around):
+        return None
+    if any(reads_paths(m, model, rewritten, mentions.origins) for m in around):
         return None
     if any(_reads_names(interp, m, model, module_nodes) for m in around):
         return None
