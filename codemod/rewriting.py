@@ -33,6 +33,7 @@ from .prepasses import (
     kept_keys,
     makers,
     records,
+    renamed_methods,
     stacks,
     uncalled,
     unnamed,
@@ -118,6 +119,7 @@ def _prepared(
     stages.append(gathered.prepare(stages[-1].project, rules, leave))
     stages.append(unpacked.prepare(stages[-1].project, rules, leave))
     stages.append(kept_arguments.prepare(stages[-1].project, rules, leave))
+    stages.append(renamed_methods.prepare(stages[-1].project, rules, leave))
     stages.append(handed_streams.prepare(stages[-1].project, rules, leave))
     stages.append(uncalled.prepare(stages[-1].project, rules, leave))
     stages.append(stacks.prepare(stages[-1].project, rules, leave))

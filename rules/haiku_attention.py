@@ -20,6 +20,7 @@ from ..codemod.rule import (
 )
 from ..codemod.shapes.dims import Dim, same
 from ..codemod.shapes.values import Array, Constant, Shape, Value
+from ._attention import width_of_both
 from .haiku_initializers import OPTIONAL, ZEROS
 from .haiku_linear import in_float32
 
@@ -57,7 +58,7 @@ def _attended(use: Use) -> Value | None:
 
 
 def _check(use: Use) -> None:
-    """What NNX's attention can do: one width of heads, keys and values as wide as the queries."""
+    """What NNX's attention can do: one width of heads."""
     in_float32(use)
     value_size = use.arguments.get("value_size")
     if value_size not in (None, Constant(None), use.arguments.get("key_size")):
@@ -65,13 +66,20 @@ def _check(use: Use) -> None:
             "attention whose values have another size than its keys",
             "write the four projections out with nnx.Linear",
         )
-    shapes = [_shape(use, name) for name in _INPUTS]
-    widths = [shape[-1] for shape in shapes if shape is not None]
-    if any(not same(width, widths[0]) for width in widths[1:]):
+
+
+def _key_features(use: Use) -> Dim | None:
+    """The width of keys and values, where it differs from that of the queries."""
+    query, key, value = (_shape(use, name) for name in _INPUTS)
+    if query is None or key is None or value is None:
+        return None
+    both = width_of_both(key[-1], value[-1])
+    if both is None:
         raise Declined(
-            "attention whose keys or values are not as wide as its queries",
-            "write nnx.MultiHeadAttention by hand, with `in_kv_features=`",
+            "attention over keys and values of different widths",
+            "replace the layer's `value` by an nnx.LinearGeneral of the other width by hand",
         )
+    return None if same(both, query[-1]) else both
 
 
 def _scaled(written: Written) -> str | None:
@@ -125,6 +133,7 @@ RULES = (
             "out_features": _out_features,
         },
         leading=("num_heads",),
+        told={"in_kv_features": _key_features},
         stated={"decode": "False"},
         inputs=("inputs_q", "inputs_k", "inputs_v", "attention_mask"),
         call=_CALL,

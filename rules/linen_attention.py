@@ -24,6 +24,7 @@ from ..codemod.rule import (
 )
 from ..codemod.shapes.dims import Dim, same
 from ..codemod.shapes.values import Array, Value
+from ._attention import width_of_both
 from ._linen import is_half, only
 
 _PROJECTIONS = (
@@ -88,12 +89,13 @@ def _key_features(use: Use) -> Dim | None:
             "write the layer by hand, with `in_kv_features=`",
             unsized=True,
         )
-    if len(widths) == 2 and not same(widths[0], widths[1]):
+    both = width_of_both(widths[0], widths[-1]) if widths else own
+    if both is None:
         raise Declined(
             "attention over keys and values of different widths",
             "replace the layer's `value` by an nnx.LinearGeneral of the other width by hand",
         )
-    return widths[0] if widths and not same(widths[0], own) else None
+    return None if same(both, own) else both
 
 
 def _softmax_in_half(use: Use) -> str | None:

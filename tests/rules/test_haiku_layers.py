@@ -142,6 +142,7 @@ CASES = [
         "hk.MultiHeadAttention(2, 3, w_init=hk.initializers.VarianceScaling(0.5))",
         ((2, 4, 5), (2, 6, 5), (2, 6, 5)),
     ),
+    Case("hk.MultiHeadAttention(2, 3, w_init_scale=1.0)", ((2, 4, 5), (2, 6, 3), (2, 6, 3))),
     Case(
         "hk.MultiHeadAttention(2, key_size=3, model_size=7, with_bias=False, w_init_scale=0.5)",
         ((4, 5), (4, 5), (4, 5)),

@@ -64,6 +64,18 @@ def test_calls_that_differ_keep_the_class(tmp_path: Path) -> None:
     check(done, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [("values", "rewritten"), ("jnp.concatenate([memory, memory], axis=-1)", "kept")],
+)
+def test_keys_and_values_have_one_width(value: str, status: str, tmp_path: Path) -> None:
+    text = PROGRAM.replace("BODY", f"return nn.MultiHeadAttention(2)(x, memory, {value})")
+    text = text.replace("(self, x, memory)", "(self, x, memory, values)")
+    done = rewritten(text.replace(", x, memory)", ", x, memory, memory)"))
+    assert done.statuses == {"Net": status}
+    check(done, tmp_path)
+
+
 HALF = """
 import flax.linen as nn
 import jax
