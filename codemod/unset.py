@@ -53,9 +53,9 @@ def unbound_local(cls: ast.ClassDef) -> str | None:
         return None
     bound_at: dict[str, int] = {}
     reads: list[ast.Name] = []
-    for node, looped in _own_names(constructor.body, frozenset()):
+    for node, later in _own_names(constructor.body, frozenset(), frozenset()):
         if isinstance(node.ctx, ast.Load):
-            reads += [node] if node.id not in looped else []
+            reads += [node] if node.id not in later else []
         else:
             bound_at[node.id] = min(node.lineno, bound_at.get(node.id, node.lineno))
     given = {node.arg for node in ast.walk(constructor.args) if isinstance(node, ast.arg)}
@@ -69,18 +69,29 @@ def _constructor(cls: ast.ClassDef) -> ast.FunctionDef | None:
 
 
 def _own_names(
-    nodes: Iterable[ast.AST], looped: frozenset[str]
+    nodes: Iterable[ast.AST], looped: frozenset[str], later: frozenset[str]
 ) -> Iterator[tuple[ast.Name, frozenset[str]]]:
-    """The names of a function's own scope, each with those that a loop around it binds."""
+    """The names of a function's own scope, each with those that an earlier turn of a loop around it may have bound.
+
+    `looped` are the names that loops bind, `later` those of them that are read under a test which the turns decide.
+    """
     for node in nodes:
         if isinstance(node, ast.Name):
-            yield node, looped
+            yield node, later
         elif not isinstance(node, _SCOPES):
-            inside = looped
+            inside, decided = looped, later
             if isinstance(node, ast.For | ast.While):
-                names = (n for n in ast.walk(node) if isinstance(n, ast.Name))
-                inside |= {n.id for n in names if isinstance(n.ctx, ast.Store)}
-            yield from _own_names(ast.iter_child_nodes(node), inside)
+                inside |= _bound_within(node)
+            tests = [node.test] if isinstance(node, ast.If | ast.IfExp | ast.While) else []
+            read = {n.id for test in tests for n in ast.walk(test) if isinstance(n, ast.Name)}
+            if read & inside or isinstance(node, ast.Try):
+                decided |= inside
+            yield from _own_names(ast.iter_child_nodes(node), inside, decided)
+
+
+def _bound_within(node: ast.AST) -> set[str]:
+    names = (n for n in ast.walk(node) if isinstance(n, ast.Name))
+    return {n.id for n in names if isinstance(n.ctx, ast.Store)}
 
 
 _SCOPES = (
