@@ -231,6 +231,8 @@ class Symbols:
                 continue  # what can be told stays told
             if self._is_option(giving, kept):
                 continue  # a choice that has to be one of its options is that one
+            if self._is_input(giving) and self._runs(kept):
+                continue  # what a loop changes is no size of an input, which may be what it starts with
             if name is not None and self._yields(giving) and name not in self.origins_of(kept):
                 self._bound[name] = kept
                 return True
@@ -247,6 +249,12 @@ class Symbols:
         """Whether a size is one of those that a branch chooses from."""
         options = self.options.get(symbol_name(choice) or "", ())
         return any(same(self.resolve(option), dim) for option in options)
+
+    def _is_input(self, dim: Dim) -> bool:
+        return isinstance(self.origins.get(symbol_name(dim) or ""), InputAxis)
+
+    def _runs(self, dim: Dim) -> bool:
+        return any(isinstance(origin, Running) for origin in self.origins_of(dim).values())
 
     def _readiness(self, dim: Dim) -> tuple[int, int]:
         """How readily a size gives way to another, and of two outputs when it was met."""
