@@ -182,13 +182,26 @@ class FileNames:
 
     def stays(self, node: ast.AST) -> bool:
         """Whether a name needs no new one: a variable of the file's own, `act = nn.relu`, or JAX's name for something."""
-        if (self._exported(node) or "").startswith("jax.nn."):
+        if (self._exported(node) or "").startswith("jax.nn.") or self._is_from_jax(node):
             return True
         if not isinstance(node, ast.Name) or node.id not in self._variables:
             return False
         qualified = self.qualified(node)
         renamed = qualified is not None and self.rules.rename(qualified) is not None
         return renamed or not isinstance(node.ctx, ast.Load)
+
+    def _is_from_jax(self, node: ast.AST) -> bool:
+        """Whether a name is imported from where JAX has it, which Linen has under a name of its own."""
+        return isinstance(node, ast.Name) and node.id in self._imported_from_jax
+
+    @functools.cached_property
+    def _imported_from_jax(self) -> set[str]:
+        return {
+            alias.asname or alias.name
+            for node in ast.walk(self.module.tree)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("jax.nn")
+            for alias in node.names
+        }
 
     @functools.cached_property
     def _variables(self) -> set[str]:
