@@ -71,17 +71,18 @@ def write(
     """Writes the `free` ones of Haiku's layers with the arguments that NNX has for theirs; others are left."""
     for each in partials:
         module = interp.project.home(each.statement)
-        if each.statement not in free or module is None or not _is_haikus(each.value):
+        if each.statement not in free or module is None or framework_of(each.value) != "haiku":
             continue
         text = _written(each, interp, names_of(module))
         if text is not None:
             edits_of(module).replace(each.statement.value, text)
 
 
-def _is_haikus(value: Value) -> bool:
+def framework_of(value: Value) -> str:
+    """Whose layer a partial makes."""
     while isinstance(value, Partial):
         value = value.function
-    return isinstance(value, External) and value.name.startswith("haiku.")
+    return "haiku" if isinstance(value, External) and value.name.startswith("haiku.") else "linen"
 
 
 def _written(partial: LayerPartial, interp: Interpreter, names: FileNames) -> str | None:

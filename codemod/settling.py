@@ -10,7 +10,7 @@ import ast
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from . import layer_partials, twins
+from . import layer_partials, second_layers, twins
 from .ancestry import functions_around
 from .class_rewrites import Refusal
 from .config import Options
@@ -113,7 +113,7 @@ class _Rounds:
     mentions: bridging.Mentions
     stay: dict[ast.AST, Finding] = field(default_factory=dict)
     bridged: dict[ast.AST, Finding] = field(default_factory=dict)  # programs run them in a bridge
-    apart: set[ast.AST] = field(default_factory=set)  # functions that cannot have a second name
+    apart: set[ast.AST] = field(default_factory=set)  # what cannot have a second name
 
     def next(self) -> Settled | None:
         """One round; None where more has to stay than was known before."""
@@ -148,13 +148,17 @@ class _Rounds:
             return None
         broken = not_python(self.modules, found)
         units: set[Unit] = set()
+        free = free_layers(found, self.layers_read)
         if not broken:
             units = self.around.run_by_source(found.edits_of, found.refusals.keys())
             shared = twins.find(self.interp, self.around, units, found, self.apart)
             units -= shared.names.keys()
-            broken = stranded(self.around, units, found) or torn(found, self.layers_read)
-            if not broken and not self._write_twins(shared, found):
+            layers = second_layers.find(self.interp, found, self.layers_read, self.apart)
+            broken = stranded(self.around, units, found)
+            broken = broken or torn(found, self.layers_read, layers.names.keys())
+            if not broken and not self._write_twins(shared, layers, found):
                 return None
+            free |= layers.names.keys()
         if broken:
             self.stay.update(broken)
             return None
@@ -163,16 +167,19 @@ class _Rounds:
             found,
             outcome.findings,
             units,
-            free_layers(found, self.layers_read),
+            free,
             self.bridged.keys() & found.models.keys(),
         )
 
-    def _write_twins(self, shared: twins.Twins, found: ModuleRewrite) -> bool:
-        """Records the functions that both sides have; False where some edit was in the way of one."""
+    def _write_twins(
+        self, shared: twins.Twins, layers: second_layers.SecondLayers, found: ModuleRewrite
+    ) -> bool:
+        """Records the functions and layers that both sides have; False where some edit was in the way of one."""
         try:
             shared.write(found.edits_of)
+            layers.write(found.edits_of)
         except EditConflict:
-            self.apart |= {unit.node for unit in shared.names}
+            self.apart |= {unit.node for unit in shared.names} | layers.names.keys()
             return False
         return True
 

@@ -124,9 +124,14 @@ def free_layers(found: ModuleRewrite, read: LayersRead) -> set[ast.AST]:
     return free - {partial.statement for node in found.refusals for partial in read.get(node, ())}
 
 
-def torn(found: ModuleRewrite, read: LayersRead) -> dict[ast.AST, Finding]:
-    """The rewritten classes that share a layer made ready with a class that stays: they stay, too."""
-    free = free_layers(found, read)
+def torn(
+    found: ModuleRewrite, read: LayersRead, doubled: Collection[ast.AST]
+) -> dict[ast.AST, Finding]:
+    """The rewritten classes that share a layer made ready with a class that stays: they stay, too.
+
+    Not where it is one of `doubled`, of which either side has its own.
+    """
+    free = free_layers(found, read) | set(doubled)
     stay: dict[ast.AST, Finding] = {}
     for node, model in found.models.items():
         for partial in read.get(node, ()):

@@ -17,7 +17,7 @@ FIXTURES = sorted(p for p in (Path(__file__).parents[1] / "fixtures").iterdir() 
 
 STAY_IN_PART = (
     *("linen_bridge_in_module", "haiku_stays_beside", "haiku_shared_initializers"),
-    *("haiku_chunked_calls", "haiku_bridge_mode"),
+    *("haiku_chunked_calls", "haiku_bridge_mode", "linen_shared_layers"),
 )
 
 pytestmark = pytest.mark.parametrize("fixture", FIXTURES, ids=lambda folder: folder.name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nnx_codemod.tests.programs import rewritten
 
 MODULES = """
@@ -39,8 +41,26 @@ def test_each_class_has_a_layer_of_its_framework() -> None:
     assert "jnp" not in text
 
 
-def test_a_class_that_shares_one_with_a_class_that_stays_stays() -> None:
-    text = MODULES.replace("LAYER", "Wide")
+def test_classes_on_either_side_have_one_each() -> None:
+    done = rewritten(MODULES.replace("LAYER", "Wide"))
+    text = done.after["program.py"]
+    assert done.statuses == {"Follows": "rewritten", "Stays": "kept"}
+    assert "\nWide = functools.partial(nnx.Conv, kernel_size=(3, 3))\n" in text
+    assert "\nLinenWide = functools.partial(nn.Conv, kernel_size=(3, 3))\n" in text
+    assert "x = LinenWide(x.shape[-1] - 2)(x)" in text
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "LinenWide = 1",
+        "def double(x):\n    return Wide(2 * x.shape[-1])(x)",
+        "Wider = functools.partial(Wide, strides=2)",
+    ],
+)
+def test_a_class_that_shares_one_with_a_class_that_stays_stays(more: str) -> None:
+    """Other code reads it, or its second name is taken."""
+    text = f"{MODULES.replace('LAYER', 'Wide')}\n\n{more}\n"
     assert rewritten(text).after["program.py"] == text
 
 
