@@ -59,7 +59,7 @@ class FieldFinder:
                 case ast.Call() if self.lookup.kind(node, maker.module) or makes_on_self(
                     node, maker.node
                 ):
-                    static |= names_read(self._configuration(node, maker.module))
+                    static |= names_read([node.func, *self._configuration(node, maker.module)])
                 case ast.Call() if node in asked:
                     static |= names_read(borrowed.shape_arguments(node))
                 case ast.Call() if self.lookup.target(node.func, maker.module) in self.found:

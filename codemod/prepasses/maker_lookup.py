@@ -6,12 +6,13 @@ import ast
 from collections.abc import Sequence
 
 from .. import chains
+from ..ancestry import functions_around
 from ..emit.file_names import FileNames
 from ..project import Module, read_in_place
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, External, Function, Value
-from .maker import calls_in, is_self, makes_on_self
+from .maker import calls_in, is_self, makes_on_self, names_written
 
 TRANSFORMS = frozenset(
     f"haiku.{name}"
@@ -62,13 +63,30 @@ class Lookup:
 
     def kind(self, call: ast.Call, module: Module) -> str | None:
         """The framework of what a call makes."""
-        value = self.value(call.func, module)
+        value = self.value(self._made_ready(call.func, module), module)
         match value:
             case External(name=name) if self.interp.rules.layer(name) is not None:
                 return "haiku" if name.startswith("haiku.") else "linen"
             case Class():
                 return classes.framework(value)
         return None
+
+    def _made_ready(self, node: ast.expr, module: Module) -> ast.expr:
+        """What a local partial of a function calls, `norm = functools.partial(nn.LayerNorm, ...)`; else the node."""
+        if not isinstance(node, ast.Name):
+            return node
+        around = next(functions_around(node, module.source.parents), None)
+        given = [
+            assigned.value
+            for assigned in ast.walk(around or node)
+            if isinstance(assigned, ast.Assign) and node.id in names_written(assigned)
+        ]
+        match given:
+            case [ast.Call(func=head, args=[made, *_])] if (
+                self.names[module].qualified(head) == "functools.partial"
+            ):
+                return made
+        return node
 
     def draws(self, call: ast.Call, module: Module) -> bool:
         return self.names[module].qualified(call.func) in _DRAWS
