@@ -21,6 +21,7 @@ from . import subjects, verify
 from .fit import Experiment, Number
 from .gate import copied, root_of
 from .process import Child
+from .samples import Sample, samples
 from .trees import Trees, relative
 from .verify import Wishes
 
@@ -124,7 +125,7 @@ class _Users:
             place = relative([Path(outcome.report.path)], root)[0].as_posix()
             kinds = {one.name: one.source for one in outcome.report.classes}
             for node in outcome.source.tree.body if outcome.source is not None else ():
-                if isinstance(node, ast.ClassDef) and node.name in kinds:
+                if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name in kinds:
                     entry = ClassReport(node.name, kinds[node.name], "kept").to_json()
                     found.entries[place, node.name] = entry
                     found.words[place, node.name] = {
@@ -157,11 +158,14 @@ class _Round:
     reading: threading.Lock = field(
         default_factory=threading.Lock
     )  # `ast.parse` is not for two threads
+    looking: threading.Lock = field(default_factory=threading.Lock)
+    samples: list[Sample] = field(default_factory=list)
 
     def run(self, wanted: Mapping[str, Any], result: Settled) -> dict[tuple[str, str], Facts]:
         """What runs of the wanted classes showed; says in `result` what came of each."""
         chosen = subjects.subjects(wanted, self.trees)
         verify.add_cases(chosen, self.trees, self.options)
+        self.samples = samples(self.trees.rewritten)
         settings = replace(self.wishes.original, cache=str(self.scratch / "compiled"))
         child = [Child(settings, self.trees.original, str(self.scratch)) for _ in range(_AT_ONCE)]
 
@@ -187,30 +191,61 @@ class _Round:
     def _traced(self, subject: subjects.Subject, child: Child) -> dict[str, Any]:
         """What runs of a class show; where it has no case of its own, one from a run of a class around it."""
         self.progress(subject.label)
+        if not any(case["origin"] == "configuration" for case in subject.cases):
+            for number, sample in enumerate(self.samples):  # before a case that is made up
+                cases = self._in_sample(number, subject, child)
+                found = self._of_inside(subject, sample.name, cases, child)
+                if found is not None:
+                    return found
         answer = self._ask("trace", subject, child)
         if answer["status"] == "ok" or answer.get("stage") != "case":
             return answer
         for place in self.users.around(subject.name)[:_AROUND]:
-            for one in self._inside(place, child):
-                same = Path(one["file"]) == (self.trees.original / subject.file).resolve()
-                if same and one["name"] == subject.name:
-                    subject.cases = [{**one["case"], "origin": f"a run of {place[1]}"}]
-                    again = self._ask("trace", subject, child)
-                    if again["status"] == "ok":
-                        return again
+            found = self._of_inside(subject, place[1], self._inside(place, child), child)
+            if found is not None:
+                return found
         return answer
+
+    def _of_inside(
+        self, subject: subjects.Subject, name: str, cases: Sequence[dict[str, Any]], child: Child
+    ) -> dict[str, Any] | None:
+        """What a run shows of a class, on the first of its cases inside of something else that goes by `name`."""
+        for one in cases:
+            same = Path(one["file"]) == (self.trees.original / subject.file).resolve()
+            if same and one["name"] == subject.name:
+                inside = {**one["case"], "origin": f"a run of {name}"}
+                answer = self._ask("trace", replace(subject, cases=[inside]), child)
+                if answer["status"] == "ok":
+                    return answer
+        return None
 
     def _inside(self, place: tuple[str, str], child: Child) -> list[dict[str, Any]]:
         """The cases of what runs inside of a class."""
-        if place not in self.inside:
-            self.inside[place] = []
-            report = {"files": [{"path": place[0], "classes": [self.users.entries[place]]}]}
-            for outer in subjects.subjects(report, self.trees):
-                with self.reading:
-                    verify.add_cases([outer], self.trees, self.options)
+        with self.looking:
+            if place not in self.inside:
+                self.inside[place] = []
+                report = {"files": [{"path": place[0], "classes": [self.users.entries[place]]}]}
+                for outer in subjects.subjects(report, self.trees):
+                    with self.reading:
+                        verify.add_cases([outer], self.trees, self.options)
+                    answer = self._ask("inside", outer, child)
+                    self.inside[place] = list(answer.get("inside", ()))
+            return self.inside[place]
+
+    def _in_sample(
+        self, number: int, subject: subjects.Subject, child: Child
+    ) -> list[dict[str, Any]]:
+        """The cases of what runs inside of a configured one, whatever it is of: a class, or a function that makes a model."""
+        sample, key = self.samples[number], ("", str(number))
+        with self.looking:
+            if key not in self.inside:
+                entry = ClassReport(sample.name, subject.entry["source"], "kept").to_json()
+                folders = (sample.path, *subject.place.folders)
+                place = subjects.Place(sample.module, folders)
+                outer = subjects.Subject(subject.file, entry, place, [sample.case])
                 answer = self._ask("inside", outer, child)
-                self.inside[place] = list(answer.get("inside", ()))
-        return self.inside[place]
+                self.inside[key] = list(answer.get("inside", ()))
+            return self.inside[key]
 
     def _ask(self, side: str, subject: subjects.Subject, child: Child) -> dict[str, Any]:
         folder = Path(tempfile.mkdtemp(dir=self.scratch))

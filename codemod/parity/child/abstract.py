@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,13 +28,33 @@ def init(
 
     `intercept` sees each call of a method of a module, as `intercept_methods` has it.
     """
-    function = getattr(thing, method) if isinstance(thing, type) else thing
+    if not isinstance(thing, type) and (values.args or values.kwargs):
+        thing, values = _built(thing, values), dataclasses.replace(values, args=[], kwargs={})
+    method_of = thing if isinstance(thing, type) else type(thing) if linen else None
+    function = thing if method_of is None else getattr(method_of, method)
     constructor = thing if isinstance(thing, type) else None
-    names = positional(function, 1 if constructor is not None else 0)
+    names = positional(function, 0 if method_of is None else 1)
     call = Call(values, names, flags(function, constructor, reported))
     watched = _watched(recorder) if intercept is None else _intercepting(intercept)
     (_linen if linen else _haiku)(thing, values, method, call, watched)
     return call
+
+
+def _built(thing: Any, values: Values) -> Any:
+    """What a function hands back for constructor arguments: a model, a transformed pair, or a function that makes layers."""
+
+    def at_once(*args: Any, **kwargs: Any) -> Any:
+        return thing(*values.args, **values.kwargs)(*args, **kwargs)
+
+    try:
+        made = thing(*values.args, **values.kwargs)
+    except ValueError as error:
+        if "hk.transform" not in str(error):
+            raise
+        return at_once  # it makes layers of Haiku itself, which nothing can outside of a transform
+    if not callable(made) and not is_transformed(made):
+        raise Failure("case", f"it hands back no model: {made!r:.60}")
+    return made
 
 
 def is_transformed(thing: Any) -> bool:
@@ -70,10 +91,11 @@ def _linen(cls: Any, values: Values, method: str, call: Call, watch: Watch) -> N
     import jax
     from flax import linen as nn
 
-    if not isinstance(cls, type):
+    if not isinstance(cls, (type, nn.Module)):
         raise Failure("case", "it is no class")
     modes = {flag.name: flag.value("eval") for flag in call.flags if flag.field}
-    model = cls(*values.args, **{**values.kwargs, **modes})
+    whole = {**values.kwargs, **modes}
+    model: Any = cls(*values.args, **whole) if isinstance(cls, type) else cls
     how = {} if method == "__call__" else {"method": method}
 
     def init(arrays: list[Any]) -> Any:
@@ -91,7 +113,10 @@ def _haiku(thing: Any, values: Values, method: str, call: Call, watch: Watch) ->
 
     modes = {flag.name: flag.value("train") for flag in call.flags if flag.field}
     if is_transformed(thing):
-        raise Failure("case", "it is transformed already")
+        args, kwargs = call.arguments(call.arrays, "train", rewritten=False)
+        with watch(hk.intercept_methods):
+            jax.eval_shape(lambda: thing.init(jax.random.PRNGKey(0), *args, **kwargs))
+        return
 
     def forward(arrays: list[Any]) -> Any:
         args, kwargs = call.arguments(arrays, "train", rewritten=False)

@@ -39,8 +39,14 @@ def _inner(thing: Any) -> ast.FunctionDef | None:
         return None
     body = tree.body[0].body
     returned = {ast.unparse(one.value) if one.value else "" for one in _returns(body)}
-    own = {one.name: one for one in body if isinstance(one, ast.FunctionDef)}
+    own = {one.name: one for one in body if isinstance(one, ast.FunctionDef) and _is_plain(one)}
     return own.get(returned.pop()) if len(returned) == 1 else None
+
+
+def _is_plain(function: ast.FunctionDef) -> bool:
+    """Whether no decorator makes a transformed pair of a function."""
+    words = {ast.unparse(one).rpartition(".")[2] for one in function.decorator_list}
+    return not any("transform" in word for word in words)
 
 
 def _returns(body: list[ast.stmt]) -> Iterator[ast.Return]:

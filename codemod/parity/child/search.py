@@ -208,6 +208,8 @@ def _field(parameter: inspect.Parameter, module: Any, use: uses.Use | None = Non
         return list(use.texts)
     if annotation == "str":
         return ["same"]
+    if name == "name":
+        return ["name"]
     if "dtype" in name.lower() or "Dtype" in annotation:
         return ["py:jnp.float32"]
     if "Callable" in annotation or name in ("act", "activation", "act_fn", "nonlinearity"):

@@ -342,6 +342,65 @@ def test_a_class_that_no_search_reaches_runs_as_it_does_inside_of_another(tree: 
     assert "nnx.Linear(x_features + other_features, features, rngs=rngs)" in text
 
 
+MAKERS = {
+    "a transformed pair": """
+
+def make(width):
+    @hk.transform
+    def forward(x, other):
+        return Mixed(width)(x, other)
+
+    return forward
+""",
+    "a function that is transformed elsewhere": """
+
+def make(width):
+    return lambda x, other: Mixed(width)(x, other)
+""",
+    "a module of Haiku": """
+
+def make(width):
+    return Mixed(width)
+""",
+    "a model of Linen": """
+
+def make(width):
+    return Mixed(width, heads=3)
+""",
+}
+
+
+@pytest.mark.parametrize("what", MAKERS)
+def test_a_sample_of_a_function_shows_what_runs_inside_of_the_model_that_it_makes(
+    what: str, tree: Path
+) -> None:
+    linen = "Linen" in what
+    text = LINEN.split("\n\nclass Net")[0] if linen else HAIKU
+    before = "        h = nn" if linen else "        both = tools"
+    text = text.replace(before, f"        assert x.shape[-1] == 5 and other.ndim == 6\n{before}")
+    text = text.replace("tools.glue(h, other)", "tools.glue(h, other.sum((1, 2, 3)))")
+    text = text.replace("(x), other)", "(x), other.sum((1, 2, 3, 4)))").replace(
+        "_, d = tools", "d, _ = tools"
+    )
+    (tree / "pyproject.toml").write_text(
+        '[[tool.nnx-codemod.samples]]\nmodule = "models:make"\nkwargs = { width = 6 }\n'
+        f'inputs = ["f32[2{",4" * linen},5]", "f32[2,1,1,1,{"4" if linen else "1"},7]"]\n'
+    )
+    traced = rewritten(tree, text + MAKERS[what], "--trace")
+    shown = "models.py:Mixed: sizes from a run of the original (case: a run of make)"
+    assert shown in " ".join(traced.stderr.split())
+
+
+def test_a_name_without_a_default_is_a_text(tree: Path) -> None:
+    """Haiku asks each module for its name, and most of what is called so is one."""
+    text = HAIKU.replace("name=None", "name").replace("(name=name)", "(name=name.strip())")
+    traced = rewritten(tree, text, "--trace")
+    assert traced.exit_code == 0, traced.output
+    assert "nnx.Linear(other_features + features, 4," in " ".join(
+        (tree / "models.py").read_text().split()
+    )
+
+
 def test_values_as_cases_write_them() -> None:
     import functools
 
