@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ..run import Examined
 from ..shapes import traced as shapes
 from ..shapes.traced import Called, Shown, Traced, TracedClass, Variable
 from . import subjects, verify
+from .child.recording import SEVERAL
 from .fit import Experiment, Number
 from .gate import copied, root_of
 from .process import Child
@@ -275,6 +277,7 @@ def facts_of(answer: Mapping[str, Any], names: Mapping[str, Path], folder: Path)
     for other in others:
         first.names = {**other.names, **first.names}
         first.calls = {**other.calls, **first.calls}
+        first.made = {**other.made, **first.made}
         first.runs += other.runs
     return first
 
@@ -297,16 +300,20 @@ def _experiment(
         return str(names.get(place, place))
 
     tables = [
-        {kind: {tuple(place): what for *place, what in one[kind]} for kind in ("names", "calls")}
+        {
+            kind: {tuple(place): what for *place, what in one[kind]}
+            for kind in ("names", "calls", "made")
+        }
         for one in seen
     ]
-    calls: dict[Any, Called] = {}
-    for place, what in tables[0]["calls"].items():
-        visits = [table["calls"].get(place) for table in tables]
-        if what is not None and what.get("call") is not None:
-            calls[file_of(place[0]), *place[1:]] = _called(
-                experiment, [v and v["call"] for v in visits]
-            )
+    calls: dict[str, dict[Any, Called]] = {"calls": {}, "made": {}}
+    for kind, found in calls.items():
+        for place, what in tables[0][kind].items():
+            visits = [table[kind].get(place) for table in tables]
+            if isinstance(what, dict):
+                found[file_of(place[0]), *place[1:]] = _called(
+                    experiment, [_part(v, itemgetter("call")) for v in visits]
+                )
     return TracedClass(
         method,
         {
@@ -319,7 +326,7 @@ def _experiment(
             )
             for place in tables[0]["names"]
         },
-        calls,
+        calls["calls"],
         tuple(
             {
                 n.variable: run.get(i, n.value)
@@ -328,6 +335,7 @@ def _experiment(
             }
             for run in runs
         ),
+        calls["made"],
     )
 
 
@@ -346,7 +354,7 @@ def _called(experiment: Experiment, visits: Sequence[Any]) -> Called:
     first = visits[0]
 
     def part(get: Callable[[Any], Any]) -> Shown | None:
-        return shown(experiment, [None if v is None else get(v) for v in visits])
+        return shown(experiment, [_part(v, get) for v in visits])
 
     return Called(
         tuple(part(lambda v, i=i: _at(v["args"], i)) for i in range(len(first["args"]))),  # type: ignore[misc]
@@ -360,31 +368,57 @@ def _at(items: Sequence[Any], index: int) -> Any:
 
 
 def shown(experiment: Experiment, visits: Sequence[Any]) -> Shown | None:
-    """What the descriptions of one value in all runs show; those that are of another form count for nothing."""
+    """What the descriptions of one value in all runs show.
+
+    Those that are of another form count for nothing; where one run had several, that is what the others are held against.
+    """
     first = visits[0]
-    if first is None:
+    if not isinstance(first, dict):
         return None
-    alike = [v if v is not None and _form(v) == _form(first) else None for v in visits]
+    alike = [v if v == SEVERAL or (v and _form(v) == _form(first)) else None for v in visits]
+
+    def parts(get: Callable[[Any], Any]) -> list[Any]:
+        return [_part(v, get) for v in alike]
+
     match first:
         case {"int": _}:
-            return Shown(size=_sized(experiment, [v and v["int"] for v in alike]))
+            return Shown(size=_sized(experiment, parts(itemgetter("int"))))
         case {"shape": shape, "dtype": dtype}:
-            axes = [[v and v["shape"][i] for v in alike] for i in range(len(shape))]
-            return Shown(shape=tuple(_sized(experiment, sizes) for sizes in axes), dtype=dtype)
+            axes = [
+                [_part(v, itemgetter(i)) for v in parts(itemgetter("shape"))]
+                for i in range(len(shape))
+            ]
+            sizes = tuple(_sized(experiment, axis) for axis in axes)
+            return Shown(shape=sizes, dtype="" if dtype == SEVERAL else dtype)
         case {"items": items, "kind": kind, "names": names}:
+            rows = parts(itemgetter("items"))
             inner = tuple(
-                shown(experiment, [v and v["items"][i] for v in alike]) for i in range(len(items))
+                shown(experiment, [_part(v, itemgetter(i)) for v in rows])
+                for i in range(len(items))
             )
             return Shown(items=inner, kind=kind, names=tuple(names))
         case {"table": table}:
-            pairs = [(n, shown(experiment, [v and v["table"][n] for v in alike])) for n in table]
-            return Shown(table=tuple(pairs))
+            tables = parts(itemgetter("table"))
+            return Shown(
+                table=tuple(
+                    (n, shown(experiment, [_part(v, itemgetter(n)) for v in tables])) for n in table
+                )
+            )
     return None
 
 
-def _sized(experiment: Experiment, sizes: Sequence[int | None]) -> shapes.Number:
-    formula = experiment.explain(sizes)
-    rows = experiment.rows(sizes) if formula is None else None
+def _part(one: Any, get: Callable[[Any], Any]) -> Any:
+    """A part of a description; of several ones, several."""
+    return one if one is None or one == SEVERAL else get(one)
+
+
+def _sized(experiment: Experiment, found: Sequence[Any]) -> shapes.Number:
+    """The number that was one of these in each run, None where there was none and SEVERAL where there were others."""
+    sizes = [None if size == SEVERAL else size for size in found]
+    formula = rows = None
+    if SEVERAL not in found:  # else there is a turn of a loop that no formula for all of them gives
+        formula = experiment.explain(sizes)
+        rows = experiment.rows(sizes) if formula is None else None
     before, after = ((None,) * count for count in experiment.around)
     return shapes.Number((*before, *sizes, *after), formula, rows)
 
@@ -394,7 +428,7 @@ def _form(one: Mapping[str, Any]) -> Any:
         case {"shape": shape}:
             return len(shape)
         case {"items": items}:
-            return "items", None if items is None else len(items)
+            return "items", len(items)
         case {"table": table}:
-            return "table", tuple(table or ())
+            return "table", tuple(table)
     return "int"

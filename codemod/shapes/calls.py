@@ -452,7 +452,7 @@ def apply_layer(
     own = refined.own_call(layer.cls) if name == "__call__" else None
     if own is not None:
         return refined.call(interp, layer, own, args, kwargs, node)
-    args, kwargs = traced.given(interp, node, args, kwargs)
+    args, kwargs = traced.given(interp, node, args, kwargs, (layer.site, name))
     use = use_of(interp, layer.rule, layer.arguments, args, kwargs, layer.site)
     output = layer.rule.output if name == "__call__" else layer.rule.methods.get(name)
     result = _composite(interp, layer, name, args, kwargs, node)
@@ -468,7 +468,7 @@ def apply_layer(
         if known is not None and known.shape is not None and name == "__call__":
             interp.trouble(node or ast.Pass(), f"{layer.rule.source} cannot take these shapes")
         result = Array(None)
-    result = traced.returned(interp, node, result)
+    result = traced.returned(interp, node, result, (layer.site, name))
     _record_use(interp, layer, name, args, kwargs, result, node)
     return result
 
@@ -765,7 +765,7 @@ def call_method(
     if kind == "linen":
         ensure_setup(interp, owner)
     if owner is not interp.root_object:
-        args, kwargs = traced.given(interp, node, args, kwargs)
+        args, kwargs = traced.given(interp, node, args, kwargs, (owner.site, name))
         for observer in interp.observers:
             observer(owner, name, args, dict(kwargs))
     with elsewhere(interp, owner):
@@ -774,6 +774,6 @@ def call_method(
             call_method(interp, other, name, args, kwargs, None)
     if owner is not interp.root_object:
         result = held.from_outside(interp, owner, [*args, *kwargs.values()], result)
-        result = traced.returned(interp, node, result)
+        result = traced.returned(interp, node, result, (owner.site, name))
         _record_use(interp, owner, name, args, kwargs, result, node)
     return result

@@ -103,6 +103,9 @@ class TracedClass:
     names: dict[tuple[str, int, str], Shown | None]  # by file, line and name
     calls: dict[Place, Called]
     runs: tuple[Mapping[Variable, int], ...] = ()  # the numbers of each run
+    made: dict[tuple[Any, ...], Called] = field(
+        default_factory=dict
+    )  # by the place where what is called is made, and the method
 
 
 @dataclass
@@ -150,32 +153,52 @@ class Traced:
 # ---- where the interpreter asks -----------------------------------------------------------------------
 
 
+Callee = tuple[ast.Call | None, str]  # where what is called is made, and the method
+
+
 def given(
-    interp: Interpreter, node: ast.Call | None, args: Sequence[Value], kwargs: Mapping[str, Value]
+    interp: Interpreter,
+    node: ast.Call | None,
+    args: Sequence[Value],
+    kwargs: Mapping[str, Value],
+    callee: Callee,
 ) -> tuple[list[Value], dict[str, Value]]:
     """The arguments of a call of a layer or module, unknown sizes filled in."""
-    called = _called(interp, node)
-    if called is None or node is None:
-        return list(args), dict(kwargs)
-    words = [_word(arg) for arg in node.args]
-    positional = [
-        refined(At(interp, node, words[i] if i < len(words) else ""), value, shown)
-        for i, value in enumerate(args)
-        for shown in [called.args[i] if i < len(called.args) else None]
-    ]
-    named = {
-        name: refined(At(interp, node, name), value, called.kwargs.get(name))
-        for name, value in kwargs.items()
-    }
+    positional, named = list(args), dict(kwargs)
+    for called in _facts(interp, node, callee):
+        assert node is not None
+        words = [_word(arg) for arg in node.args]
+        positional = [
+            refined(At(interp, node, words[i] if i < len(words) else ""), value, shown)
+            for i, value in enumerate(positional)
+            for shown in [called.args[i] if i < len(called.args) else None]
+        ]
+        named = {
+            name: refined(At(interp, node, name), value, called.kwargs.get(name))
+            for name, value in named.items()
+        }
     return positional, named
 
 
-def returned(interp: Interpreter, node: ast.Call | None, value: Value) -> Value:
+def returned(interp: Interpreter, node: ast.Call | None, value: Value, callee: Callee) -> Value:
     """The result of such a call."""
-    called = _called(interp, node)
-    if called is None or node is None:
-        return value
-    return refined(At(interp, node), value, called.result)
+    for called in _facts(interp, node, callee):
+        assert node is not None
+        value = refined(At(interp, node), value, called.result)
+    return value
+
+
+def _facts(interp: Interpreter, node: ast.Call | None, callee: Callee) -> list[Called]:
+    """What is known of a call: of its own place, and of all calls of what is made where the callee is."""
+    known = interp.traced.of(interp) if interp.traced is not None else None
+    if known is None or node is None:
+        return []
+    found = [_at(interp, node, known.calls), None]
+    site, method = callee
+    if site is not None:
+        made = {p[:5]: one for p, one in known.made.items() if p[5] == method}
+        found[1] = _at(interp, site, made)
+    return [one for one in found if one is not None]
 
 
 def assigned(interp: Interpreter, node: ast.stmt, target: ast.expr, value: Value) -> Value:
@@ -211,16 +234,15 @@ def _may_be_other(value: Value) -> bool:
     return isinstance(value, Unknown | Array)
 
 
-def _called(interp: Interpreter, node: ast.Call | None) -> Called | None:
-    known = interp.traced.of(interp) if interp.traced is not None else None
-    if known is None or node is None or interp.traced is None:
-        return None
+def _at(interp: Interpreter, node: ast.Call, facts: Mapping[Place, Called]) -> Called | None:
+    """The fact about a place; one about the only place in its lines will do, as a prepass may have moved it in them."""
+    assert interp.traced is not None
     path = interp.frames[-1].environment.module.path
     lines = [interp.traced.line(path, n) for n in (node.lineno, node.end_lineno or node.lineno)]
     place = (str(path), lines[0], node.col_offset, lines[1], node.end_col_offset or 0)
-    if place in known.calls:
-        return known.calls[place]
-    alike = [c for p, c in known.calls.items() if p[:2] == place[:2] and p[3] == place[3]]
+    if place in facts:
+        return facts[place]
+    alike = [c for p, c in facts.items() if p[:2] == place[:2] and p[3] == place[3]]
     return alike[0] if len(alike) == 1 else None
 
 

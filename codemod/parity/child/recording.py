@@ -1,7 +1,8 @@
 """Records the sizes that a module's own code works with, while it runs.
 
-Two kinds of places are told apart by where they stand in the file: names that a statement assigns, and calls of layers
-and modules with what they get and return. Of a place that is passed several times, what is the same each time is kept.
+Places are told apart by where they stand in the file: names that a statement assigns, and calls of layers and modules
+with what they get and return; these also by the place where what is called was made, as a loop may call all that a
+constructor made at one place. Of a place that is passed several times, what is the same each time is kept.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ _DEEPEST = 4
 _LONGEST = 64
 _VISITS = 64
 
+SEVERAL = "several"  # in the place of a number or of a whole description
+_WHOLE = ("shape", "items", "kind", "table", "names", "args", "kwargs", "call")
+
 Seen = dict[str, Any]
+Place = tuple[str, int, int, int, int]
 
 
 class Recorder:
@@ -30,7 +35,10 @@ class Recorder:
         self._root: Any = None
         self._names: dict[tuple[str, int, str], list[Seen | None]] = {}
         self._calls: dict[tuple[str, int, int, int, int], list[Seen | None]] = {}
-        self._arguments: dict[str, Any] = {}
+        self._made: dict[
+            int, tuple[Any, Place]
+        ] = {}  # by identity, which the module held here keeps
+        self._calls_by_making: dict[tuple[Any, ...], list[Seen | None]] = {}
         self._own: dict[CodeType, str | None] = {}
 
     @contextlib.contextmanager
@@ -39,7 +47,8 @@ class Recorder:
         before = sys.gettrace()
         sys.settrace(self._enter)
         try:
-            yield
+            with _constructed(self._note_made):
+                yield
         finally:
             sys.settrace(before)
 
@@ -49,6 +58,7 @@ class Recorder:
             "arguments": {name: describe(value) for name, value in arguments.items()},
             "names": [[*place, merged(found)] for place, found in self._names.items()],
             "calls": [[*place, merged(found)] for place, found in self._calls.items()],
+            "made": [[*place, merged(found)] for place, found in self._calls_by_making.items()],
         }
 
     # ---- names ---------------------------------------------------------------------------------------
@@ -100,8 +110,11 @@ class Recorder:
 
     # ---- calls ---------------------------------------------------------------------------------------
 
-    def intercept(self, function: Callable[..., Any], args: Any, kwargs: Any, _: Any) -> Any:
+    def intercept(self, function: Callable[..., Any], args: Any, kwargs: Any, context: Any) -> Any:
         """For `intercept_methods` of either framework."""
+        if context.method_name == "__init__":  # Linen does not show it
+            self._note_made(context.module)
+            return function(*args, **kwargs)
         place = self._place()
         result = function(*args, **kwargs)
         if place is not None:
@@ -112,9 +125,23 @@ class Recorder:
                 "result": describe(result),
             }
             _note(self._calls, place, {"call": found})
+            made = self._made.get(id(context.module))
+            if made is not None:
+                by_making = (*made[1], context.method_name)
+                _note(self._calls_by_making, by_making, {"call": found})
         return result
 
-    def _place(self) -> tuple[str, int, int, int, int] | None:
+    def _note_made(self, module: Any) -> None:
+        """Remembers where a module is made that is about to be; a copy is made where what it is a copy of was."""
+        origin = _copied()
+        if origin is not None and id(origin) in self._made:
+            self._made[id(module)] = module, self._made[id(origin)][1]
+            return
+        place = self._place() if origin is None else None
+        if place is not None:
+            self._made.setdefault(id(module), (module, place))
+
+    def _place(self) -> Place | None:
         """Where the code of the class makes the call that is about to happen, if it is the class that makes it."""
         frame: FrameType | None = sys._getframe(2)
         while frame is not None and _is_framework(frame.f_code.co_filename):
@@ -136,8 +163,41 @@ _PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("flax", "haiku", "jax")
 
 def _is_framework(file: str) -> bool:
     return ("site-packages" in file and any(package in file for package in _PACKAGES)) or (
-        f"{os.sep}contextlib.py" in file or f"{os.sep}functools.py" in file
+        f"{os.sep}contextlib.py" in file or f"{os.sep}functools.py" in file or file in _OURS
     )
+
+
+_OURS = (__file__, "<string>")  # this file, and the constructors that dataclasses write
+
+
+def _copied() -> Any:
+    """The module of Linen that a constructor which runs now is to copy; None where it makes a new one."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and _is_framework(frame.f_code.co_filename):
+        if frame.f_code.co_name == "clone":
+            return frame.f_locals.get("self")
+        frame = frame.f_back
+    return None
+
+
+@contextlib.contextmanager
+def _constructed(note: Callable[[Any], None]) -> Iterator[None]:
+    """Tells of each module of Linen that is made inside."""
+    linen = sys.modules.get("flax.linen")
+    if linen is None:
+        yield
+        return
+    before = linen.Module.__post_init__
+
+    def after(self: Any, *args: Any, **kwargs: Any) -> None:
+        note(self)
+        before(self, *args, **kwargs)
+
+    linen.Module.__post_init__ = after
+    try:
+        yield
+    finally:
+        linen.Module.__post_init__ = before
 
 
 def _spans(thing: Any, root: str) -> dict[str, list[tuple[int, int]]]:
@@ -191,8 +251,9 @@ def describe(value: Any, depth: int = 0) -> Seen | None:
     return None
 
 
-def merged(visits: list[Seen | None]) -> Seen | None:
-    """What several descriptions have in common; a number that differs is None."""
+def merged(visits: list[Seen | None]) -> Any:
+    """What several descriptions have in common; what differs is SEVERAL."""
+    first: Any
     first, *rest = visits
     for other in rest:
         first = _common(first, other)
@@ -200,18 +261,10 @@ def merged(visits: list[Seen | None]) -> Seen | None:
 
 
 def _common(one: Any, other: Any) -> Any:
-    if one is None or other is None:
-        return None
-    if isinstance(one, dict) and isinstance(other, dict):
-        if one.keys() != other.keys():
-            return None
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
         found = {name: _common(one[name], other[name]) for name in one}
-        whole = (
-            name for name in ("shape", "items", "table", "names", "args", "kwargs") if name in found
-        )
-        return None if any(found[name] is None for name in whole) else found
-    if isinstance(one, list) and isinstance(other, list):
-        if len(one) != len(other):
-            return None
+        whole = (name for name in _WHOLE if name in found)
+        return SEVERAL if any(found[name] == SEVERAL for name in whole) else found
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         return [_common(a, b) for a, b in zip(one, other)]  # noqa: B905 (Python 3.9)
-    return one if one == other else None
+    return one if one == other else SEVERAL

@@ -239,6 +239,78 @@ def test_a_branch_that_the_case_does_not_take_is_run_as_well(tree: Path) -> None
     assert "nnx.Linear(in_features + 1, features, rngs=rngs)" in text
 
 
+LOOP = """import haiku as hk
+import jax
+import jax.numpy as jnp
+
+tools = __import__("tools")
+
+
+class Branch(hk.Module):
+    def __init__(self, heads, features, name=None):
+        super().__init__(name=name)
+        self.heads = heads
+        self.features = features
+
+    def __call__(self, x):
+        w = hk.get_parameter("w", [x.shape[-1], self.features, self.heads], init=jnp.ones)
+        return jnp.einsum("bi,ijk->bjk", x, w)
+
+
+class Net(hk.Module):
+    def __init__(self, sizes, heads, name=None):
+        super().__init__(name=name)
+        layers = []
+        for index, size in enumerate(sizes):
+            if index == 0:
+                layers.append(Branch(heads, size))
+            else:
+                layers.append(hk.Linear(heads))
+        self.layers = tuple(layers)
+
+    def __call__(self, x):
+        out = tools.glue(x, x[..., :1])
+        for layer in self.layers:
+            out = layer(out)
+        return out
+"""
+LOOP_SAMPLE = """[[tool.nnx-codemod.samples]]
+module = "models:Net"
+kwargs = { sizes = [8, 3], heads = 4 }
+inputs = ["f32[2,6]"]
+"""
+
+
+def test_what_one_call_in_a_loop_is_given_goes_by_where_each_layer_is_made(tree: Path) -> None:
+    (tree / "pyproject.toml").write_text(LOOP_SAMPLE)
+    traced = rewritten(tree, LOOP, "--trace")
+    assert traced.exit_code == 0, traced.output
+    assert "Branch(in_features + 1, heads, size" in (tree / "models.py").read_text()
+
+
+def test_a_size_that_differs_from_turn_to_turn_is_none_of_them(tree: Path) -> None:
+    """With two sizes the second layer runs once, with three it is given something else in its second turn."""
+    (tree / "pyproject.toml").write_text(LOOP_SAMPLE)
+    text = LOOP.replace("hk.Linear(heads)", "Parallel(size)").replace(
+        "class Net",
+        """class Parallel(hk.Module):
+    def __init__(self, features, name=None):
+        super().__init__(name=name)
+        self.features = features
+
+    def __call__(self, x):
+        w = hk.get_parameter("w", [x.shape[1], self.features, x.shape[2]], init=jnp.ones)
+        return jnp.einsum("bik,ijk->bjk", x, w)
+
+
+class Net""",
+    )
+    traced = rewritten(tree, text, "--trace")
+    assert "models.py:Net: sizes from a run of the original" in traced.stderr
+    assert "no one expression explains the sizes" in " ".join(traced.stderr.split())
+    assert "Parallel(" in text and "nnx" not in (tree / "models.py").read_text()
+
+
 class Settings:
     """Settings as ml_collections has them: no dict, and no attributes of their own."""
 
