@@ -32,6 +32,7 @@ from .prepasses import (
     kept_arguments,
     kept_keys,
     makers,
+    own_names,
     records,
     renamed_methods,
     stacks,
@@ -119,6 +120,7 @@ def _prepared(
     stages.append(gathered.prepare(stages[-1].project, rules, leave))
     stages.append(unpacked.prepare(stages[-1].project, rules, leave))
     stages.append(kept_arguments.prepare(stages[-1].project, rules, leave))
+    stages.append(own_names.prepare(stages[-1].project, rules, leave))
     stages.append(renamed_methods.prepare(stages[-1].project, rules, leave))
     stages.append(handed_streams.prepare(stages[-1].project, rules, leave))
     stages.append(uncalled.prepare(stages[-1].project, rules, leave))

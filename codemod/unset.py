@@ -51,16 +51,42 @@ def unbound_local(cls: ast.ClassDef) -> str | None:
     constructor = _constructor(cls)
     if constructor is None:
         return None
-    bound_at: dict[str, int] = {}
+    bound_at: dict[str, _Place] = {}
     reads: list[ast.Name] = []
+    ends, changed = _ends_of_bindings(constructor)
     for node, later in _own_names(constructor.body, frozenset(), frozenset()):
-        if isinstance(node.ctx, ast.Load):
+        if isinstance(node.ctx, ast.Load) or node in changed:
             reads += [node] if node.id not in later else []
-        else:
-            bound_at[node.id] = min(node.lineno, bound_at.get(node.id, node.lineno))
+        if not isinstance(node.ctx, ast.Load):
+            place = ends.get(node, (node.lineno, node.col_offset))
+            bound_at[node.id] = min(place, bound_at.get(node.id, place))
     given = {node.arg for node in ast.walk(constructor.args) if isinstance(node, ast.arg)}
-    early = [n for n in reads if n.id not in given and n.lineno < bound_at.get(n.id, 0)]
+    early = [
+        n
+        for n in reads
+        if n.id not in given and (n.lineno, n.col_offset) < bound_at.get(n.id, (0, 0))
+    ]
     return min(early, key=lambda node: node.lineno).id if early else None
+
+
+def _ends_of_bindings(
+    function: ast.FunctionDef,
+) -> tuple[dict[ast.AST, _Place], set[ast.AST]]:
+    """From where on each name that is assigned has its value, and the names that `+=` reads as it sets them."""
+    ends: dict[ast.AST, _Place] = {}
+    changed: set[ast.AST] = set()
+    for node in ast.walk(function):
+        match node:
+            case ast.Assign(targets=targets):
+                pass
+            case ast.AnnAssign(target=target) | ast.AugAssign(target=target):
+                targets = [target]
+                changed |= {target} if isinstance(node, ast.AugAssign) else set()
+            case _:
+                continue
+        end = (node.end_lineno or 0, node.end_col_offset or 0)
+        ends.update({part: end for target in targets for part in ast.walk(target)})
+    return ends, changed
 
 
 def _constructor(cls: ast.ClassDef) -> ast.FunctionDef | None:

@@ -49,6 +49,35 @@ def default_name(cls: Class) -> str | None:
     return None
 
 
+def names_given(function: ast.FunctionDef, by_place: bool = False) -> ast.expr | None:
+    """What a constructor hands on to that of its base as the name; `by_place`, as its first argument too."""
+    for node in ast.walk(function):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__")
+            ):
+                placed = node.args[:1] if by_place else []
+                given = [*placed, *(k.value for k in node.keywords if k.arg == NAME)]
+                return given[0] if given else None
+    return None
+
+
+def _names_given(cls: Class) -> Iterator[ast.expr]:
+    owners = list(classes.mro(cls))
+    for owner in owners:
+        found = owner.members.get("__init__")
+        if isinstance(found, Function) and isinstance(found.node, ast.FunctionDef):
+            given = names_given(found.node, by_place=owner is owners[-1])
+            if given is not None:
+                yield given
+
+
+def names_itself(cls: Class) -> bool:
+    """Whether instances have a name in Haiku that is neither given to their constructor nor its default."""
+    plain = (ast.Constant, ast.Name)
+    return any(not isinstance(given, plain) for given in _names_given(cls))
+
+
 def parameters(function: ast.FunctionDef) -> Iterator[Parameter]:
     """What a constructor takes besides `self` and the name."""
     spec = function.args

@@ -17,7 +17,7 @@ from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Lifted, Mapped, Scanned
 from ..shapes.values import Class, Function, LayerObject, Object
 from . import names
-from .constructors import default_name
+from .constructors import default_name, names_itself
 from .counting import Counter, Order, Unit
 
 _STACK = "__layer_stack_no_per_layer"
@@ -193,6 +193,9 @@ class Places:
 
     def _fixed(self, site: Site, slot: Slot) -> tuple[str, ...] | None:
         """A name that is given by the source; None for one that is counted."""
+        made = [each.value for each in site.made]
+        if any(isinstance(each, Object) and names_itself(each.cls) for each in made):
+            return (ANY,)
         if site.explicit is not None:
             literal = literal_name(site)
             if literal is not None:

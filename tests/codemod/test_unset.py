@@ -32,6 +32,10 @@ def test_read_too_early(lines: list[str], early: str | None) -> None:
     ("lines", "unbound"),
     [
         (["x = 1", "self.a = x"], None),
+        (["x = x + 1", "self.a = x"], "x"),
+        (["x += 1", "self.a = x"], "x"),
+        (["x = 1", "x += 1", "x = x + 1"], None),
+        (["given = given + 1", "given += 1"], None),
         (["self.a = x", "x = 1"], "x"),
         (["self.a = given", "given = 1"], None),
         (["self.a = outside"], None),
