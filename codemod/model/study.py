@@ -622,7 +622,8 @@ def _example(
         return examples[0]
     if parameter.arg in choice:
         is_none = isinstance(default, ast.Constant) and default.value is None
-        return array_of_rank(choice[parameter.arg], optional=is_none)
+        asked = default is None and _decides_layers(parameter, default, function)
+        return array_of_rank(choice[parameter.arg], optional=is_none or asked)
     if default is None and not seen and _is_array_parameter(parameter, default):
         return array_of_rank(2)
     if isinstance(default, ast.Constant) and default.value is None:
@@ -633,11 +634,12 @@ def _example(
 
 
 def _decides_layers(parameter: ast.arg, default: ast.expr | None, function: Function) -> bool:
-    """Whether layers are made where an input that may be left out is given, here or where it is only handed on.
+    """Whether layers are made where an input that may be None is given, here or where it is only handed on.
 
     Such an input is optional, though all calls in sight give it.
     """
-    if not isinstance(default, ast.Constant) or default.value is not None:
+    may_be_left_out = isinstance(default, ast.Constant) and default.value is None
+    if default is not None and not may_be_left_out:
         return False
     asked = {f"{parameter.arg} is None", f"{parameter.arg} is not None"}
     tests = [
@@ -656,7 +658,7 @@ def _decides_layers(parameter: ast.arg, default: ast.expr | None, function: Func
         if _calls_new(node)
         for argument in [*node.args, *(k.value for k in node.keywords)]
     }
-    return not tests and bool(reads) and reads <= given
+    return may_be_left_out and not tests and bool(reads) and reads <= given
 
 
 def _calls_new(node: ast.AST) -> TypeGuard[ast.Call]:
