@@ -1,8 +1,9 @@
-"""Layers that a constructor makes as locals, written where they are put away first.
+"""Layers that a constructor makes as locals, written where they are put away first; others where they are run in turn.
 
 `layer = hk.Linear(8)` and `self.layers.append(layer)`; or `conv` and `norm` one by one, `layers = ((conv, norm),)`,
 `layers = layers + (...)` under a test, and in the end `self.layers = layers`: the layers are written into the calls and
-displays that hold them, and such tuples into one list on `self`. A local is only written elsewhere if nothing in between
+displays that hold them, and such tuples into one list on `self`. So are the layers that any method makes for an
+`hk.Sequential([conv, jax.nn.relu, norm])` of its own. A local is only written elsewhere if nothing in between
 changes what its call reads, and if the order of making, which names layers in Haiku, stays the same.
 """
 
@@ -22,6 +23,8 @@ from ..source import Source
 from .prepared import Draft, Leave, Prepared, class_by_class
 
 _CONSTRUCTORS = ("__init__", "setup")
+_PLAIN = frozenset(("haiku.Flatten", "haiku.Reshape"))  # modules that have rules as functions
+_RUN_THEM = frozenset(("haiku.Sequential", "flax.linen.Sequential"))
 # What may be done with a tuple of layers that can be done with a list of them, too.
 _READERS = ("enumerate", "zip", "len", "reversed", "list", "tuple", "iter")
 
@@ -32,7 +35,7 @@ def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:
 
 
 def _may_have(source: Source) -> bool:
-    return "__init__" in source.text or "setup" in source.text
+    return any(word in source.text for word in ("__init__", "setup", "Sequential"))
 
 
 def _prepare_class(draft: Draft, cls: Class) -> bool:
@@ -40,13 +43,12 @@ def _prepare_class(draft: Draft, cls: Class) -> bool:
         return False
     methods = [n for n in cls.node.body if isinstance(n, ast.FunctionDef)]
     constructor = next((m for m in methods if m.name in _CONSTRUCTORS), None)
-    if constructor is None:
-        return False
-    layers = _gathered(draft, constructor)
+    found = {method: _gathered(draft, method, method is constructor) for method in methods}
+    layers = [layer for each in found.values() for layer in each]
     for layer in layers:
         draft.edits.replace(layer.read, draft.source.segment(layer.call))
         draft.edits.delete_statement(layer.made)
-    if layers:
+    if constructor is not None and found[constructor]:
         for tuples in _tuples(cls, constructor):
             _write_as_list(draft, tuples)
     return bool(layers)
@@ -66,11 +68,11 @@ class _Gathered:
     between: Sequence[ast.stmt]
 
 
-def _gathered(draft: Draft, constructor: ast.FunctionDef) -> list[_Gathered]:
-    found = [layer for block in _blocks(constructor) for layer in _of_block(draft, block)]
+def _gathered(draft: Draft, method: ast.FunctionDef, constructs: bool) -> list[_Gathered]:
+    found = [layer for block in _blocks(method) for layer in _of_block(draft, block, constructs)]
     made = {layer.made for layer in found}
     found = [layer for layer in found if layer.user not in made]
-    found = [layer for layer in found if len(list(_mentions(constructor, layer.read.id))) == 2]
+    found = [layer for layer in found if len(list(_mentions(method, layer.read.id))) == 2]
     while True:  # Haiku names by their order those that have no name
         kept = [layer for layer in found if _has_name(layer.call) or _keeps_order(layer, found)]
         if len(kept) == len(found):
@@ -78,7 +80,8 @@ def _gathered(draft: Draft, constructor: ast.FunctionDef) -> list[_Gathered]:
         found = kept
 
 
-def _of_block(draft: Draft, block: Sequence[ast.stmt]) -> Iterator[_Gathered]:
+def _of_block(draft: Draft, block: Sequence[ast.stmt], constructs: bool) -> Iterator[_Gathered]:
+    put_away = _is_put_away if constructs else _is_run_in_turn
     for place, made in enumerate(block):
         match made:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call) if _makes_layer(
@@ -90,7 +93,7 @@ def _of_block(draft: Draft, block: Sequence[ast.stmt]) -> Iterator[_Gathered]:
                         continue
                     between = block[place + 1 : after]
                     moves = not any(_changes(draft, each, call) for each in between)
-                    if len(reads) == 1 and moves and _is_put_away(draft, reads[0], block[after]):
+                    if len(reads) == 1 and moves and put_away(draft, reads[0], block[after]):
                         yield _Gathered(made, call, reads[0], block[after], between)
                     break
 
@@ -114,7 +117,7 @@ def _makes_layer(draft: Draft, call: ast.Call) -> bool:
     made = draft.interp.peek(call.func, draft.interp.environment_of(draft.module))
     match made:
         case External(name=qualified):
-            return draft.interp.rules.layer(qualified) is not None
+            return draft.interp.rules.layer(qualified) is not None or qualified in _PLAIN
         case Class():
             return classes.framework(made) is not None
     return False
@@ -169,6 +172,22 @@ def _is_put_away(draft: Draft, read: ast.Name, statement: ast.stmt) -> bool:
             case _:
                 return False
     return False
+
+
+def _is_run_in_turn(draft: Draft, read: ast.Name, statement: ast.stmt) -> bool:
+    """Whether a statement gives a local in a list to what calls the layers of a list one after the other."""
+    parents = draft.source.parents
+    display = parents[read]
+    call = parents.get(display)
+    if not isinstance(display, ast.List | ast.Tuple) or not isinstance(call, ast.Call):
+        return False
+    made = draft.interp.peek(call.func, draft.interp.environment_of(draft.module))
+    return (
+        isinstance(statement, ast.Assign | ast.Return)
+        and isinstance(made, External)
+        and made.name in _RUN_THEM
+        and call.args == [display]
+    )
 
 
 def _changes(draft: Draft, statement: ast.stmt, call: ast.Call) -> bool:

@@ -97,3 +97,30 @@ def test_layers_are_written_where_they_are_put_away(body: str, written: str) -> 
 def test_a_tuple_that_is_added_to_in_a_call_stays_a_tuple() -> None:
     text = prepared(BODY, "for layer in self.layers + self.layers:\n    x = layer(x)")
     assert "self.layers = layers" in text
+
+
+RUN = """
+one = hk.Linear(4)
+two = hk.Flatten()
+net = hk.Sequential([one, jax.nn.relu, two])
+x = net(x)
+"""
+
+
+def test_layers_that_a_method_makes_for_a_sequence() -> None:
+    text = prepared("self.width = width", RUN)
+    assert "net = hk.Sequential([hk.Linear(4), jax.nn.relu, hk.Flatten()])" in text
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        RUN.replace("x = net(x)", "x = net(x) + one(x)"),
+        RUN.replace("[one, jax.nn.relu, two]", "[two, jax.nn.relu, one]"),
+        RUN.replace("net = hk", "x = hk.Linear(3)(x)\nnet = hk"),
+        RUN.replace("hk.Sequential([one, jax.nn.relu, two])", "run([one, jax.nn.relu, two])"),
+    ],
+    ids=["read twice", "another order", "after a call", "another function"],
+)
+def test_layers_of_methods_that_stay_locals(call: str) -> None:
+    assert "    one = hk.Linear(4)" in prepared("self.width = width", call)
