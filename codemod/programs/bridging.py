@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
+from ..chains import last_name
 from ..edits import EditConflict, Edits
 from ..emit.aliases import Alias, find_alias, write_alias
 from ..emit.bridges import (
@@ -30,6 +31,7 @@ from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, Object
 from . import by_names, name_reads
+from .model_functions import runs_methods_alone
 
 
 @dataclass
@@ -280,30 +282,19 @@ def _reads_names(
     return any(text in name for text in texts for name in changed_names(model))
 
 
+def _is_apply(call: ast.Call) -> bool:
+    """Whether a call may be `nn.apply(function, model)`."""
+    return last_name(call.func) == "apply" and len(call.args) == 2
+
+
 def _looks_inside(module: Module, cls: Class) -> bool:
     """Whether a program gives `apply` a function of its own, `method=features`, that asks more of the module than to
     run its methods."""
     nodes = list(ast.walk(module.tree))
     own = {n.name: n for n in nodes if isinstance(n, ast.FunctionDef)}
     asked = [n.value for n in nodes if isinstance(n, ast.keyword) and n.arg == "method"]
+    asked += [n.args[0] for n in nodes if isinstance(n, ast.Call) and _is_apply(n)]
     handed: list[ast.FunctionDef | ast.Lambda] = [n for n in asked if isinstance(n, ast.Lambda)]
     handed += [own[n.id] for n in asked if isinstance(n, ast.Name) and n.id in own]
     methods = other_methods(cls)
-    return not all(_runs_methods_alone(function, module, methods) for function in handed)
-
-
-def _runs_methods_alone(
-    function: ast.FunctionDef | ast.Lambda, module: Module, methods: Collection[str]
-) -> bool:
-    """Whether a function only calls its first argument, or its public methods."""
-    first = function.args.args[0].arg if function.args.args else ""
-    for node in ast.walk(function):
-        if isinstance(node, ast.Name) and node.id == first:
-            above = module.source.parents.get(node)
-            if isinstance(above, ast.Attribute):
-                if above.attr not in methods or above.attr.startswith("_"):
-                    return False
-                node, above = above, module.source.parents.get(above)
-            if not isinstance(above, ast.Call) or above.func is not node:
-                return False
-    return True
+    return not all(runs_methods_alone(function, module, methods) for function in handed)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
+from ..emit.bridges import other_methods
 from ..shapes import classes
-from ..shapes.values import Class, Constant, LayerObject, Object
+from ..shapes.values import Class, Constant, Function, LayerObject, Object
 from ..signatures import written_arguments
-from . import sowing
+from . import model_functions, sowing
 from .certainty import is_compiled_here
 from .ground import FunctionNode, Stay
 from .kinds import (
@@ -43,7 +44,9 @@ class Calls(Statements):
                 "`capture_intermediates` of Linen",
                 "sow the values, and call the model through `nnx.capture`",
             )
-        self._refuse_function(node, applied)
+        if applied.method == FUNCTION:
+            self._run_function(node, applied)
+            return
         name = self.object_name(net, MODEL, node)
         if self._in_split(node):
             name = self._split_name(node, net)
@@ -78,6 +81,37 @@ class Calls(Statements):
         for keyword in node.keywords:
             framework = keyword.arg in FRAMEWORK_ARGUMENTS and keyword.arg not in names
             if keyword.arg in modes or framework:
+                self.edits.remove_item(node, keyword)
+                self.gone.add(keyword)
+
+    def _run_function(self, node: ast.Call, applied: Applied) -> None:
+        """`nn.apply(f, model)(variables, x)` is `f(model, x)`, where nothing there depends on a mode or a key."""
+        net, model = applied.net, self.model_of(applied.net)
+        handed = model_functions.handed(node)
+        function = self.facts.value(handed) if handed is not None else None
+        home = self.interp.project.home(function.node) if isinstance(function, Function) else None
+        if (
+            not isinstance(handed, ast.Name)
+            or not isinstance(function, Function)
+            or not isinstance(function.node, ast.FunctionDef)
+            or home is None
+            or model is None
+            or not isinstance(model.cls, Class)
+            or applied.with_updates
+            or any(model.modes.values())
+            or self.holds(net)
+            or not model_functions.runs_methods_alone(function.node, home, other_methods(model.cls))
+        ):
+            self._refuse_function(node, applied)
+        assert handed is not None
+        called = self.source.segment(handed)
+        self.edits.replace(node.func, called)
+        self.gone.add(node.func)
+        if applied.rest_args:
+            self.edits.replace(node.args[0], self._object_text(node, net, MODEL))
+            self.gone.add(node.args[0])
+        for keyword in node.keywords:
+            if keyword.arg in FRAMEWORK_ARGUMENTS:
                 self.edits.remove_item(node, keyword)
                 self.gone.add(keyword)
 

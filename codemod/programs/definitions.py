@@ -32,13 +32,14 @@ class Definitions(ProgramRewriter):
         found: dict[ast.AST, Definition] = {}
         for net in [*self.nets, *[a.net for uses in self.uses.values() for a in uses]]:
             site = graphdefs.site_of(net.model)
-            if site is None or site not in self.inside or net not in self.nets:
+            net.module = self._module_of(net)
+            made = self._maker_in_sight(net, site) if site is not None else None
+            if made is None or site is None or net not in self.nets:
                 raise Stay(
                     net.init,
                     "the model is made in another file",
                     "make it where its parameters are initialised",
                 )
-            net.module = self._module_of(net)
             model = self.model_of(net)
             if model is not None and model.sows:
                 raise Stay(
@@ -48,7 +49,7 @@ class Definitions(ProgramRewriter):
                 )
             definition = found.get(site)
             if definition is None:
-                whole = graphdefs.outermost(site, self.facts.values, self.parents)
+                whole = graphdefs.outermost(made, self.facts.values, self.parents)
                 self._refuse_two_targets(whole, net)
                 definition = found[site] = Definition(whole, net.model)
             if net not in definition.nets:
@@ -59,10 +60,25 @@ class Definitions(ProgramRewriter):
                 definition = self._definition_at(node)
                 if definition is not None and not self._is_making(node, definition):
                     definition.references.append(node)
-        graphdefs.name_definitions(
-            found.values(), graphdefs.names_in(self.module.tree), self.parents
-        )
+        graphdefs.name_definitions(found.values(), self.module.tree, self.parents)
         return found
+
+    def _maker_in_sight(self, net: Net, site: ast.AST) -> ast.AST | None:
+        """The expression of this program that makes a model: the call of a factory, where one does."""
+        if site in self.inside or not isinstance(site, ast.Call):
+            return site if site in self.inside else None
+        call = self._factory_call(net, site)
+        others = (
+            node
+            for node in self.nodes
+            if isinstance(node, ast.Call)
+            and node is not call
+            and any(graphdefs.site_of(v) is site for v in self.facts.values.get(node, ()))
+            and any(graphdefs.site_of(v) is not site for v in self.facts.values.get(node.func, ()))
+        )
+        for other in others:
+            raise Stay(other, "one function makes several models here", "make one, under a name")
+        return call
 
     def _definition_at(self, node: ast.AST) -> Definition | None:
         """The definition of the unbound model that an expression is."""

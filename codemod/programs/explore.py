@@ -139,6 +139,7 @@ class Explorer:
         add = self.interp.handlers
         add["flax.linen.Module.init"] = linen.init
         add["flax.linen.Module.apply"] = linen.apply
+        add["flax.linen.apply"] = linen.apply_function
         add["flax.linen.Module.bind"] = linen.bind
         add["flax.linen.Module.init_with_output"] = linen.init_with_output
         add["jax.grad"] = self._grad(False)

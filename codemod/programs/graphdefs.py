@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -137,11 +138,26 @@ def names_in(tree: ast.AST) -> set[str]:
     return found
 
 
-def name_definitions(definitions: Iterable[Definition], taken: set[str], parents: Parents) -> None:
+@functools.lru_cache(maxsize=4096)
+def model_name(tree: ast.Module) -> str:
+    """What a model without a name is called: `model`, if the file has no function, class or import of that name."""
+    taken = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    taken |= {
+        (alias.asname or alias.name).split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    return next(
+        name for name in ("model", "net", "network", "module_", "model_") if name not in taken
+    )
+
+
+def name_definitions(definitions: Iterable[Definition], tree: ast.Module, parents: Parents) -> None:
     """Names the graphdefs: `graphdef` for the only one, else after the variable that held the model."""
-    found = list(definitions)
+    found, taken = list(definitions), names_in(tree)
     for definition in found:
-        definition.module_name = _variable(definition, parents) or "model"
+        definition.module_name = _variable(definition, parents) or model_name(tree)
         stem = definition.module_name
         alone = len(found) == 1
         definition.name = free("graphdef" if alone else f"{stem}_graphdef", taken)

@@ -98,6 +98,12 @@ class Linen:
             return Items([output, Sown(net)])
         return Items([output, Tree(net, frozenset(("updates", "state")), (), net.current)])
 
+    def apply_function(
+        self, interp: object, node: ast.Call | None, args: Args, kwargs: Kwargs
+    ) -> Value:
+        """`nn.apply(function, model)`, which the variables are given to."""
+        return FunctionApply(self, args[0], args[1], kwargs) if len(args) == 2 else UNKNOWN
+
     def bind(self, interp: object, node: ast.Call | None, args: Args, kwargs: Kwargs) -> Value:
         variables = args[1] if len(args) > 1 else UNKNOWN
         net = self.explorer.net_of(variables)
@@ -125,6 +131,22 @@ class Linen:
         if isinstance(model, Object):
             return call_method(interp, model, method, inputs, kwargs, None)
         return UNKNOWN
+
+
+class FunctionApply(Behaviour):
+    """`nn.apply(function, model)`: what `model.apply` is with `method=function`."""
+
+    def __init__(self, linen: Linen, function: Value, model: Value, options: Kwargs) -> None:
+        self.linen = linen
+        self.function = function
+        self.model = model
+        self.options = options
+
+    def call(
+        self, interp: object, args: list[Value], kwargs: dict[str, Value], node: ast.Call | None
+    ) -> Value:
+        named = {**kwargs, **self.options, "method": self.function}
+        return self.linen.apply(interp, node, [self.model, *args], named)
 
 
 class BoundModel(Behaviour):

@@ -97,7 +97,7 @@ class NetNames(ProgramGround):
             name = default_name(net.module.cls) or haiku_name(net.module.cls.name)
             if not any(isinstance(n, ast.Name) and n.id == name for n in self.nodes):
                 return name
-        return self._given_name(net) or "model"
+        return self._given_name(net) or graphdefs.model_name(self.module.tree)
 
     def _given_name(self, net: Net) -> str | None:
         for node in self.nodes:
@@ -129,7 +129,7 @@ class NetNames(ProgramGround):
             net = net_of(self.facts.value(parameter))
             if net is not None and net in self.net_names and self._at_home(net, function):
                 return self.net_names[net]
-        return "model"
+        return graphdefs.model_name(self.module.tree)
 
     def _home(self, net: Net) -> ast.AST:
         """The function that makes a net's model: where it is initialised, but for a function that is given it."""
@@ -165,7 +165,8 @@ class NetNames(ProgramGround):
                 return role.names[kind]
             current = self.parents.get(current)
         if kind == MODEL:
-            return self.net_names.get(net, "model") if self._at_home(net, node) else "model"
+            unnamed = graphdefs.model_name(self.module.tree)
+            return self.net_names.get(net, unnamed) if self._at_home(net, node) else unnamed
         return self.optimizer_names.get(net, "optimizer")
 
     def _serves(self, role: FunctionRole, net: Net) -> bool:
