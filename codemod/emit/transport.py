@@ -369,6 +369,8 @@ class Transport:
         statements = scope.assignments[node.id]
         if any(isinstance(s, ast.FunctionDef) or self._makes_layers(s) for s in statements):
             return False
+        if dim is not None and all(map(_takes_axes, statements)):
+            return False  # the other axes need parameters that no layer asks for
         saved = (dict(self.needs.statements), dict(self.needs.symbols))
         try:
             for statement in statements:
@@ -560,6 +562,14 @@ def _bound_within(node: ast.AST) -> frozenset[str]:
         elif isinstance(inner, ast.comprehension):
             found |= {n.id for n in ast.walk(inner.target) if isinstance(n, ast.Name)}
     return frozenset(found)
+
+
+def _takes_axes(statement: ast.stmt) -> bool:
+    """`b, h, w, c = x.shape`."""
+    match statement:
+        case ast.Assign(targets=[ast.Tuple()], value=ast.Attribute(attr="shape")):
+            return True
+    return False
 
 
 def _expressions(statement: ast.stmt) -> list[ast.expr]:
