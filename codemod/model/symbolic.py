@@ -50,7 +50,8 @@ _INT = re.compile(
     r"^(int|Optional\[int\]|int \| None|None \| int|Union\[int, None\]|Union\[None, int\])$"
 )
 _ARRAYS = re.compile(
-    r"(^|\.|\[)(Array|ndarray|ArrayLike|DeviceArray|Tensor|JaxArray|Float|Int|Bool|Num|Shaped)\b"
+    # Files that export nothing but their modules begin the names of types with an underscore.
+    r"(^|\.|\[)_*(Array|ndarray|NDArray|ArrayLike|DeviceArray|Tensor|JTensor|JaxArray|Float|Int|Bool|Num|Shaped)\b"
 )
 
 
