@@ -231,8 +231,8 @@ class Symbols:
                 continue  # what can be told stays told
             if self._is_option(giving, kept):
                 continue  # a choice that has to be one of its options is that one
-            if self._is_input(giving) and self._runs(kept):
-                continue  # what a loop changes is no size of an input, which may be what it starts with
+            if self._may_start(giving) and self._runs(kept):
+                continue  # what a loop changes is not what it starts with
             if name is not None and self._yields(giving) and name not in self.origins_of(kept):
                 self._bound[name] = kept
                 return True
@@ -250,8 +250,9 @@ class Symbols:
         options = self.options.get(symbol_name(choice) or "", ())
         return any(same(self.resolve(option), dim) for option in options)
 
-    def _is_input(self, dim: Dim) -> bool:
-        return isinstance(self.origins.get(symbol_name(dim) or ""), InputAxis)
+    def _may_start(self, dim: Dim) -> bool:
+        """Whether a size is one that a loop may have started with: an input's, or one that a branch chose."""
+        return isinstance(self.origins.get(symbol_name(dim) or ""), InputAxis | Choice)
 
     def _runs(self, dim: Dim) -> bool:
         return any(isinstance(origin, Running) for origin in self.origins_of(dim).values())
