@@ -129,7 +129,7 @@ class Writer:
         """What a constructor is given of the functions around a nested one, and of their `self`."""
         return [
             *(f"{name}={name}" for name in maker.captured),
-            *(f"{name}=self.{name}" for name in maker.attributes),
+            *(f"{given}=self.{name}" for name, given in _given_as(maker).items()),
         ]
 
     def _decorated(self, maker: Maker, made: str) -> str:
@@ -256,14 +256,16 @@ class Writer:
             lines += ["", f"{unit}@{self.names[maker.module].target('flax.linen.compact')}"]
             return lines
         written = [self._declared(maker, p, False) for p in fields]
-        extra = [*maker.captured, *maker.attributes]
+        given_as = _given_as(maker)
+        extra = [*maker.captured, *given_as.values()]
         required = [w for w in written if "=" not in w]
         optional = [w for w in written if "=" in w]
         lines += [
             f"{unit}def __init__({', '.join(['self', *required, *extra, *optional, 'name=None'])}):",
             f"{unit * 2}super().__init__(name=name)",
         ]
-        lines += [f"{unit * 2}self.{name} = {name}" for name in [*[p.arg for p in fields], *extra]]
+        own = {name: name for name in [*[p.arg for p in fields], *maker.captured]}
+        lines += [f"{unit * 2}self.{name} = {it}" for name, it in {**own, **given_as}.items()]
         return [*lines, ""]
 
     def _declared(self, maker: Maker, parameter: ast.arg, annotated: bool) -> str:
@@ -305,6 +307,18 @@ class Writer:
         stored = stored_names(maker.node)
         again = [f"{unit * 2}{name} = self.{name}" for name in sorted(fields & stored)]
         return "\n".join([header, *again, unit * 2 + text.lstrip(" \t")])
+
+
+def _given_as(maker: Maker) -> dict[str, str]:
+    """The attributes of the `self` around a function, and the parameters that stand for them: `width` for `_width`."""
+    taken = {p.arg for p in maker.parameters} | {*maker.captured, *maker.attributes, "self", "name"}
+    found: dict[str, str] = {}
+    for name in maker.attributes:
+        public = name.lstrip("_")
+        spare = maker.framework == "haiku" and public.isidentifier() and public not in taken
+        found[name] = public if spare else name
+        taken.add(found[name])
+    return found
 
 
 def _is_one_of_several(maker: Maker) -> bool:

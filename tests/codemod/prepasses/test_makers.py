@@ -383,3 +383,38 @@ def test_functions_among_layers_that_are_called_in_turn(body: str, tmp_path: Pat
 )
 def test_functions_that_are_given_what_a_constructor_needs_stay(body: str, tmp_path: Path) -> None:
     check(rewritten(SEQUENCE.replace("BODY", body)), tmp_path)
+
+
+PRIVATE = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+class Net(hk.Module):
+    def __init__(self, width, scale):
+        super().__init__()
+        self._width = width
+        self._x = scale
+
+    def __call__(self, x):
+        def head(x):
+            return hk.Linear(self._width)(x) * self._x
+
+        return head(x) + head(2 * x)
+
+
+model = hk.without_apply_rng(hk.transform(lambda x: Net(3, 2.0)(x)))
+x = jnp.linspace(-1.0, 2.0, 12).reshape(4, 3)
+params = model.init(jax.random.PRNGKey(0), x)
+params = jax.tree.map(lambda p: jnp.linspace(-1.0, 1.0, p.size).reshape(p.shape), params)
+print("RESULT", float(jnp.abs(model.apply(params, x)).sum()))
+"""
+
+
+def test_parameters_for_private_attributes_have_public_names(tmp_path: Path) -> None:
+    done = rewritten(PRIVATE)
+    text = done.after["program.py"]
+    assert "_width" not in text
+    assert "self._x = _x" in text  # `x` is what the function is called with
+    check(done, tmp_path)
