@@ -418,3 +418,33 @@ def test_parameters_for_private_attributes_have_public_names(tmp_path: Path) -> 
     assert "_width" not in text
     assert "self._x = _x" in text  # `x` is what the function is called with
     check(done, tmp_path)
+
+
+NAMESAKES = """
+import haiku as hk
+import jax
+
+
+class One(hk.Module):
+    def __call__(self, x):
+        def head(x):
+            return jax.nn.relu(hk.Linear(3)(x))
+
+        return head(x) + head(2 * x)
+
+
+class Two(hk.Module):
+    def __call__(self, x):
+        def head(x):
+            with hk.experimental.name_scope("head"):
+                return jax.nn.relu(hk.Linear(4)(x))
+
+        return head(x) + head(2 * x)
+"""
+
+
+def test_a_function_that_stays_does_not_keep_others_of_its_name() -> None:
+    done = rewritten(NAMESAKES)
+    assert (done.statuses["One"], done.statuses["Two"]) == ("rewritten", "kept")
+    assert "class OneHead(nnx.Module)" in done.after["program.py"]
+    assert "self.head1 = OneHead(" in done.after["program.py"]
