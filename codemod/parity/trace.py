@@ -311,8 +311,8 @@ def _experiment(
         for place, what in tables[0][kind].items():
             visits = [table[kind].get(place) for table in tables]
             if isinstance(what, dict):
-                found[file_of(place[0]), *place[1:]] = _called(
-                    experiment, [_part(v, itemgetter("call")) for v in visits]
+                found[tuple(file_of(p) if i % 6 == 0 else p for i, p in enumerate(place))] = (
+                    _called(experiment, [_part(v, itemgetter("call")) for v in visits])
                 )
     return TracedClass(
         method,

@@ -8,7 +8,7 @@ runs for the module that is studied for its own sake: there, fields and axes are
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,7 +105,7 @@ class TracedClass:
     runs: tuple[Mapping[Variable, int], ...] = ()  # the numbers of each run
     made: dict[tuple[Any, ...], Called] = field(
         default_factory=dict
-    )  # by the place where what is called is made, and the method
+    )  # by the place where what is called is made, the method, and the place of the call
 
 
 @dataclass
@@ -189,16 +189,19 @@ def returned(interp: Interpreter, node: ast.Call | None, value: Value, callee: C
 
 
 def _facts(interp: Interpreter, node: ast.Call | None, callee: Callee) -> list[Called]:
-    """What is known of a call: of its own place, and of all calls of what is made where the callee is."""
+    """What is known of a call: of its own place, and of it where it calls what is made where the callee is."""
     known = interp.traced.of(interp) if interp.traced is not None else None
     if known is None or node is None:
         return []
-    found = [_at(interp, node, known.calls), None]
+    place = _place(interp, node, known.calls)
+    found = [known.calls[place]] if place is not None else []
     site, method = callee
-    if site is not None:
-        made = {p[:5]: one for p, one in known.made.items() if p[5] == method}
-        found[1] = _at(interp, site, made)
-    return [one for one in found if one is not None]
+    alike = [key for key in known.made if key[5] == method] if site is not None else []
+    called = _place(interp, node, {key[6:] for key in alike})
+    if called is not None and site is not None:
+        made = _place(interp, site, {key[:5] for key in alike if key[6:] == called})
+        found += [known.made[*made, method, *called]] if made is not None else []
+    return found
 
 
 def assigned(interp: Interpreter, node: ast.stmt, target: ast.expr, value: Value) -> Value:
@@ -234,16 +237,29 @@ def _may_be_other(value: Value) -> bool:
     return isinstance(value, Unknown | Array)
 
 
-def _at(interp: Interpreter, node: ast.Call, facts: Mapping[Place, Called]) -> Called | None:
-    """The fact about a place; one about the only place in its lines will do, as a prepass may have moved it in them."""
+def _place(interp: Interpreter, node: ast.Call, places: Collection[Place]) -> Place | None:
+    """The one of some places that a call is at; the only one in its lines will do, as a prepass may have moved it in them.
+
+    That one must not be where another call of the text is.
+    """
+    module = interp.frames[-1].environment.module
+    place = _written_at(interp, module.path, node)
+    if place in places:
+        return place
+    alike = [other for other in places if other[:2] == place[:2] and other[3] == place[3]]
+    if len(alike) != 1:
+        return None
+    calls = (n for n in ast.walk(module.tree) if isinstance(n, ast.Call))
+    taken = any(_written_at(interp, module.path, n) == alike[0] for n in calls)
+    return None if taken else alike[0]
+
+
+def _written_at(interp: Interpreter, path: Path, node: ast.Call) -> Place:
     assert interp.traced is not None
-    path = interp.frames[-1].environment.module.path
-    lines = [interp.traced.line(path, n) for n in (node.lineno, node.end_lineno or node.lineno)]
-    place = (str(path), lines[0], node.col_offset, lines[1], node.end_col_offset or 0)
-    if place in facts:
-        return facts[place]
-    alike = [c for p, c in facts.items() if p[:2] == place[:2] and p[3] == place[3]]
-    return alike[0] if len(alike) == 1 else None
+    first, last = (
+        interp.traced.line(path, n) for n in (node.lineno, node.end_lineno or node.lineno)
+    )
+    return str(path), first, node.col_offset, last, node.end_col_offset or 0
 
 
 def _name(interp: Interpreter, known: TracedClass, node: ast.stmt, name: str) -> Shown | None:

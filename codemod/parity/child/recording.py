@@ -127,7 +127,7 @@ class Recorder:
             _note(self._calls, place, {"call": found})
             made = self._made.get(id(context.module))
             if made is not None:
-                by_making = (*made[1], context.method_name)
+                by_making = (*made[1], context.method_name, *place)
                 _note(self._calls_by_making, by_making, {"call": found})
         return result
 

@@ -147,6 +147,8 @@ def _varied(
     """Each variable, or several that only change together, with what runs on other values showed."""
     stuck = []
     for index, one in enumerate(found[:_MOST]):
+        if one.kind == "fixed":  # any other value is like this one where the code asks for a third
+            continue
         trials = _trials([index], found, values, run, begun)
         if trials:
             yield [index], trials

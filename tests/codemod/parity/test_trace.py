@@ -311,6 +311,52 @@ class Net""",
     assert "Parallel(" in text and "nnx" not in (tree / "models.py").read_text()
 
 
+@pytest.mark.parametrize("other", ["x[..., :1]", "x[..., :0]"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        """        if self.mode == "wide":
+            return self.layer(tools.glue(x, x))
+        return self.layer(tools.glue(x, OTHER))
+""",
+        """        WIDE = self.mode == "wide"
+        return hk.Linear(4)(tools.glue(x, x)) if WIDE else hk.Linear(4)(tools.glue(x, OTHER))
+""",
+    ],
+)
+def test_a_call_that_no_run_made_is_not_like_another_one(body: str, other: str, tree: Path) -> None:
+    """No run has another text for `mode`."""
+    text = f"""{LOOP.split("class Branch")[0]}class Net(hk.Module):
+    def __init__(self, mode="narrow", name=None):
+        super().__init__(name=name)
+        self.mode = mode
+        self.layer = hk.Linear(4)
+
+    def __call__(self, x):
+{body.replace("OTHER", other)}"""
+    if "self.layer(" not in body:
+        text = text.replace("        self.layer = hk.Linear(4)\n", "")
+    traced = rewritten(tree, text, "--trace")
+    assert "models.py:Net: sizes from a run of the original" in traced.stderr
+    assert traced.exit_code == 1
+    assert (tree / "models.py").read_text() == text
+
+
+def test_what_a_text_decides_is_not_taken_for_settled(tree: Path) -> None:
+    text = f"""{LOOP.split("class Branch")[0]}class Net(hk.Module):
+    def __init__(self, mode="narrow", name=None):
+        super().__init__(name=name)
+        self.mode = mode
+
+    def __call__(self, x):
+        h = tools.glue(x, x) if self.mode == "wide" else tools.glue(x, x[..., :1])
+        return hk.Linear(4)(h)
+"""
+    traced = rewritten(tree, text, "--trace")
+    assert traced.exit_code == 1
+    assert (tree / "models.py").read_text() == text
+
+
 class Settings:
     """Settings as ml_collections has them: no dict, and no attributes of their own."""
 
