@@ -34,6 +34,11 @@ class KeptFlags:
             self.moded -= component(requests, uses, self.moded)
         return True
 
+    def made_by_users(self, models: Mapping[ast.AST, ModuleModel], uses: Uses) -> set[ast.AST]:
+        """The classes that lost a field for their mode and that no class makes: their users say the mode by it."""
+        made = {node for owner, used in uses.items() for node in used if node is not owner}
+        return {node for node, model in models.items() if model.field_modes} - made - self.moded
+
     def drop_handed(self, handed: set[ast.AST], uses: Uses, among: set[ast.AST]) -> bool:
         """Has classes whose layers hand flags on lose their flags; False where none may, or did."""
         free = {

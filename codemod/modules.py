@@ -157,7 +157,8 @@ def rewrite_modules(
     while True:
         before = _outputs(interp)
         attempt = _attempt(interp, studied, options, refusals, flags)
-        if _outputs(interp) != before or flags.keep_needed(attempt.flag_requests, studied.uses):
+        asked = attempt.flag_requests | flags.made_by_users(attempt.models, studied.uses)
+        if _outputs(interp) != before or flags.keep_needed(asked, studied.uses):
             continue
         if flags.drop_handed(
             attempt.handed_flags, studied.uses, {*attempt.models, *attempt.handed_flags}
