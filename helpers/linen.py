@@ -544,9 +544,19 @@ def merge_param(name: str, a: Any, b: Any) -> Any:
 # ---- memory ------------------------------------------------------------------------
 
 
+def rematerialized(cls: Any, **options: Any) -> Any:
+    """The class, but for calls that keep no activations for the gradients: these compute them again.
+
+    Of a partial, its class is.
+    """
+    if isinstance(cls, functools.partial):
+        made = rematerialized_class(cls.func, **options)
+        return functools.partial(made, *cls.args, **cls.keywords)
+    return rematerialized_class(cls, **options)
+
+
 @functools.cache
-def rematerialized(cls: type[nnx.Module], **options: Any) -> type[nnx.Module]:
-    """The class, but for calls that keep no activations for the gradients: these compute them again."""
+def rematerialized_class(cls: type[nnx.Module], **options: Any) -> type[nnx.Module]:
     call = nnx.remat(cls.__call__, **options)
     return type(cls.__name__, (cls,), {"__call__": call, "__module__": cls.__module__})
 

@@ -12,7 +12,7 @@ import ast
 from ..codemod.rule import Call, Declined, Drop, To, Written
 from ..codemod.shapes import classes
 from ..codemod.shapes.lifts import Rematerialized
-from ..codemod.shapes.values import Class, Either, Value
+from ..codemod.shapes.values import Class, Either, Partial, Value
 
 
 def _is_class(value: Value | None) -> bool:
@@ -20,6 +20,8 @@ def _is_class(value: Value | None) -> bool:
         return all(_is_class(option) for option in value.values)
     if isinstance(value, Rematerialized):
         return _is_class(value.target)
+    if isinstance(value, Partial):
+        return not value.args and _is_class(value.function)
     return isinstance(value, Class) and classes.framework(value) == "linen"
 
 

@@ -181,7 +181,7 @@ class Bridges:
     def may_stand_in(self, node: ast.expr) -> bool:
         """Whether something callable may come in the place of a class where it is mentioned."""
         above = self.source.parents.get(node)
-        if isinstance(above, ast.Attribute | ast.ClassDef):
+        if isinstance(above, ast.Attribute | ast.ClassDef) or self._is_lifted_by_name(node):
             return False
         if not isinstance(above, ast.Call):
             return True
@@ -190,7 +190,7 @@ class Bridges:
         head = (
             self.resolve(above.func) if isinstance(above.func, ast.Name | ast.Attribute) else None
         )
-        if isinstance(head, External) and head.name.startswith(("flax.linen.", "haiku.")):
+        if _is_of_framework(head):
             return False  # a lifted transform wants the class
         if isinstance(cls := self.resolve(node), Class) and above.func is node:
             return not may_give_module(
@@ -201,6 +201,22 @@ class Bridges:
             for a in _given(above)
             if a is not node
         )
+
+    def _is_lifted_by_name(self, node: ast.expr) -> bool:
+        """Whether what a class is a part of, `block = partial(Block, width)`, is handed to a lifted transform."""
+        above = self.source.parents.get(node)
+        if isinstance(above, ast.Call) and node in above.args:
+            above = self.source.parents.get(above)
+        match above:
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                return any(
+                    _is_of_framework(self.resolve(each.func))
+                    for each in ast.walk(self._scope(above))
+                    if isinstance(each, ast.Call)
+                    and isinstance(each.func, ast.Name | ast.Attribute)
+                    and any(isinstance(a, ast.Name) and a.id == name for a in _given(each))
+                )
+        return False
 
     def _known(self, node: ast.AST) -> Value | None:
         """What an expression is; of a local in code that nobody ran, which module it was made of."""
@@ -437,6 +453,10 @@ def methods_of(cls: Class) -> list[ast.FunctionDef]:
 def other_methods(cls: Class) -> set[str]:
     """The names of the methods of a class besides the one that a call runs."""
     return {method.name for method in methods_of(cls)}
+
+
+def _is_of_framework(value: object) -> bool:
+    return isinstance(value, External) and value.name.startswith(("flax.linen.", "haiku."))
 
 
 def _is_decorated(method: ast.FunctionDef) -> bool:

@@ -68,6 +68,7 @@ class Constructor:
     rngs: str = "rngs"
     helpers: set[str] = field(default_factory=set)
     at_call: dict[ast.Call, list[CallMode]] = field(default_factory=dict)
+    models: Mapping[ast.AST, ModuleModel] = field(default_factory=dict)  # the rewritten classes
 
     def write(
         self, site: Site, scope: Scope, child_of: Callable[[Site], ModuleModel | None]
@@ -280,6 +281,8 @@ class Constructor:
     def partial(self, node: ast.Call, scope: Scope) -> str | None:
         """A partial of a layer: the layer and its arguments as NNX has them."""
         value = self.transport.facts.value(node)
+        if isinstance(value, Partial) and isinstance(value.function, Class):
+            return self._partial_of_class(node, value.function, scope)
         if (
             not isinstance(value, Partial)
             or not isinstance(value.function, External)
@@ -304,6 +307,24 @@ class Constructor:
             if not self._states(rule, name, given)
         ]
         self._needs_helpers(rule, args)
+        return f"{self.transport.source.segment(node.func)}({', '.join(args)})"
+
+    def _partial_of_class(self, node: ast.Call, cls: Class, scope: Scope) -> str | None:
+        """A partial of a module's class without the flags that became its mode, None where it has none."""
+        child = self.models.get(cls.node)
+        stay = [
+            keyword
+            for keyword in node.keywords
+            if child is None
+            or keyword.arg not in child.field_modes
+            or not self.flags(keyword.value)
+        ]
+        if child is None or len(stay) == len(node.keywords):
+            return None
+        args = [self.transport.expression(argument, scope) for argument in node.args]
+        for keyword in stay:
+            text = self.transport.expression(keyword.value, scope)
+            args.append(f"**{text}" if keyword.arg is None else f"{keyword.arg}={text}")
         return f"{self.transport.source.segment(node.func)}({', '.join(args)})"
 
     def _needs_helpers(self, rule: Layer, args: list[str]) -> None:
@@ -518,6 +539,11 @@ class Constructor:
                 args.append(f"{added.name}={text}" if by_keyword else text)
         fields = self._field_names(site)
         given = written_arguments(fields, site.node)
+        called = self.transport.facts.value(site.node.func)
+        while isinstance(called, Rematerialized):
+            called = called.target
+        if isinstance(called, Partial) and called.site is not None:
+            given = {**written_arguments((), called.site), **given}
         for name in child.field_modes:
             if name not in given or not self.flags(given[name]):
                 raise NeedsFlags(child.node, child.name)

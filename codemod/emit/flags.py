@@ -399,7 +399,7 @@ def _said_to(
     if isinstance(value, Object):
         return _field_mode(value, where, models)
     if isinstance(value, Partial):
-        return _partial_mode(value, where)
+        return _partial_mode(value, where, models)
     if isinstance(value, LayerObject):
         return _mode_of(
             value.rule,
@@ -420,9 +420,14 @@ def _field_mode(
     return child.field_modes.get(str(name)) if child is not None else None
 
 
-def _partial_mode(value: Partial, where: int | str | None) -> str | None:
+def _partial_mode(
+    value: Partial, where: int | str | None, models: Mapping[ast.AST, ModuleModel]
+) -> str | None:
     from ..shapes.values import External
 
+    if isinstance(where, str) and isinstance(value.function, Class):
+        child = models.get(value.function.node)
+        return child.field_modes.get(where) if child is not None else None
     if isinstance(where, str) and isinstance(value.function, External):
         return {"use_running_average": "eval", "deterministic": "eval"}.get(where)
     return None

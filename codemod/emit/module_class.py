@@ -460,6 +460,7 @@ class ClassEmitter:
             self._size_of,
             lambda node: self.file_names.qualified(node) is not None,
             self.flags.is_mode,
+            models=self.models,
         )
         self.transport.partial = self.constructor.partial
         indent = self.source.line_indent(self.source.span(self.cls.node)[0]) + (

@@ -24,6 +24,7 @@ from .values import (
     Items,
     LayerObject,
     Object,
+    Partial,
     Table,
     Value,
     as_dim,
@@ -283,6 +284,8 @@ def _is_module_class(value: Value) -> bool:
 
     if isinstance(value, Rematerialized):
         return _is_module_class(value.target)
+    if isinstance(value, Partial):
+        return not value.args and _is_module_class(value.function)
     if isinstance(value, Either):
         return all(_is_module_class(option) for option in value.values)
     return isinstance(value, Class) and classes.framework(value) is not None

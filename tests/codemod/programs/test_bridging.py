@@ -444,3 +444,45 @@ def test_what_is_done_below_a_shared_name_keeps_the_classes(copy: str, tmp_path:
     done = rewritten(SHARED.replace("COPY", copy))
     assert done.statuses["Critic"] != "rewritten"
     check(done, tmp_path)
+
+
+LIFTED = """
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Block(nn.Module):
+    width: int
+
+    @nn.compact
+    def __call__(self, x):
+        return x + nn.Dense(self.width)(x)
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        block = MADE
+        lifted = nn.jit(block)
+        return lifted(LEFT)(x)
+
+
+x = jnp.ones((2, 4))
+model = Net()
+variables = model.init(jax.random.key(0), x)
+print('RESULT', float(model.apply(variables, x).sum()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "left"), [("functools.partial(Block, width=4)", ""), ("Block", "width=4")]
+)
+def test_a_class_that_is_lifted_under_another_name_is_not_bridged(
+    made: str, left: str, tmp_path: Path
+) -> None:
+    done = rewritten(LIFTED.replace("MADE", made).replace("LEFT", left))
+    assert done.statuses["Block"] == "kept"
+    check(done, tmp_path)
