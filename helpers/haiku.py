@@ -34,6 +34,19 @@ def for_vectors(init: nnx.Initializer) -> nnx.Initializer:
     return initialise
 
 
+def orthogonal(scale: float = 1.0, axis: int = -1) -> nnx.Initializer:
+    """hk.initializers.Orthogonal: `nnx.initializers.orthogonal` gives the transpose of a square matrix for the same key."""
+
+    def init(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
+        rest = [*shape]
+        columns = rest.pop(axis)
+        draw = nnx.initializers.orthogonal(scale, column_axis=0)
+        matrix = draw(key, (math.prod(rest), columns), dtype)
+        return jnp.moveaxis(matrix.reshape((*rest, columns)), -1, axis)
+
+    return init
+
+
 def uniform(minval: float, maxval: float) -> nnx.Initializer:
     """hk.initializers.RandomUniform: `nnx.initializers.uniform` always starts at 0."""
 

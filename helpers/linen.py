@@ -557,6 +557,7 @@ def rematerialized(cls: Any, **options: Any) -> Any:
 
 @functools.cache
 def rematerialized_class(cls: type[nnx.Module], **options: Any) -> type[nnx.Module]:
+    """The class that `rematerialized` gives, the same one each time."""
     call = nnx.remat(cls.__call__, **options)
     return type(cls.__name__, (cls,), {"__call__": call, "__module__": cls.__module__})
 

@@ -282,13 +282,12 @@ RULES = (
     ),
     Call(
         code="HK427",
-        summary="hk.initializers.Orthogonal becomes nnx.initializers.orthogonal",
+        summary="hk.initializers.Orthogonal becomes `orthogonal`, which draws square matrices as Haiku does",
         before="hk.initializers.Orthogonal(2.0)",
-        after="nnx.initializers.orthogonal(2.0)",
+        after="orthogonal(2.0)",
         source="haiku.initializers.Orthogonal",
-        target="flax.nnx.initializers.orthogonal",
+        target="orthogonal",
         signature=("scale", "axis"),
-        arguments={"axis": To("column_axis")},
         result=made,
     ),
     Call(
