@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 
 from ..chains import is_own
 
@@ -17,7 +18,8 @@ def dangling(old: ast.Module, new_text: str) -> set[str]:
     new = ast.parse(new_text)
     loose = _unbound(old)
     elsewhere = _bound(new) - loose  # a local of another function
-    names = _unbound(new) & (_bound(old) | elsewhere | (_GIVEN - loose))
+    known = _bound(old) - (loose & vars(builtins).keys())  # a parameter may be called `str`
+    names = _unbound(new) & (known | elsewhere | (_GIVEN - loose))
     attributes = {f".{name}" for name in (_read(new) & _set(old)) - _set(new)}
     return names | attributes
 
