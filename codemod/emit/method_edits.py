@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 
+from ..ancestry import lineage
 from ..chains import is_own
 from ..model.module import ModuleModel
 from ..model.sites import Comprehension, Site, only_made, statement_of
 from ..shapes import classes
 from ..shapes.lifts import Lifted, LiftedModule, Mapped, Scanned
+from ..shapes.scanned_functions import ScannedBody, ScannedFunction
 from ..shapes.values import Class, Either, External, Object
 from .dead_code import drop_dead_statements, drop_emptied_blocks, drop_flags, settle_guards
 from .joining import join_calls
@@ -120,6 +122,9 @@ def _site(context: MethodContext, function: ast.FunctionDef, site: Site) -> None
         return
     lift = context.interp.lifted.get(site.node)
     above = context.parents[site.node]
+    if isinstance(lift, ScannedBody):
+        _scanned_function(context, site, above, site.node, text)
+        return
     if isinstance(lift, Lifted):
         if not (isinstance(above, ast.Call) and above.func is site.node):
             raise CannotMove(
@@ -154,10 +159,22 @@ def _alias(context: MethodContext, function: ast.FunctionDef, site: Site, text: 
         if (
             isinstance(name, ast.Name) and name.id == site.alias and isinstance(name.ctx, ast.Load)
         ) and not context.is_gone(name):
-            if others and not _reads(context, name, site):
+            if (others and not _reads(context, name, site)) or _is_another(context, name, function):
                 continue
             if not _scan_call(context, site, name, text):
                 context.edits.replace(name, text)
+
+
+def _is_another(context: MethodContext, name: ast.Name, function: ast.FunctionDef) -> bool:
+    """Whether a name is a parameter of a function or lambda within a method."""
+    for above in lineage(name, context.parents):
+        if above is function:
+            return False
+        if isinstance(above, ast.Lambda | ast.FunctionDef) and any(
+            isinstance(each, ast.arg) and each.arg == name.id for each in ast.walk(above.args)
+        ):
+            return True
+    return False
 
 
 def _reads(context: MethodContext, name: ast.Name, site: Site) -> bool:
@@ -197,8 +214,11 @@ def _write_lifted(context: MethodContext, lifted: LiftedCall) -> None:
     for argument in call.args:
         context.rename(argument)
     child = context.models.get(site.value.cls.node) if isinstance(site.value, Object) else None
-    _refuse_flags(context, call, child)
-    if isinstance(lift, Scanned):
+    if not isinstance(lift, ScannedBody):
+        _refuse_flags(context, call, child)
+    if isinstance(lift, ScannedBody):
+        context.scans().function(call, lift, lifted.attribute)
+    elif isinstance(lift, Scanned):
         context.scans().call(statement, call, lift, lifted.local, lifted.attribute)
     elif isinstance(lift, Mapped):
         if not lift.stacked and child is not None and child.holds:
@@ -244,12 +264,38 @@ def _lifted_attributes(context: MethodContext, function: ast.FunctionDef) -> Non
             context.gone.add(node)
 
 
+def _scanned_function(
+    context: MethodContext, site: Site, call: ast.AST, module: ast.expr, text: str
+) -> None:
+    """The module that a scanned function is given, and nothing else: `nn.scan(function, ...)(module, carry, xs)`."""
+    lift = context.interp.lifted[site.node]
+    assert isinstance(lift, ScannedBody)
+    scanned = context.facts.value(call.func) if isinstance(call, ast.Call) else None
+    if (
+        not isinstance(call, ast.Call)
+        or not isinstance(call.func, ast.Call)
+        or not isinstance(scanned, ScannedFunction)
+        or scanned.lift is not lift
+        or call.args[0] is not module
+    ):
+        raise CannotMove(
+            module,
+            "layers that a scan stacks have other uses, too, or the scan a name",
+            "make the scan where it is called, and other layers for other uses",
+        )
+    context.lifted.append(LiftedCall(site, call, lift, singular(site.attribute), text))
+    context.gone.add(call.func.func)
+
+
 def _scan_call(context: MethodContext, site: Site, name: ast.Name, text: str) -> bool:
     """A call of a scanned module, or `hk.scan` of a module: the transform moves to the call."""
     above = context.parents[name]
     if not isinstance(above, ast.Call):
         return False
     lift = context.interp.lifted.get(site.node)
+    if isinstance(lift, ScannedBody):
+        _scanned_function(context, site, above, name, text)
+        return True
     if isinstance(lift, Lifted) and above.func is name:
         context.lifted.append(LiftedCall(site, above, lift, str(site.alias), text))
         return True

@@ -20,6 +20,7 @@ from ..model.study import Study
 from ..shapes import classes
 from ..shapes.dims import Choice, Expression, Listed, Origin, Output, Running, is_of_turn
 from ..shapes.interpreter import Interpreter
+from ..shapes.lifts import Lifted
 from ..shapes.scanned_methods import scanned
 from ..shapes.values import (
     Array,
@@ -637,7 +638,17 @@ class ClassEmitter:
         return list(order)
 
     def _local_partials(self) -> set[str]:
-        """Locals that hold a partial of a layer and are only called: they bind `rngs=rngs`."""
+        """Locals that hold a partial of a layer and are only called: they bind `rngs=rngs`.
+
+        Layers that are stacked draw from streams of their own, which no partial above them has.
+        """
+        stacked = {
+            site.node.func.id
+            for site in self.sites
+            if isinstance(site.node.func, ast.Name)
+            and isinstance(lift := self.interp.lifted.get(site.node), Lifted)
+            and lift.stacked
+        }
         return {
             site.node.func.id
             for site in self.sites
@@ -645,7 +656,7 @@ class ClassEmitter:
             and self._is_partial(site)
             and site.node.func.id in scope_of(site.function).assignments
             and self._only_called(site.node.func.id, site.function)
-        }
+        } - stacked
 
     def _only_called(self, name: str, function: ast.AST) -> bool:
         return all(

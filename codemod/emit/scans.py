@@ -92,6 +92,38 @@ class ScanWriter:
             if item not in given:
                 edits.remove_item(call, item)
 
+    def function(self, call: ast.Call, lift: Scanned, attribute: str) -> None:
+        """`nn.scan(function, ...)(module, carry, xs)`: the same function, over the stacked layers first."""
+        edits, scanned = self.edits, call.func
+        assert isinstance(scanned, ast.Call)
+        inputs = len(call.args) - 2
+        if call.keywords or inputs < 0 or any(isinstance(a, ast.Starred) for a in call.args):
+            raise CannotMove(
+                call,
+                "a scanned function is called with keywords, or with unpacked arguments",
+                "give the module, the carry and its inputs by position",
+            )
+        axes = ", ".join(["0", "nnx.Carry", *[str(lift.in_axis)] * inputs])
+        source, start = edits.source, edits.source.span(scanned)[0]
+        indent = source.line_indent(start)
+        before = source.text[source.line_start(start) : start].removeprefix(indent)
+        behind = f"({attribute}{source.text[source.span(call.args[0])[1] : source.span(call)[1]]}"
+        text = layout.call(
+            "nnx.scan",
+            [
+                edits.render(scanned.args[0]),
+                f"in_axes=({axes})",
+                f"out_axes=(nnx.Carry, {lift.out_axis})",
+            ],
+            indent=indent,
+            unit=source.indent_unit,
+            limit=self.limit,
+            prefix=before,
+            suffix=behind,
+        )
+        edits.replace(scanned, text.removeprefix(before).removesuffix(behind))
+        edits.replace(call.args[0], attribute)
+
     def mapped(
         self, statement: ast.stmt, call: ast.Call, lift: Mapped, local: str, attribute: str
     ) -> None:

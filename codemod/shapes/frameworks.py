@@ -6,7 +6,18 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from . import applied, dtypes, enclosed, joins, library, lifts, named, numpy_random, operators
+from . import (
+    applied,
+    dtypes,
+    enclosed,
+    joins,
+    library,
+    lifts,
+    named,
+    numpy_random,
+    operators,
+    scanned_functions,
+)
 from .binding import bind_signature
 from .facts import VariableMade
 from .specials import KEY
@@ -44,6 +55,7 @@ def install(interp: Interpreter) -> None:
     interp.handlers.update(_LINEN)
     interp.handlers.update(_HAIKU)
     lifts.install(interp)
+    scanned_functions.install(interp)
     numpy_random.install(interp)
     interp.handlers.update(applied.HANDLERS)
     interp.handlers.update(enclosed.HANDLERS)
