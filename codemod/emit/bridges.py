@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .. import signatures
@@ -29,7 +29,7 @@ from ..shapes.values import (
     Value,
 )
 from ..source import Source
-from . import layout
+from . import layout, unpackings
 from .bound_sizes import for_call
 from .bridged_calls import call_as, sets_mode
 from .handed import may_be_module, may_give_module
@@ -275,9 +275,20 @@ class Bridges:
         if any(_may_give(call, cls, added.fields) for added in bound):
             return None
         lambdas = _sizes_of_call(cls, [dataclasses.replace(a, fields=()) for a in bound])
-        if lambdas is None or not model.takes_rngs:
+        if lambdas is None or not model.takes_rngs or not self._knows_kinds(cls, bound):
             return None
         return Bridge(call, self._with_helper(helper, call, [], [lambdas, *mode]), helper)
+
+    def _knows_kinds(self, cls: Class, added: Iterable[AddedParameter]) -> bool:
+        """Whether the names by which a class asks what kind of input it has mean the same here."""
+        function = _method(cls, "__call__")
+        for root in {_root(each) for each in added}:
+            statement = unpackings.found(function, root) if function is not None else None
+            for name in unpackings.kinds(statement) if statement is not None else ():
+                known = cls.environment.names.get(name.id)
+                if known is None or self.resolve(name) is not known:
+                    return False
+        return True
 
     def _as_made(self, added: AddedParameter, call: ast.Call) -> AddedParameter:
         """A size on the axis that a call's own arguments choose, where they are known."""
@@ -529,12 +540,21 @@ def _sizes_of_call(cls: Class, added: Sequence[AddedParameter]) -> str | None:
         return "call_sizes=lambda *_, **__: ()"
     names = [a.arg for a in function.args.args[1:]]
     roots = [_root(a) for a in added]
-    if not set(roots) <= set(names) or any(_is_told_apart(cls, "__call__", r) for r in roots):
+    if not set(roots) <= set(names):
+        return None
+    unpacked = {
+        root: unpackings.found(function, root)
+        for root in roots
+        if _is_told_apart(cls, "__call__", root)
+    }
+    if not all(unpacked.values()):
         return None
     last = max(names.index(root) for root in roots)
     known = signatures.defaults(function.args)
     needed = [f"{name}=None" if name in known else name for name in names[: last + 1]]
-    items = [a.source for a in added if not a.optional]
+    items = [unpackings.sized(a.source, unpacked) for a in added if not a.optional]
+    if any(a.optional and _root(a) in unpacked for a in added):
+        return None
     by_name = [
         f'"{a.name}": None if {_root(a)} is None else {a.source}' for a in added if a.optional
     ]
