@@ -611,15 +611,7 @@ def _method(cls: Class, name: str) -> ast.FunctionDef | None:
 def _is_told_apart(cls: Class, method: str, parameter: str) -> bool:
     """Whether a method asks what kind of thing a parameter is."""
     function = _method(cls, method)
-    return function is None or any(
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id in ("isinstance", "hasattr")
-        and node.args
-        and isinstance(node.args[0], ast.Name)
-        and node.args[0].id == parameter
-        for node in ast.walk(function)
-    )
+    return function is None or bool(unpackings.asked(function, parameter))
 
 
 def component(

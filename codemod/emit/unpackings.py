@@ -6,9 +6,9 @@ import ast
 from collections.abc import Mapping
 
 
-def found(function: ast.FunctionDef, parameter: str) -> ast.If | None:
-    """The one statement that asks what kind of thing a parameter is, and takes the array out of it."""
-    asked = [
+def asked(function: ast.FunctionDef, parameter: str) -> list[ast.Call]:
+    """Where a method asks what kind of thing a parameter is."""
+    return [
         node
         for node in ast.walk(function)
         if isinstance(node, ast.Call)
@@ -18,8 +18,13 @@ def found(function: ast.FunctionDef, parameter: str) -> ast.If | None:
         and isinstance(node.args[0], ast.Name)
         and node.args[0].id == parameter
     ]
+
+
+def found(function: ast.FunctionDef, parameter: str) -> ast.If | None:
+    """The one statement that asks what kind of thing a parameter is, and takes the array out of it."""
+    told = asked(function, parameter)
     for statement in function.body:
-        if isinstance(statement, ast.If) and asked == [statement.test]:
+        if isinstance(statement, ast.If) and told == [statement.test]:
             stored = [
                 node.lineno
                 for node in ast.walk(function)
