@@ -20,7 +20,7 @@ from .shapes.dims import SYMBOL
 from .shapes.interpreter import Interpreter
 from .shapes.scopes import Environment
 from .shapes.values import Class
-from .strangers import strangers, unknown_makers
+from .strangers import handed_strangers, strangers, unknown_makers
 from .unset import read_too_early, unbound_local
 
 
@@ -235,7 +235,12 @@ def check_strangers(interp: Interpreter, study: Study) -> None:
                 f"`{cls.name}` imports by name, and what it finds there may be modules",
                 "import the modules at the top of the file",
             )
-    for head in strangers(cls.node, lambda node: interp.peek_name(node, cls.around)):
+
+    def meaning(node: ast.expr) -> object:
+        named = isinstance(node, ast.Name | ast.Attribute)
+        return interp.peek_name(node, cls.around) if named else None
+
+    for head in [*strangers(cls.node, meaning), *handed_strangers(cls.node, meaning)]:
         raise Declined(
             f"`{cls.module.source.segment(head)}` is not in the tree, and may be a module",
             "rewrite it together with the code that defines it",

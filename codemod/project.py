@@ -55,8 +55,14 @@ class Module:
         return any(name in self.source.text for name in FRAMEWORKS)
 
     @functools.cached_property
+    def of_classes(self) -> frozenset[ast.AST]:
+        """The nodes that are in classes."""
+        classes = (node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef))
+        return frozenset(node for cls in classes for node in ast.walk(cls))
+
+    @functools.cached_property
     def attributes_read(self) -> frozenset[str]:
-        """The attributes that the file reads of objects: neither of `self` nor of what it imports."""
+        """The attributes that the file reads of objects: neither of a class's own `self` nor of what it imports."""
         imported = {
             alias.asname or alias.name.split(".")[0]
             for node in ast.walk(self.tree)
@@ -67,7 +73,7 @@ class Module:
             node.attr
             for node in ast.walk(self.tree)
             if isinstance(node, ast.Attribute)
-            and not is_own(node)
+            and not (is_own(node) and node in self.of_classes)
             and root_name(node) not in imported
         )
 

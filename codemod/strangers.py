@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from .chains import is_own
 from .shapes.real_calls import LIBRARIES
-from .shapes.values import External, Partial, Unknown, Value
+from .shapes.values import External, Function, Partial, Unknown, Value
 
 _KNOWN_PACKAGES = frozenset((*LIBRARIES, "haiku", "builtins"))
 
@@ -19,6 +19,28 @@ def strangers(tree: ast.AST, meaning: Callable[[ast.expr], object]) -> Iterator[
     `meaning` says what a name or attribute chain stands for.
     """
     return (head for head in makers(tree) if _is_strange(meaning(head)))
+
+
+def handed_strangers(tree: ast.AST, meaning: Callable[[ast.expr], object]) -> Iterator[ast.expr]:
+    """Such classes as arguments of functions that make something of them and call it: `block(lib.Linear, x)`."""
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        strange = [arg for arg in _arguments(call).values() if _is_strange(meaning(arg))]
+        function = meaning(call.func) if strange else None
+        if not isinstance(function, Function) or isinstance(function.node, ast.Lambda):
+            continue
+        made = {head.id for head in makers(function.node) if isinstance(head, ast.Name)}
+        names = [arg.arg for arg in [*function.node.args.posonlyargs, *function.node.args.args]]
+        for place, arg in _arguments(call).items():
+            name = names[place] if isinstance(place, int) and place < len(names) else place
+            if arg in strange and name in made:
+                yield arg
+
+
+def _arguments(call: ast.Call) -> dict[int | str, ast.expr]:
+    """The arguments of a call that are names or chains of attributes, by place or keyword."""
+    given: dict[int | str, ast.expr] = dict(enumerate(call.args))
+    given.update({k.arg: k.value for k in call.keywords if k.arg is not None})
+    return {key: arg for key, arg in given.items() if isinstance(arg, ast.Name | ast.Attribute)}
 
 
 def unknown_makers(tree: ast.AST, value: Callable[[ast.expr], Value | None]) -> Iterator[ast.expr]:

@@ -135,7 +135,9 @@ def _note_reading(interp: Interpreter, owner: Object, name: str, node: ast.AST) 
     """Keeps which attributes code reads off a module from outside of it."""
     match node:
         case ast.Attribute(value=ast.Name(id="self")):
-            return
+            home = interp.project.home(node)
+            if home is None or node in home.of_classes:
+                return
     for cls in classes.mro(owner.cls):
         interp.read_outside.setdefault(cls.node, set()).add(name)
 
