@@ -68,4 +68,4 @@ def test_arguments_that_an_attribute_holds(
 def test_attributes_are_named_after_dict_and_argument() -> None:
     text = PROGRAM.replace("HELD", HELD).replace("BODY", "").replace("OTHER", "")
     done = rewritten(text.replace("self.kwargs", "self._out_kwargs"))
-    assert "self._out_w_init = nnx.initializers.orthogonal(scale)" in done.after["program.py"]
+    assert "self._out_w_init = orthogonal(scale)" in done.after["program.py"]
