@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 
 from ..shapes.values import Function, Partial, Value
-from . import graphdefs
 from .ground import FunctionNode
 from .kinds import (
     GradOf,
@@ -63,7 +62,7 @@ class Splits(NetNames):
         return None
 
     def _split_name(self, node: ast.AST, net: Net) -> str:
-        return graphdefs.model_name(self.module.tree)
+        return "model"
 
     def _is_compiled(self, function: FunctionNode) -> bool:
         """Whether a function is compiled, differentiated, or stands in one that is."""

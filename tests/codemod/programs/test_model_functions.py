@@ -66,3 +66,33 @@ def test_a_function_that_runs_methods_is_called(
     done = rewritten(PROGRAM.replace("CALL", call).replace("BODY", body))
     assert ("both(model, x" in done.after["program.py"]) is (status == "rewritten")
     check(done, tmp_path)
+
+
+SPLIT = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import optax
+
+
+def main():
+    @hk.transform
+    def model(x):
+        return hk.dropout(hk.next_rng_key(), 0.0, hk.Linear(2)(x))
+
+    x = jnp.ones((4, 3))
+    params = model.init(jax.random.key(0), x)
+
+    def loss(params, key):
+        return jnp.square(model.apply(params, key, x)).sum()
+
+    print('RESULT', float(loss(params, jax.random.key(1))))
+
+
+if __name__ == '__main__':
+    main()
+"""
+
+
+def test_a_function_that_is_called_model(tmp_path: Path) -> None:
+    check(rewritten(SPLIT), tmp_path)
