@@ -90,7 +90,7 @@ def settle(
         {cls.node: layer_partials.read_by(interp, cls, partials) for cls in own},
         studied,
         needed,
-        bridging.Mentions(interp, nodes),
+        bridging.Mentions(interp, nodes, studied.origins),
         bridged=dict(bridged or {}),
     )
     while True:

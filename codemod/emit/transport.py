@@ -646,6 +646,16 @@ def splice(text: str, start: int, end: int, pieces: list[tuple[int, int, str]]) 
     return "".join(result)
 
 
+def substituted(source: str, texts: Mapping[str, str]) -> str:
+    """An expression with the texts of some names in their places."""
+    pieces = [
+        (node.col_offset, node.end_col_offset or 0, texts[node.id])
+        for node in ast.walk(ast.parse(source, mode="eval").body)
+        if isinstance(node, ast.Name) and node.id in texts
+    ]
+    return splice(source, 0, len(source), pieces)
+
+
 def scope_of(function: ast.AST, outer: Scope | None = None) -> Scope:
     """The names that a function binds; those of an enclosing function are seen through."""
     from ..model.sites import walk_own

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
+from .transport import substituted
+
 
 def asked(function: ast.FunctionDef, parameter: str) -> list[ast.Call]:
     """Where a method asks what kind of thing a parameter is."""
@@ -55,18 +57,8 @@ def sized(source: str, unpacked: Mapping[str, ast.If | None]) -> str:
         value = _taken_out(statement, parameter) if statement is not None else None
         if statement is not None and value is not None:
             either = f"({ast.unparse(value)} if {ast.unparse(statement.test)} else {parameter})"
-            tree = ast.parse(source, mode="eval")
-            source = ast.unparse(_Substituted(parameter, either).visit(tree))
+            source = substituted(source, {parameter: either})
     return source
-
-
-class _Substituted(ast.NodeTransformer):
-    def __init__(self, parameter: str, text: str) -> None:
-        self.parameter = parameter
-        self.text = text
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return ast.parse(self.text, mode="eval").body if node.id == self.parameter else node
 
 
 def _taken_out(statement: ast.If, parameter: str) -> ast.expr | None:

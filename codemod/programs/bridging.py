@@ -63,10 +63,12 @@ class Mentions:
     `module_nodes` are the module classes of the project: what they make is not the programs'.
     """
 
-    def __init__(self, interp: Interpreter, module_nodes: Collection[ast.AST]) -> None:
+    def __init__(
+        self, interp: Interpreter, module_nodes: Collection[ast.AST], origins: Origins
+    ) -> None:
         self.interp = interp
         self.module_nodes = module_nodes
-        self.origins = Origins(interp.project)
+        self.origins = origins
         self._of: dict[Module, frozenset[ast.AST]] = {}
 
     def of(self, module: Module) -> frozenset[ast.AST]:

@@ -11,7 +11,7 @@ from ..emit import layout
 from ..emit.added import evaluated
 from ..emit.construct import Constructor
 from ..emit.file_names import FileNames
-from ..emit.transport import Scope, Transport
+from ..emit.transport import Scope, Transport, substituted
 from ..model.module import AddedParameter, ModuleModel
 from ..model.sites import Site
 from ..rule import Declined
@@ -206,7 +206,7 @@ class Construction:
         if added.optional and not roots:
             return None
         if roots and all(_is_short(root) for root in roots):
-            return _substituted(added.source, {name: text(arguments[name]) for name in names})
+            return substituted(added.source, {name: text(arguments[name]) for name in names})
         written = written_size(added.source, arguments)
         if written is not None:
             return text(written)
@@ -214,7 +214,7 @@ class Construction:
         if isinstance(number, int) and not any(local_names(root, parents) for root in roots):
             return str(number)
         if roots:
-            return _substituted(added.source, {name: text(arguments[name]) for name in names})
+            return substituted(added.source, {name: text(arguments[name]) for name in names})
         raise _not_known(made, added)
 
     @staticmethod
@@ -360,15 +360,3 @@ def _is_short(node: ast.expr) -> bool:
     while isinstance(current, ast.Attribute | ast.Subscript):
         current = current.value
     return isinstance(current, ast.Name)
-
-
-def _substituted(source: str, texts: Mapping[str, str]) -> str:
-    tree = ast.parse(source, mode="eval").body
-    pieces = [
-        (node.col_offset, node.end_col_offset or 0, texts[node.id])
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and node.id in texts
-    ]
-    from ..emit.transport import splice
-
-    return splice(source, 0, len(source), pieces)

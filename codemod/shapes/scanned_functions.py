@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .lifts import Scanned, linen_scan, scan
-from .values import UNKNOWN, Behaviour, Function, LayerObject, Object, Value
+from .values import UNKNOWN, Behaviour, Function, LayerObject, Object, Partial, Value
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -37,23 +37,8 @@ class ScannedFunction(Behaviour):
         if kwargs or not isinstance(module, Object | LayerObject) or module.site is None:
             return UNKNOWN
         interp.lifted[module.site] = self.lift
-        step = _Step(self.function, module)
+        step = Partial(self.function, (module,), {})
         return scan(interp, step, args[1:], self.lift.in_axis, self.lift.out_axis)
-
-
-@dataclass(eq=False)
-class _Step(Behaviour):
-    function: Function
-    module: Object | LayerObject
-
-    def call(
-        self,
-        interp: Interpreter,
-        args: list[Value],
-        kwargs: dict[str, Value],
-        node: ast.Call | None,
-    ) -> Value:
-        return interp.call(self.function, [self.module, *args], kwargs, node)
 
 
 def linen_scan_of(
