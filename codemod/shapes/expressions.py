@@ -93,6 +93,8 @@ def _if_exp(interp: Interpreter, node: ast.IfExp, env: Environment) -> Value:
     test = interp.truth(interp.evaluate(node.test, env))
     if test is None:
         test = operators.settled(interp, node.test, env)
+    if test is None:
+        test = interp.passed_by.get(node)
     if test is not None:
         interp.facts.conditions[node].add(test)
         return interp.evaluate(node.body if test else node.orelse, env)

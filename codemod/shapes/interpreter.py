@@ -110,6 +110,7 @@ class Interpreter:
         self.forks: dict[
             ast.AST, ast.AST
         ] = {}  # what decides the ranks that a statement is run for
+        self.passed_by: dict[ast.AST, bool] = {}  # tests that the last turn of a loop alone decides
         self._steps = 0
         self._budget = MAX_STEPS
         self.spent = 0  # steps of all interpretations so far
@@ -349,6 +350,8 @@ class Interpreter:
         test = self.truth(self.evaluate(node.test, env))
         if test is None:
             test = operators.settled(self, node.test, env)
+        if test is None:
+            test = self.passed_by.get(node)
         if test is not None:
             self.facts.conditions[node].add(test)
             left = self.execute(node.body if test else node.orelse, env)
@@ -516,7 +519,7 @@ class Interpreter:
                 self.born(container)  # within the branch around this one, too
         return after
 
-    def _redo(self, states: dict[int, tuple[Any, Any]]) -> None:
+    def _redo(self, states: Mapping[int, tuple[Any, Any]]) -> None:
         for container, state in states.values():
             self.mutating(container)
             _set_state(container, state)

@@ -12,7 +12,7 @@ import ast
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import counted, operators
+from . import counted, last_turns, operators
 from .dims import Dim, Expression, Running, same
 from .facts import RunningSize, Used
 from .scopes import Environment
@@ -120,16 +120,17 @@ def _stabilise(
     """
     head = dict(env.names)
     opened: set[int] = set()
+    sides = last_turns.passed_by(node)
     for turn in range(MAX_PASSES):
-        interp.facts.clear_under_all(node.body)
-        interp._journals.append({})
-        if not isinstance(node, ast.While):
-            bind_target(interp, node, node.target, generic_item(interp, iterable), env)
-        else:
-            interp.evaluate(node.test, env)
-        interp.execute(node.body, env)
-        states = interp._undo()
-        changed = _changed(interp, node, head, env.names)
+        earlier: Mapping[str, Value] = {}
+        if sides:
+            with last_turns.left_out(interp, sides):
+                _turn(interp, node, iterable, env)
+            earlier = dict(env.names)
+            env.names.clear()
+            env.names.update(head)
+        states = _turn(interp, node, iterable, env)
+        changed = _changed(interp, node, head, last_turns.handed_on(head, env.names, earlier))
         grown = [each for each in _grown(node, states, env) if id(each[0]) not in opened]
         for growing, items in grown:
             interp.mutating(growing)
@@ -142,6 +143,20 @@ def _stabilise(
         head.update(changed)
         env.names.clear()
         env.names.update(head)
+
+
+def _turn(
+    interp: Interpreter, node: ast.For | ast.AsyncFor | ast.While, iterable: Value, env: Environment
+) -> States:
+    """Runs the body once, for any turn; returns what it did to containers, which is taken back."""
+    interp.facts.clear_under_all(node.body)
+    interp._journals.append({})
+    if not isinstance(node, ast.While):
+        bind_target(interp, node, node.target, generic_item(interp, iterable), env)
+    else:
+        interp.evaluate(node.test, env)
+    interp.execute(node.body, env)
+    return interp._undo()
 
 
 def _grown(
@@ -170,7 +185,7 @@ def _is_read(node: ast.AST, names: Collection[str], env: Environment) -> bool:
 
 
 def _changed(
-    interp: Interpreter, node: ast.AST, head: dict[str, Value], end: dict[str, Value]
+    interp: Interpreter, node: ast.AST, head: dict[str, Value], end: Mapping[str, Value]
 ) -> dict[str, Value]:
     """The names whose sizes a turn changed, with symbols in place of what changed."""
     changed: dict[str, Value] = {}
@@ -265,6 +280,10 @@ def _after(interp: Interpreter, node: ast.AST, head: dict[str, Value], env: Envi
                         node, name, place, running.initial, two
                     )
             env.names[name] = Array(start.shape, end.dtype, end.optional)
+        elif isinstance(start, Array) and isinstance(end, Array) and start.shape and end.last:
+            running = interp.facts.running.get(str(start.shape[-1]))
+            if running is not None and running.loop is node and same(running.update, end.last):
+                env.names[name] = Array(None, end.dtype, end.optional, start.shape[-1])
         elif isinstance(start, Size) and as_dim(end) is not None:
             env.names[name] = start
 
