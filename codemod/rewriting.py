@@ -35,6 +35,7 @@ from .prepasses import (
     own_names,
     records,
     renamed_methods,
+    several_keys,
     stacks,
     uncalled,
     unnamed,
@@ -126,6 +127,7 @@ def _prepared(
     stages.append(uncalled.prepare(stages[-1].project, rules, leave))
     stages.append(stacks.prepare(stages[-1].project, rules, leave))
     stages.append(heirs.prepare(stages[-1].project, rules, leave))
+    stages.append(several_keys.prepare(stages[-1].project, rules, leave))
     stages.append(kept_keys.prepare(stages[-1].project, rules, leave))
     stages.append(first_carries.prepare(stages[-1].project, rules, leave, limit))
     stages.append(closures.prepare(stages[-1].project, rules, leave, limit))

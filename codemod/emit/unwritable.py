@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ..ancestry import lineage
-from ..chains import is_own
+from ..chains import is_own, last_name
 from ..model.module import ModuleModel
 from ..model.sites import Site, walk_own
 from ..model.study import Study
@@ -112,6 +112,7 @@ def refuse_sites(
     for site in sites:
         _refuse_site(site, sites, models)
         _refuse_statement(site, cls.module.source.parents)
+        _refuse_several_keys(site)
         if study.framework == "haiku":
             _refuse_repeated(site)
 
@@ -170,6 +171,17 @@ def _refuse_statement(site: Site, parents: Mapping[ast.AST, ast.AST]) -> None:
             kind = type(above).__name__.lower()
             raise CannotMove(
                 site.node, f"a layer is made in a `{kind}` statement", "choose with `if` and `elif`"
+            )
+
+
+def _refuse_several_keys(site: Site) -> None:
+    """Several keys at once, where no pass has written that as one key which is split."""
+    if site.variable is not None and site.variable.kind == "rng":
+        if last_name(site.node.func) == "next_rng_keys":
+            raise CannotMove(
+                site.node,
+                "`hk.next_rng_keys` draws several keys at once",
+                "split one: `jax.random.split(hk.next_rng_key(), count)`",
             )
 
 
