@@ -28,6 +28,7 @@ class Number:
     value: Any
     sized: bool
     text: str = ""
+    may_be_size: bool = False  # of other cases: this one has nothing there
 
 
 @dataclass
@@ -44,7 +45,10 @@ class Experiment:
 
     def __post_init__(self) -> None:
         moved = {index for group in self.groups for index in group}
-        self.settled = all(i in moved for i in range(len(self.numbers)))
+        still = [number for i, number in enumerate(self.numbers) if i not in moved]
+        self.settled = not still
+        # A size that stands in for one that is not given is no expression over the others.
+        self.doubtful = any(number.may_be_size for number in still)
         self.leads = [self._lead(group) for group in self.groups]
         self.values = [
             [run.get(group[0], self.numbers[group[0]].value) for group in self.groups]
@@ -60,7 +64,7 @@ class Experiment:
     def explain(self, sizes: Sequence[int | None]) -> Formula | None:
         """The formula for a size that each run showed; None where there is none, or could be another."""
         known = [(v, s) for v, s in zip(self.values, sizes, strict=True) if s is not None]
-        if sizes[0] is None or not known:
+        if sizes[0] is None or not known or self.doubtful:
             return None
         moving = self._moving(known)
         if any(self.leads[g] is None for g in moving):

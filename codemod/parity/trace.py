@@ -347,7 +347,8 @@ def _number(one: Mapping[str, Any], method: str) -> Number:
         text = f"{text}.shape[{place}]"
     elif one["kind"] in ("field", "item"):
         variable = Variable(text)
-    return Number(variable, one["value"], one["sized"], text if one["given"] else f"self.{text}")
+    text = text if one["given"] else f"self.{text}"
+    return Number(variable, one["value"], one["sized"], text, one["may_be_size"])
 
 
 def _called(experiment: Experiment, visits: Sequence[Any]) -> Called:

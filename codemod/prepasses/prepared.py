@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
@@ -20,6 +19,7 @@ from ..shapes import classes, frameworks
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class
 from ..source import Source
+from .line_map import line_map
 
 Leave: TypeAlias = Set[tuple[Path, str]]  # the files and names of what stays as it is written
 
@@ -51,6 +51,7 @@ class Prepared:
     made: list[MadeClass] = field(default_factory=list)
     kept: set[tuple[Path, str]] = field(default_factory=set)  # functions that stay as they are
     reasons: dict[tuple[Path, str], str] = field(default_factory=dict)  # why functions stay
+    lines: dict[Path, tuple[Source, Source, list[int]]] = field(default_factory=dict, repr=False)
 
     def put(self, module: Module, text: str) -> None:
         """Takes a new text for a file."""
@@ -91,14 +92,12 @@ class Prepared:
         """The line of the original text that a line of the prepared text comes from."""
         if path not in self.originals:
             return line
-        old = self.originals[path].text.split("\n")
-        new = self.project.modules[path].source.text.split("\n")
-        matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-        best = 1
-        for a, b, size in matcher.get_matching_blocks():
-            if b + 1 <= line:
-                best = a + min(line - b, size) if size else best
-        return max(best, 1)
+        before, after = self.originals[path], self.project.modules[path].source
+        known = self.lines.get(path)
+        if known is None or known[0] is not before or known[1] is not after:
+            lines = line_map(before.text.split("\n"), after.text.split("\n"))
+            known = self.lines[path] = (before, after, lines)
+        return known[2][line - 1] if 0 < line <= len(known[2]) else line
 
 
 def _segments(source: Source) -> dict[str, str]:

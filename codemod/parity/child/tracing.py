@@ -22,6 +22,7 @@ from .variations import Variable, changed, longer, variables
 _SECONDS = 60.0
 _FACTORS = ((2, 0), (3, 0), (1, 1), (4, 0), (1, 2))  # of a size that is varied: times, plus
 _WANTED = 2  # variations of each size that the original has to accept
+_MULTIPLES = 6  # of sizes, for what may be one
 _MOST = 40  # sizes that are varied
 _BRANCHES = 2  # that the case does not take, and another value of one field does
 
@@ -183,7 +184,7 @@ def _trials(
     group: list[int], found: Sequence[Variable], values: Values, run: Run, begun: float
 ) -> list[dict[str, Any]]:
     trials: list[dict[str, Any]] = []
-    for other in _others(found[group[0]]):
+    for other in _others(found[group[0]], found):
         if time.monotonic() - begun > _SECONDS:
             break
         new = dict.fromkeys(group, other)
@@ -197,15 +198,19 @@ def _trials(
     return trials
 
 
-def _others(one: Variable) -> list[Any]:
-    """Other values for a variable."""
+def _others(one: Variable, found: Sequence[Variable]) -> list[Any]:
+    """Other values for a variable; for what is nothing, sizes that the case has not and that these divide, too."""
     if one.sized:
-        return list(dict.fromkeys(one.value * times + plus for times, plus in _FACTORS))
+        more = [one.value * times + plus for times, plus in _FACTORS]
+        less = [one.value // by for by in (2, 4) if one.value > by]  # a number that divides others
+        return list(dict.fromkeys(more + less))
     if isinstance(one.value, bool):
         return [not one.value]
     if isinstance(one.value, float):
         return [one.value * 2, one.value / 2]
-    return [6, 5.0]
+    sizes = {other.value for other in found if other.sized and other.value > 0}
+    more = sorted({size * times for size in sizes for times in (2, 3)} - sizes - {6})
+    return [6, *more[:_MULTIPLES], 5.0]
 
 
 def _together(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from .calls import positional
 from .case import Values
 
 _SETTINGS = 30  # of one object
+_SIZES = ("size", "features", "dim", "channel", "width", "unit", "hidden", "heads", "depth")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Variable:
     axis: int = 0
     rank: int = 0
     home: Any = None  # the constructor's argument that it is in
+    hint: str = ""  # the constructor's annotation
 
     @property
     def sized(self) -> bool:
@@ -39,6 +42,13 @@ class Variable:
             and not isinstance(self.value, bool)
             and self.kind != "fixed"
         )
+
+    @property
+    def may_be_size(self) -> bool:
+        """Whether it is nothing in this case, and a size in others."""
+        name = self.text.rpartition(".")[2].lower()
+        named = any(word in name for word in _SIZES) or re.search(r"\bint\b", self.hint)
+        return self.kind == "other" and self.value is None and bool(named)
 
     @property
     def owner(self) -> object:
@@ -55,6 +65,7 @@ class Variable:
             "axis": self.axis,
             "rank": self.rank,
             "sized": self.sized,
+            "may_be_size": self.may_be_size,
             "given": self.place[0] in ("inputs", "call"),
         }
 
@@ -69,8 +80,9 @@ def variables(thing: Any, function: Callable[..., Any], values: Values) -> list[
     for name, value in values.call.items():
         found += _axes(name, ("call", name), value)
     if isinstance(thing, type):
-        for name, (place, value) in _fields(thing, values).items():
-            found += [dataclasses.replace(one, home=value) for one in _field(name, place, value)]
+        for name, (place, value, hint) in _fields(thing, values).items():
+            inside = _field(name, place, value)
+            found += [dataclasses.replace(one, home=value, hint=hint) for one in inside]
     return found
 
 
@@ -97,21 +109,21 @@ def _is_key(value: Any) -> bool:
     return hasattr(value, "dtype") and str(value.dtype).startswith("key<")
 
 
-def _fields(cls: Any, values: Values) -> dict[str, tuple[tuple[Any, ...], Any]]:
-    """The constructor's arguments, defaults included, each with its place in the case."""
+def _fields(cls: Any, values: Values) -> dict[str, tuple[tuple[Any, ...], Any, str]]:
+    """The constructor's arguments, defaults included, each with its place in the case and its annotation."""
     try:
         parameters = list(inspect.signature(cls).parameters.values())
     except (TypeError, ValueError):
         return {}
-    found: dict[str, tuple[tuple[Any, ...], Any]] = {}
+    found: dict[str, tuple[tuple[Any, ...], Any, str]] = {}
     for position, parameter in enumerate(parameters):
-        name = parameter.name
+        name, hint = parameter.name, str(parameter.annotation)
         if position < len(values.args):
-            found[name] = (("args", position), values.args[position])
+            found[name] = (("args", position), values.args[position], hint)
         elif name in values.kwargs:
-            found[name] = (("kwargs", name), values.kwargs[name])
+            found[name] = (("kwargs", name), values.kwargs[name], hint)
         elif parameter.default is not parameter.empty and name not in ("parent", "name"):
-            found[name] = (("kwargs", name), parameter.default)
+            found[name] = (("kwargs", name), parameter.default, hint)
     return found
 
 

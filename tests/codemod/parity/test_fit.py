@@ -101,3 +101,9 @@ def test_sizes_that_no_formula_gives_go_by_what_they_depend_on() -> None:
 def test_what_may_depend_on_more_has_no_rows() -> None:
     numbers = [Number(WIDTH, 8, True, "x.shape[-1]"), Number(None, None, False, "self.inner")]
     assert Experiment(numbers, [[0]], [{}, {0: 16}, {0: 24}]).rows([3, 5, 4]) is None
+
+
+def test_a_size_that_is_not_given_may_stand_behind_others() -> None:
+    doubtful = Number(None, None, False, "self.width", may_be_size=True)
+    assert explained(lambda n, w, f: w, [Number(None, None, False, "self.mask")]) is not None
+    assert explained(lambda n, w, f: w, [doubtful]) is None

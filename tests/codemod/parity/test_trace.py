@@ -342,6 +342,67 @@ def test_a_call_that_no_run_made_is_not_like_another_one(body: str, other: str, 
     assert (tree / "models.py").read_text() == text
 
 
+MADE = """import haiku as hk
+
+tools = __import__("tools")
+
+
+def project(width, name=None):
+    return hk.Linear(width, name=name)
+
+
+class Net(hk.Module):
+    def __init__(self, features, name=None):
+        super().__init__(name=name)
+        self.features = features
+
+    def __call__(self, x, other):
+        h = project(
+            self.features,
+            name="first")(x)
+        both = tools.glue(
+            project(
+                self.features,
+                name="second")(h),
+            other)
+        return project(4, name="last")(both)
+"""
+
+
+def test_statements_that_a_pass_wrote_anew_are_found(tree: Path) -> None:
+    assert rewritten(tree, MADE).exit_code == 1
+    traced = rewritten(tree, MADE, "--trace")
+    assert traced.exit_code == 0, traced.output
+    text = (tree / "models.py").read_text()
+    assert "self.last = Project(other_features + features, 4, rngs=rngs)" in text
+
+
+def test_a_size_that_may_be_given_is_no_expression_over_those_that_are(tree: Path) -> None:
+    """`width` is None in the case; another one is a multiple of the input's."""
+    text = """import haiku as hk
+
+tools = __import__("tools")
+
+
+class Net(hk.Module):
+    def __init__(self, width=None, name=None):
+        super().__init__(name=name)
+        self.width = width
+
+    def __call__(self, x):
+        width = self.width or x.shape[-1]
+        assert width % x.shape[-1] == 0
+        both = tools.fold(hk.Linear(width)(x), 2)
+        return hk.Linear(4)(both)
+"""
+    traced = rewritten(tree, text, "--trace")
+    assert "models.py:Net: sizes from a run of the original" in traced.stderr
+    assert "nnx.Linear(both_features, 4" in (tree / "models.py").read_text()
+    narrow = text.replace("assert width % x.shape[-1] == 0", "assert width == x.shape[-1]")
+    assert rewritten(tree, narrow, "--trace").exit_code == 1
+    assert (tree / "models.py").read_text() == narrow
+
+
 def test_what_a_text_decides_is_not_taken_for_settled(tree: Path) -> None:
     text = f"""{LOOP.split("class Branch")[0]}class Net(hk.Module):
     def __init__(self, mode="narrow", name=None):
@@ -442,7 +503,7 @@ class Inner(nn.Module):
 
     @nn.compact
     def __call__(self, x, other):
-        assert x.ndim == 5 and other.ndim == 3
+        assert (x.ndim, other.ndim) == (5, 3)
         return nn.Dense(self.features)(tools.glue(x.sum((1, 2)), other))
 
 
