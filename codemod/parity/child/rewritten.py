@@ -25,24 +25,24 @@ def build(cls: Any, values: Values, job: dict[str, Any], facts: dict[str, Any]) 
     call = Call(values, facts["names"], [Flag(*flag) for flag in facts["flags"]], moved)
     method = job["case"].get("method", "__call__")
 
-    def made(seed: Any) -> Any:
+    def made(seed: Any, mode: str = "eval") -> Any:
         rngs = nnx.Rngs(jax.random.key(seed))
-        return _constructed(cls, call, job["class"]["added_parameters"], facts, rngs)
+        return _constructed(cls, call, job["class"]["added_parameters"], facts, rngs, mode)
 
     try:
-        model = made(0)
+        parts = {mode: _split(_switched(made(0, mode), mode, call)) for mode in ("eval", "train")}
     except Failure:
         raise
     except Exception as error:
         raise Failure("builds", describe(error)) from error
-    parts = {mode: _split(_switched(model, mode, call)) for mode in ("eval", "train")}
-    _, params, keys, rest = parts["eval"]
+    _, params, _, rest = parts["eval"]
 
     def apply(
         flat_params: Flat, flat_state: Flat, arrays: list[Any], mode: str
     ) -> tuple[list[Any], Flat]:
-        restored = [_filled(params, flat_params), keys, _filled(rest, flat_state)]
-        running = nnx.merge(parts[mode][0], *restored, copy=True)
+        graph, its_params, keys, its_rest = parts[mode]  # only one mode may have streams
+        restored = [_filled(its_params, flat_params), keys, _filled(its_rest, flat_state)]
+        running = nnx.merge(graph, *restored, copy=True)
         args, kwargs = call.arguments(arrays, mode, rewritten=True)
         out = numeric(getattr(running, method)(*args, **kwargs))
         new = _flat(_split(running)[3])
@@ -63,7 +63,7 @@ def build(cls: Any, values: Values, job: dict[str, Any], facts: dict[str, Any]) 
 
 
 def _constructed(
-    cls: Any, call: Call, added: list[dict[str, str]], facts: dict[str, Any], rngs: Any
+    cls: Any, call: Call, added: list[dict[str, str]], facts: dict[str, Any], rngs: Any, mode: str
 ) -> Any:
     values = call.values
     known = _accepted(cls)
@@ -79,6 +79,7 @@ def _constructed(
             if old in kwargs and old not in known and new in known:
                 kwargs[new] = kwargs.pop(old)
     kwargs |= {name: call.given(name) for name in call.moved}
+    kwargs |= {flag.name: flag.value(mode) for flag in call.flags if _is_kept(flag, known)}
     for parameter in added:
         if parameter["name"] in kwargs:
             continue
@@ -90,6 +91,11 @@ def _constructed(
     if known is None or "rngs" in known:
         kwargs["rngs"] = rngs
     return cls(*extra, **kwargs)
+
+
+def _is_kept(flag: Flag, known: set[str] | None) -> bool:
+    """Whether a flag is an argument of the constructor, as it was: each mode is a module of its own."""
+    return flag.field and not flag.dropped and (known is None or flag.name in known)
 
 
 def _is_optional(cls: Any, name: str) -> bool:

@@ -170,6 +170,46 @@ def test_the_real_thing(tree: Path) -> None:
     ]
 
 
+KEPT_FLAGS = """from flax import linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Dropped(nn.Module):
+    rate: float
+    deterministic: bool | None = None
+
+    @nn.compact
+    def __call__(self, x):
+        if self.deterministic:
+            return x
+        keep = jax.random.bernoulli(self.make_rng("dropout"), 1 - self.rate, x.shape)
+        return jnp.where(keep, x, 0.0)
+
+
+class Block(nn.Module):
+    width: int
+    train: bool = True
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.BatchNorm(use_running_average=not self.train)(nn.Dense(self.width)(x))
+        return nn.Dropout(0.5, deterministic=not self.train)(x)
+"""
+
+
+def test_flags_that_are_fields_and_stay(tree: Path) -> None:
+    (tree / "net.py").write_text(KEPT_FLAGS)
+    commit(tree)
+    rewritten = CliRunner().invoke(cli, ["rewrite", "--mode-flags", "keep", str(tree)])
+    assert rewritten.exit_code == 0, rewritten.output
+    out = tree.parent / "out.json"
+    assert run(tree, "--report", out).exit_code == 0
+    modules = json.loads(out.read_text())["modules"]
+    rungs = [{rung["name"]: rung["status"] for rung in module["rungs"]} for module in modules]
+    assert [(r["eval"], r["train"]) for r in rungs] == [("pass", "pass")] * 2
+
+
 def commit(folder: Path) -> None:
     for command in (
         ["add", "-A"],
