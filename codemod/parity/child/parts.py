@@ -54,7 +54,8 @@ def _once(items: list[str], item: str) -> None:
 
 
 def ranks(tree: ast.Module | None) -> dict[str, int]:
-    """Ranks that a function tells: by unpacking shapes (`b, t, c = x.shape`), by `x.ndim == 3`, by jaxtyping annotations."""
+    """Ranks that a function tells: by unpacking shapes (`b, t, c = x.shape`), by
+    asserting `x.ndim == 3` or `len(x.shape) == 3` (or as chex does), by jaxtyping annotations."""
     found: dict[str, int] = {}
     for node in ast.walk(tree) if tree is not None else ():
         for name, rank in _told(node):
@@ -74,11 +75,26 @@ def _told(node: ast.AST) -> Iterator[tuple[str, int]]:
             annotation=ast.Subscript(slice=ast.Tuple(elts=[_, ast.Constant(value=str(axes))])),
         ) if "..." not in axes:
             yield name, len(axes.split())
-        case ast.Assert(
-            test=ast.Compare(
-                left=ast.Attribute(value=ast.Name(id=name), attr="ndim"),
-                ops=[ast.Eq()],
-                comparators=[ast.Constant(value=int() as rank)],
-            )
+        case ast.Call(
+            func=ast.Attribute(attr="assert_rank"),
+            args=[ast.Name(id=name), ast.Constant(value=int() as rank)],
+        ):
+            yield name, rank
+        case ast.Assert(test=test):
+            both = isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And)
+            for one in test.values if isinstance(test, ast.BoolOp) and both else [test]:
+                yield from _asserted(one)
+
+
+def _asserted(test: ast.expr) -> Iterator[tuple[str, int]]:
+    match test:
+        case ast.Compare(
+            left=ast.Attribute(value=ast.Name(id=name), attr="ndim")
+            | ast.Call(
+                func=ast.Name(id="len"),
+                args=[ast.Attribute(value=ast.Name(id=name), attr="shape")],
+            ),
+            ops=[ast.Eq()],
+            comparators=[ast.Constant(value=int() as rank)],
         ):
             yield name, rank

@@ -16,9 +16,17 @@ from .modes import flags
 
 _RANKS = (2, 3, 4, 1, 5)
 _SIZE = 8
-_IMAGES = ((2, 32, 32, 3), (2, 64, 64, 4), (2, 128, 3))
+_WIDE = 32  # what the groups of normalisations divide
+_IMAGES = (
+    (2, 32, 32, 3),
+    (2, 64, 64, 4),
+    (2, 128, 3),
+    (2, 4, 64, 64),  # channels first
+    (2, _SIZE, _SIZE, _WIDE),
+    (2, _SIZE, _WIDE),
+)
 _BELOW = 4  # integers are smaller: few vocabularies are
-_MOST = 90  # cases that are tried
+_MOST = 140  # cases that are tried
 _SECONDS = 60.0
 _INTEGERS = (
     "token",
@@ -166,16 +174,46 @@ def _required(function: Any, without: set[str]) -> list[inspect.Parameter]:
 
 
 def _fields(constructor: Any, known: set[str], module: Any) -> Iterator[dict[str, Any]]:
-    """Constructor arguments for what has no default, small sizes first."""
+    """Constructor arguments for what has no default, small sizes first, and for what may not be left out after all."""
     required = _required(constructor, known | {"self"}) if constructor is not None else []
     used = uses.of(constructor)
     choices = [_field(one, module, used.get(one.name.removeprefix("_"))) for one in required]
     longest = max(map(len, choices), default=1)
     for number in range(longest):
-        yield {
+        given = {
             parameter.name: options[min(number, len(options) - 1)]
             for parameter, options in zip(required, choices, strict=True)
         }
+        yield given
+        wide = {name: _widened(value) for name, value in given.items()}
+        if number == 0 and wide != given:
+            yield wide
+    unset = _unset_initialisers(constructor, known)
+    if unset:
+        first = {one.name: options[0] for one, options in zip(required, choices, strict=True)}
+        yield {**first, **dict.fromkeys(unset, "py:jax.nn.initializers.glorot_normal()")}
+
+
+def _widened(value: Any) -> Any:
+    """A field with sizes that the groups of normalisations divide."""
+    if isinstance(value, list):
+        return [_widened(item) for item in value]
+    return _WIDE if value == _SIZE and type(value) is int else value
+
+
+def _unset_initialisers(constructor: Any, known: set[str]) -> list[str]:
+    """Arguments for initialisers that default to None, which a class may refuse all the same."""
+    if constructor is None:
+        return []
+    try:
+        parameters = inspect.signature(constructor).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [
+        one.name
+        for one in parameters
+        if one.default is None and one.name not in known and one.name.endswith(("_init", "init"))
+    ]
 
 
 def _said(constructor: Any, shown: dict[str, Any]) -> set[str]:
@@ -195,7 +233,9 @@ def _field(parameter: inspect.Parameter, module: Any, use: uses.Use | None = Non
         word in annotation for word in ("Sequence", "Iterable", "tuple", "Tuple", "list", "List")
     ):
         window = any(word in name for word in ("kernel", "stride", "window", "pool", "shape"))
-        return [[3, 3], [3]] if window else [[_SIZE, _SIZE], [1, 1], [2, 2]]
+        # Annotations are not checked: one that is called a dimension may be a number.
+        number = [_SIZE] if name.endswith("dim") else []
+        return [[3, 3], [3]] if window else [[_SIZE, _SIZE], [1, 1], [2, 2], *number]
     if annotation == "bool" or name.startswith(("use_", "with_", "is_")):
         return [False, True]
     if annotation == "float" or any(
@@ -203,7 +243,8 @@ def _field(parameter: inspect.Parameter, module: Any, use: uses.Use | None = Non
     ):
         return [0.1, 1.0]
     if use is not None and use.made:
-        return [*uses.fitting(use, module)[:3], "py:nn.LayerNorm"]
+        layer, own = uses.library(use), uses.fitting(use, module)[:3]
+        return [layer, *own] if layer == "py:nn.Conv" else [*own, layer]
     if use is not None and use.texts:
         return list(use.texts)
     if annotation == "str":
@@ -291,8 +332,11 @@ def _inputs(
         return
     tree = parts.source(function)
     ranks, read = parts.ranks(tree), parts.read(tree)
+    attends = any(parameter.name in ("query", "value", "values") for parameter in parameters)
 
     def one(parameter: inspect.Parameter, rank: int, integers: bool = False) -> Any:
+        if attends and parameter.name == "key":
+            parameter = parameter.replace(name="keys")
         rank = ranks.get(parameter.name, rank)
         return _input(parameter, rank, integers, module, read.get(parameter.name))
 
@@ -339,7 +383,8 @@ def _input(
         return 16 if any(word in name for word in _VOCABULARIES) else 2
     if annotation == "float":
         return 0.5
-    if any(name == word or name.endswith(f"_{word}") for word in _SIZES):
+    array = "rray" in annotation or (read is not None and read.array)
+    if not array and any(name == word or name.endswith(f"_{word}") for word in _SIZES):
         return _SIZE
     sizes = ",".join(str(size) for size in (2, *[_SIZE] * (rank - 1))) if rank else ""
     if "length" in name:

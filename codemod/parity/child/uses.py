@@ -85,6 +85,19 @@ def fitting(use: Use, module: Any) -> list[str]:
     return found
 
 
+def library(use: Use) -> str:
+    """The layer of the library that is made as a field is: of no size, of one, or of more, which are windows."""
+    sized = any(made.args or "features" in _keywords(made) for made, _ in use.made)
+    windowed = any(
+        any(isinstance(one, ast.Tuple) for one in made.args[1:])
+        or {"kernel_size", "strides"} & {*_keywords(made)}
+        for made, _ in use.made
+    )
+    if not sized:
+        return "py:nn.LayerNorm"
+    return "py:nn.Conv" if windowed else "py:nn.Dense"
+
+
 def _fits(cls: Any, made: ast.Call, called: ast.Call) -> bool:
     try:
         inspect.signature(cls).bind(*made.args, **_keywords(made))

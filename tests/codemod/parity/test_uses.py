@@ -8,12 +8,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jax
 import pytest
 
 from nnx_codemod.codemod.parity.child import search, uses
 
 SOURCE = """
-from typing import Any
+from typing import Any, Sequence
 
 import flax.linen as nn
 
@@ -42,8 +43,12 @@ class Net(nn.Module):
     pool: Any
     depth: int
     rest: Any
+    dense: Any
+    conv: Any
+    out_dim: Sequence[int]
 
-    def __call__(self, x):
+    def __call__(self, x, features):
+        x = self.dense(8, use_bias=False)(self.conv(8, (3, 3))(x)) + features.mean()
         for width in self.widths:
             x = self.block(filters=width)(x, train=True)
             x = self.act(self.norm_fn()(x))
@@ -83,6 +88,9 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     ("name", "options"),
     [
         ("block", ["py:module.Scaled", "py:nn.LayerNorm"]),
+        ("dense", ["py:nn.Dense"]),
+        ("conv", ["py:nn.Conv", "py:module.Scaled", "py:module.Plain", "py:module.Held"]),
+        ("out_dim", [[8, 8], [1, 1], [2, 2], 8]),
         ("norm_fn", ["py:nn.LayerNorm"]),
         ("act", ["py:jax.nn.relu"]),
         ("widths", [[8, 8], [1, 1], [2, 2]]),
@@ -95,6 +103,26 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
 def test_fields_by_their_uses(module: ModuleType, name: str, options: list[Any]) -> None:
     parameter = inspect.signature(module.Net).parameters[name]
     assert search._field(parameter, module, uses.of(module.Net).get(name)) == options
+
+
+def test_wide_fields_for_groups_and_initialisers_that_may_not_be_left_out() -> None:
+    def made(width: int, sizes: list[int], rate: float, w_init: Any = None) -> None: ...
+
+    found = list(search._fields(made, {"rate"}, inspect))
+    assert found[:2] == [{"width": 8, "sizes": [8, 8]}, {"width": 32, "sizes": [32, 32]}]
+    assert found[-1].keys() == {"width", "sizes", "w_init"}
+
+
+def test_an_array_may_be_called_as_a_size_is(module: ModuleType) -> None:
+    call = module.Net.__call__
+    given = next(iter(search._inputs(search._required(call, {"self"}), call, module)))
+    assert given["features"] == "f32[2,8]"
+
+    def attend(query: Any, key: Any, value: Any, node_features: jax.Array, size: Any) -> None: ...
+
+    given = next(iter(search._inputs(search._required(attend, set()), attend, module)))
+    assert given["key"] == given["node_features"] == given["value"] == "f32[2,8]"
+    assert given["size"] == 8
 
 
 def test_parameters_of_a_constructor(module: ModuleType) -> None:
