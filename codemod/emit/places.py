@@ -143,8 +143,10 @@ class Places:
         """Code without a module of its own: its names are those of the scope around it."""
         scope = self._scope(site)
         before = [scope] if scope else []
+        given = self._given_name(site)
         for path in kind.variables:
             rest = tuple(paths.source_within(part, target) for part in path.source)
+            rest = (rest[0].replace(paths.ANY, given), *rest[1:])
             first = None
             if path.first is not None:
                 number = self._numbers.get((site.node, path.first.base))
@@ -158,6 +160,12 @@ class Places:
                 path.layout,
                 first if not before else None,
             )
+
+    def _given_name(self, site: Site) -> str:
+        """The name that code without a module of its own is given for what it makes."""
+        name = literal_name(site)
+        alike = [each for each in self.sites if literal_name(each) == name]
+        return name if name is not None and len(alike) == 1 else paths.ANY
 
     def _source(
         self, site: Site, kind: Kind | None, slot: Slot

@@ -37,6 +37,7 @@ _PLAIN_LAYERS = frozenset(
         *("Linear", "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose"),
         *("Conv3DTranspose", "DepthwiseConv1D", "DepthwiseConv2D", "LayerNorm", "GroupNorm"),
         *("InstanceNorm", "RMSNorm", "Embed", "Flatten", "nets.MLP"),
+        *("AvgPool", "MaxPool", "Reshape"),
     )
 )
 
@@ -95,10 +96,27 @@ class Lookup:
         """Whether an expression makes a layer of Haiku, or a module, that is only ever called, with one array."""
         if not isinstance(node, ast.Call):
             return False
+        match node:
+            case ast.Call(args=[ast.List(elts=[first, *_]) | ast.Tuple(elts=[first, *_]), *_]) if (
+                self.names[module].qualified(node.func) == "haiku.Sequential"
+            ):
+                return self._takes_one_array(first, node, module)
         if self.names[module].qualified(node.func) in _PLAIN_LAYERS:
             return True
         made = self.value(node.func, module)
         return isinstance(made, Class) and _is_plain_module(made)
+
+    def _takes_one_array(self, first: ast.expr, stack: ast.Call, module: Module) -> bool:
+        """Whether the first of several layers is a plain one, or made by a local that is."""
+        if isinstance(first, ast.Name):
+            around = next(functions_around(stack, module.source.parents), None)
+            given = [
+                assigned.value
+                for assigned in ast.walk(around or stack)
+                if isinstance(assigned, ast.Assign) and first.id in names_written(assigned)
+            ]
+            return bool(given) and all(self.is_plain_layer(each, module) for each in given)
+        return self.is_plain_layer(first, module)
 
     def calls_once(self, node: ast.expr, module: Module) -> bool:
         """Whether a function of a library calls what it is given once, whenever what it hands back is called."""

@@ -50,6 +50,8 @@ class Writer:
         for maker in self.makers.values():
             self.class_names[maker.node] = self._name(maker)
             maker.captured, maker.attributes = captures(maker)
+        for maker in self.makers.values():
+            self._unnamed(maker)
         for maker in sorted(self.makers.values(), key=lambda m: _size(m.node)):
             for read, text in list(self._renamed(maker)):  # before the calls that they stand in
                 self.edits[maker.module].replace(read, text)
@@ -202,15 +204,8 @@ class Writer:
 
     def _class(self, maker: Maker) -> None:
         edits, source = self.edits[maker.module], maker.module.source
-        for name in {naming(n, maker) for n in ast.walk(maker.node) if reads_name(n)}:
-            if isinstance(name, ast.Name):
-                edits.replace(name, repr(snake(without_verb(maker.node.name))))
-            elif name is not None:
-                call = source.parents[name]
-                if edits.render(call) == source.segment(call):
-                    edits.remove_item(call, name)
         for layer in maker.returned:
-            edits.insert(source.span(layer)[1], "(inputs)")
+            edits.replace(layer, f"{edits.render(layer)}(inputs)")
         unit = source.indent_unit
         lines = self._head_lines(maker, unit)
         body = self._body(maker, edits, unit)
@@ -227,6 +222,16 @@ class Writer:
         assert isinstance(top, ast.stmt)
         edits.delete_statement(maker.node)
         edits.insert_before(top, text + "\n\n\n")
+
+    def _unnamed(self, maker: Maker) -> None:
+        """The name that a function is given is the one of its module; variables that it names have one of their own."""
+        edits = self.edits[maker.module]
+        for read in [n for n in ast.walk(maker.node) if reads_name(n)]:
+            match naming(read, maker):
+                case ast.Name() as named:
+                    edits.replace(named, repr(snake(without_verb(maker.node.name))))
+                case ast.keyword():
+                    edits.replace(read, "self.name")
 
     def _renamed(self, maker: Maker) -> Iterator[tuple[ast.Name | ast.Attribute, str]]:
         """The reads of what became fields."""

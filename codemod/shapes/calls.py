@@ -591,9 +591,11 @@ def call_function(
         and not _is_generator(function.node)
     ):
         returns.append(NONE)
-    result = returns[0] if returns else UNKNOWN
-    for other in returns[1:]:
-        result = joins.join(interp, function.node, "result", result, other)
+    result = returns[-1] if returns else UNKNOWN
+    for place in reversed(range(len(returns) - 1)):
+        branch, taken = frame.early.get(place, (None, True))
+        ways = (returns[place], result) if taken else (result, returns[place])
+        result = joins.join(interp, branch or function.node, "result", *ways)
     return defaults.asked_again(interp, function, node, result)
 
 

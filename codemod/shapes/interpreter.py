@@ -359,12 +359,32 @@ class Interpreter:
                 self.trouble(node, "what is assumed of the inputs is refused here")
             return left
         self.facts.conditions[node].update((True, False))
-        return self.branch(
-            node,
-            env,
-            lambda: self._assuming(node.test, env, True, node.body),
-            lambda: self._assuming(node.test, env, False, node.orelse),
+        returns = self.frames[-1].returns if self.frames else []
+        start = middle = len(returns)
+
+        def other() -> str | None:
+            nonlocal middle
+            middle = len(returns)
+            return self._assuming(node.test, env, False, node.orelse)
+
+        leaving = self.branch(
+            node, env, lambda: self._assuming(node.test, env, True, node.body), other
         )
+        self._join_returns(node, start, middle, leaving)
+        return leaving
+
+    def _join_returns(self, node: ast.If, start: int, middle: int, leaving: str | None) -> None:
+        """What the ways of a branch return is one value, which the branch decides."""
+        if not self.frames:
+            return
+        frame = self.frames[-1]
+        left, right = frame.returns[start:middle], frame.returns[middle:]
+        if leaving is not None and len(left) == len(right) == 1:
+            frame.returns[start:] = [joins.join(self, node, "result", left[0], right[0])]
+        elif len(left) + len(right) == 1 and leaving is None:
+            body = getattr(frame.function, "body", [])
+            if isinstance(body, list) and node in body:
+                frame.early[start] = (node, bool(left))
 
     def _assuming(
         self, test: ast.expr, env: Environment, holds: bool, body: Sequence[ast.stmt]

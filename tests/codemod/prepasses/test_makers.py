@@ -448,3 +448,82 @@ def test_a_function_that_stays_does_not_keep_others_of_its_name() -> None:
     assert (done.statuses["One"], done.statuses["Two"]) == ("rewritten", "kept")
     assert "class OneHead(nnx.Module)" in done.after["program.py"]
     assert "self.head1 = OneHead(" in done.after["program.py"]
+
+
+NAMED_BY_THE_CALL = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+def dense(x, width, name=None):
+    return jax.nn.relu(hk.Linear(width, name=NAME)(x))
+
+
+class Net(hk.Module):
+    def __call__(self, x):
+        x = dense(x, 5, name='first')
+        return dense(x, 4, name='LAST')
+
+
+model = hk.without_apply_rng(hk.transform(lambda x: Net()(x)))
+x = jnp.linspace(-1.0, 1.0, 6).reshape(2, 3)
+params = model.init(jax.random.PRNGKey(0), x)
+print('RESULT', float(jnp.abs(model.apply(params, x)).sum()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "last", "sources"),
+    [
+        ("name", "last", ["first/w", "last/w"]),
+        ("f'{name}_out'", "last", ["first_out/w", "last_out/w"]),
+        ("name", "first", ["{*}/w", "{*}/w"]),
+    ],
+)
+def test_layers_are_known_by_the_names_that_functions_are_given(
+    name: str, last: str, sources: list[str], tmp_path: Path
+) -> None:
+    done = rewritten(NAMED_BY_THE_CALL.replace("NAME", name).replace("LAST", last))
+    report = done.outcomes["program.py"].report
+    net = next(each for each in report.classes if each.name == "Net")
+    found = [str(each["source"]) for each in net.variables]
+    assert [each for each in found if each.endswith("/w")] == sources
+    check(done, tmp_path)
+
+
+HANDED_BACK = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+def halve(kind, channels):
+    if kind == 'pool':
+        return hk.AvgPool(window_shape=(2, 1), strides=(2, 1), padding='SAME')
+    return hk.Sequential([FIRST, hk.Linear(channels)])
+
+
+class Net(hk.Module):
+    def __call__(self, x):
+        return halve('pool', 3)(x) + halve('widen', 3)(x)[:, ::2]
+
+
+model = hk.without_apply_rng(hk.transform(lambda x: Net()(x)))
+x = jnp.linspace(-1.0, 1.0, 24).reshape(2, 4, 3)
+params = model.init(jax.random.PRNGKey(0), x)
+print('RESULT', float(jnp.abs(model.apply(params, x)).sum()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "status"),
+    [
+        ("hk.Linear(channels, w_init=hk.initializers.RandomNormal(0.1))", "rewritten"),
+        ("jnp.sin", "kept"),  # which other functions might be given more than one array?
+    ],
+)
+def test_one_of_several_layers_is_handed_back(first: str, status: str, tmp_path: Path) -> None:
+    done = rewritten(HANDED_BACK.replace("FIRST", first))
+    assert done.statuses["Net"] == status
+    check(done, tmp_path)
