@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from ..chains import last_name
+from ..chains import last_name, stored_names
 from ..model.filled import Filled
 from ..model.sites import Site
 from ..model.study import Study
@@ -16,6 +16,7 @@ from ..shapes.interpreter import Interpreter
 from ..shapes.values import Object
 from . import inheritance
 from .names import singular
+from .tested_names import Branch, as_tested
 from .transport import CannotMove, Scope, Transport, scope_of
 
 
@@ -51,7 +52,7 @@ class Choices:
             return None
         self._choosing.add(name)  # the test may ask for the very size that it decides
         try:
-            return self._chosen(node, function, *self.study.facts.choices[name])
+            return self._chosen(node, function, origin.name, *self.study.facts.choices[name])
         finally:
             self._choosing.discard(name)
 
@@ -72,6 +73,7 @@ class Choices:
         self,
         node: ast.If | ast.IfExp | ast.BoolOp | ast.Call,
         function: ast.FunctionDef,
+        name: str,
         left: Dim,
         right: Dim,
     ) -> str:
@@ -90,12 +92,26 @@ class Choices:
         asked = self._test_of(node, function)
         if isinstance(asked, ast.UnaryOp) and isinstance(asked.op, ast.Not):
             asked, left, right = asked.operand, right, left
-        test = self.transport.expression(asked, scope)
+        branch = Branch(node, function, self.parents)
+        if branch.changed(asked, scope):
+            holder = self._holder(branch, name)
+            if holder is not None:
+                return self.transport.expression(holder, scope)
+        test = as_tested(self.transport, branch, asked, scope)
         one = self.transport.size(left, _end(node, node.body))
         other = self.transport.size(right, _end(node, node.orelse))
         if test in (f"{one} == {other}", f"{other} == {one}"):
             return other
         return f"({one} if {test} else {other})"
+
+    def _holder(self, branch: Branch, name: str) -> ast.Name | None:
+        """Where a local is read that holds a size from a branch on, in all that the constructor runs."""
+        constructing = list(self.constructing())
+        if constructing[:1] != [branch.function]:
+            return None
+        if any(name in stored_names(other) for other in constructing[1:]):
+            return None
+        return branch.holder(name, self.sites)
 
     def _kept_on_self(self, node: ast.AST, function: ast.FunctionDef) -> str | None:
         """`self.width`, where the source's constructor keeps a choice there."""
