@@ -285,6 +285,7 @@ class Call(Rule):
     arguments: Mapping[str, Argument] = field(default_factory=dict)
     stated: Mapping[str, str] = field(default_factory=dict)
     keyword_only: tuple[str, ...] = ()
+    packed: bool = False  # the target takes what is given by position as one tuple
     write: Callable[[Mapping[str, Written]], str] | None = (
         None  # the whole call, where a table cannot say it
     )

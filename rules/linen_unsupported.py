@@ -132,14 +132,6 @@ RULES = (
                 "cells of nnx take the shape before the key in `initialize_carry`",
                 "derive from nnx.RNNCellBase and write `initialize_carry(self, input_shape, rngs)`",
             ),
-            "flax.linen.promote_dtype": (
-                "the promotion of nnx takes one tuple of arrays",
-                "call nnx.nn.dtypes.promote_dtype((x, kernel), dtype=dtype)",
-            ),
-            "flax.linen.dtypes.promote_dtype": (
-                "the promotion of nnx takes one tuple of arrays",
-                "call nnx.nn.dtypes.promote_dtype((x, kernel), dtype=dtype)",
-            ),
             "flax.linen.GeGLU": (
                 "nnx has no layer of this name",
                 "write it as nnx.Linear(in_features, 2 * features) and x * nnx.gelu(gate)",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ..ancestry import class_around
 from ..chains import root_name
 from ..project import Module
-from ..rule import Call, Use, Written
+from ..rule import Call, Declined, Use, Written
 from ..rulebook import Rulebook
 from ..shapes import classes
 from ..shapes.classes import LINEN_MODULE
@@ -335,7 +335,7 @@ class CallWriter:
     text: Callable[[ast.expr], str]
 
     def write(self, node: ast.Call) -> str:
-        from ..rule import Declined, Drop, Refuse, To
+        from ..rule import Drop, Refuse, To
 
         given = written_arguments(self.rule.signature, node)
         values = {name: self.names.value_of(expression) for name, expression in given.items()}
@@ -346,6 +346,8 @@ class CallWriter:
             text = self.rule.write(written)
             self.names.note_helpers(text)
             return text
+        if self.rule.packed:
+            return self._packed(node)
         args: list[str] = []
         positional = True
         for name, expression in given.items():
@@ -372,6 +374,20 @@ class CallWriter:
         args += [f"{name}={text}" for name, text in self.rule.stated.items() if name not in given]
         head = self.names._renamed(self.rule.target)
         return self._in_place(node, head, args) or f"{head}({', '.join(args)})"
+
+    def _packed(self, node: ast.Call) -> str:
+        """The call with a tuple of what it is given by position."""
+        from .transport import splice
+
+        source, head = self.names.module.source, self.names._renamed(self.rule.target)
+        if not node.args:
+            raise Declined("a call without arrays", "give it the arrays as a tuple")
+        new = {each: self.text(each) for each in [*node.args, *(k.value for k in node.keywords)]}
+        new[node.args[0]] = f"({new[node.args[0]]}"
+        new[node.args[-1]] += ",)" if len(node.args) == 1 else ")"
+        pieces = [(*source.span(node.func), head)]
+        pieces += [(*source.span(each), text) for each, text in new.items()]
+        return splice(source.text, *source.span(node), pieces)
 
     def _in_place(self, node: ast.Call, head: str, args: list[str]) -> str | None:
         """The call as the file lays it out, where each argument has its place still."""

@@ -55,9 +55,9 @@ class Branch:
             and name.id in stored_names(each)
         ]
         match stores:
-            case [ast.Assign(targets=[ast.Name()], value=value) as only] if (
-                self.parents[only] in around and not any(isinstance(a, _LOOPS) for a in around)
-            ):
+            case [ast.Assign(targets=[ast.Name()], value=value) as only] if self.parents[
+                only
+            ] in around and not any(isinstance(a, _LOOPS) for a in around):
                 return value
         raise CannotMove(
             name,

@@ -40,6 +40,8 @@ def _name(interp: Interpreter, node: ast.Name, env: Environment) -> Value:
     value = env.lookup(node.id)
     if value is not None:
         return value
+    if node.id == "Ellipsis":
+        return Constant(...)
     return External(node.id) if node.id in _BUILTINS else UNKNOWN
 
 
