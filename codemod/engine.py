@@ -11,6 +11,7 @@ from .beside import is_helper_file
 from .config import Options
 from .findings import Finding
 from .finishing import FileRewrite
+from .model import paths
 from .model.module import ModuleModel
 from .project import Module, Project
 from .report import AddedParameter, ClassReport, Diagnostic, FileReport, Outcome
@@ -114,7 +115,7 @@ def _rewritten(model: ModuleModel) -> ClassReport:
         [
             {
                 "collection": v.collection,
-                "source": "/".join(v.source),
+                "source": "/".join(v.source).replace(paths.NAME, paths.ANY),
                 "target": ".".join(v.target).replace("/", "."),
                 "layout": v.layout,
             }

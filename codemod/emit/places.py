@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..chains import is_own
 from ..model import paths
 from ..model.module import ModuleModel, VariablePath
-from ..model.paths import ANY, Counted
+from ..model.paths import ANY, GIVEN, Counted
 from ..model.sites import Comprehension, Loop, Site, literal_name, statement_of, taker
 from ..rule import Layer, To
 from ..shapes import classes
@@ -143,15 +144,14 @@ class Places:
         """Code without a module of its own: its names are those of the scope around it."""
         scope = self._scope(site)
         before = [scope] if scope else []
-        given = self._given_name(site)
         for path in kind.variables:
             rest = tuple(paths.source_within(part, target) for part in path.source)
-            rest = (rest[0].replace(paths.ANY, given), *rest[1:])
+            rest = (self._named(site, rest[0]), *rest[1:])
             first = None
             if path.first is not None:
-                number = self._numbers.get((site.node, path.first.base))
-                first = path.first.after(number, target)
-                rest = (first.text(self.framework), *rest[1:])
+                first = self._first_of_code(site, kind, path.first, target)
+                name = self._said(site) if first is None else first.text(self.framework)
+                rest = (name, *rest[1:])
             inner = ".".join(path.target)
             yield VariablePath(
                 path.collection,
@@ -161,11 +161,35 @@ class Places:
                 first if not before else None,
             )
 
-    def _given_name(self, site: Site) -> str:
-        """The name that code without a module of its own is given for what it makes."""
-        name = literal_name(site)
-        alike = [each for each in self.sites if literal_name(each) == name]
-        return name if name is not None and len(alike) == 1 else paths.ANY
+    def _named(self, site: Site, part: str) -> str:
+        """A name that such code makes of the one that it is given."""
+        return part.replace(paths.NAME, paths.NAME if _is_given(site) else self._said(site))
+
+    def _said(self, site: Site) -> str:
+        """The name that the source gives, as far as it tells it."""
+        told = self._template(site, site.explicit) if site.explicit is not None else None
+        name = literal_name(site) or told
+        alike = [each for each in self.sites if name is not None and literal_name(each) == name]
+        return ANY if name is None or len(alike) > 1 else name
+
+    def _first_of_code(
+        self, site: Site, kind: ModuleModel, first: Counted, target: str
+    ) -> Counted | None:
+        """A name that such code gives, as the code around it counts; None where that says the name."""
+        base = self._base_of_code(site, first.base)
+        if base is None:
+            return None
+        alike = [other for other in kind.totals if self._base_of_code(site, other) == base]
+        own = Counted(base, first.index if len(alike) < 2 else None)
+        return own.after(self._numbers.get((site.node, base)), target)
+
+    def _base_of_code(self, site: Site, base: str) -> str | None:
+        """What is counted for a base of code without a module of its own; None for the name that it is given."""
+        if not base.startswith(GIVEN) or _is_given(site):
+            return base
+        if site.explicit is None:
+            return base.removeprefix(GIVEN)
+        return literal_name(site) if self.framework == "haiku" else None
 
     def _source(
         self, site: Site, kind: Kind | None, slot: Slot
@@ -208,6 +232,8 @@ class Places:
             literal = literal_name(site)
             if literal is not None:
                 return None if self.framework == "haiku" else (literal,)
+            if _is_given(site):
+                return None
             return (self._template(site, site.explicit) or ANY,)
         if self.framework != "linen" or getattr(site.function, "name", "") != "setup":
             return None
@@ -219,6 +245,9 @@ class Places:
         return (slot.attribute + suffix,) if slot.own else None
 
     def _base(self, site: Site, kind: Kind | None) -> str:
+        return f"{GIVEN if _is_given(site) else ''}{self._own_base(site, kind)}"
+
+    def _own_base(self, site: Site, kind: Kind | None) -> str:
         literal = literal_name(site)
         if self.framework == "haiku" and literal is not None:
             return literal
@@ -401,6 +430,11 @@ class Places:
         """A name given by an f-string, over the index of the list that the site fills."""
         if isinstance(node, ast.Constant):
             return str(node.value)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            parts = [self._template(site, part) for part in (node.left, node.right)]
+            return None if None in parts else "".join(part or "" for part in parts)
+        if is_own(node) and node.attr == "name":
+            return paths.NAME
         if not isinstance(node, ast.JoinedStr):
             return None
         text = ""
@@ -410,6 +444,9 @@ class Places:
                 continue
             assert isinstance(part, ast.FormattedValue)
             plain = part.conversion < 0 and part.format_spec is None
+            if plain and is_own(part.value) and part.value.attr == "name":
+                text += paths.NAME
+                continue
             value = self._indexed(site, part.value) if plain else None
             text += ANY if value is None else value if value.isdigit() else f"{{{value}}}"
         return text
@@ -491,13 +528,26 @@ class Places:
         counts: dict[str, str | int | None] = {}
         for kind in kinds:
             if isinstance(kind, ModuleModel) and self.transparent(kind):
-                for base, number in kind.totals.items():
-                    counts[base] = _as_number(number, target)
+                for inner, number in kind.totals.items():
+                    base = self._base_of_code(site, inner)
+                    if base is not None:
+                        counts[base] = _both(counts.get(base, 0), _as_number(number, target))
             elif self._fixed(site, slot) is None:
                 counts[self._base(site, kind)] = 1
         marker = _marker(kinds[0])
         marked = _marked(target, marker)
         return Unit(site.node, self._scope(site), counts, marked, marker) if counts else None
+
+
+def _is_given(site: Site) -> bool:
+    """Whether a name is the one that the module itself is given: code of no module of its own hands it on."""
+    return is_own(site.explicit) and site.explicit.attr == "name"
+
+
+def _both(one: str | int | None, other: str | int | None) -> str | int | None:
+    if one == 0:
+        return other
+    return one + other if isinstance(one, int) and isinstance(other, int) else None
 
 
 def _as_number(number: str | None, target: str) -> str | int | None:

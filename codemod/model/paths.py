@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 LETTERS = "ijklmn"
 ANY = "{*}"
+NAME = "{name}"  # what code of no module of its own is given as a name; ANY where nothing says that
+GIVEN = "name or "  # before the base of what code of no module of its own calls by the name that it is given
 _COUNT = re.compile(r"count\('([^']*)'\)")
 _TOKEN = re.compile(r"count\('[^']*'\)|\b[ijklmn]\b")
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -63,7 +65,8 @@ def shifted(expression: str, prefix: str) -> str:
 def source_within(source: str, prefix: str) -> str:
     """A name of a child's variable, with its expressions as the parent writes them."""
     return _BRACES.sub(
-        lambda found: found[0] if found[0] == ANY else f"{{{shifted(found[1], prefix)}}}", source
+        lambda found: found[0] if found[0] in (ANY, NAME) else f"{{{shifted(found[1], prefix)}}}",
+        source,
     )
 
 
@@ -103,6 +106,8 @@ class Counted:
 
     def text(self, framework: str) -> str:
         """The name in a source."""
+        if self.base.startswith(GIVEN):
+            return ANY
         if self.index is None:
             return f"{self.base}_{ANY}"
         if self.index == "0" and framework == "haiku":

@@ -14,6 +14,7 @@ from ..emit.file_names import FileNames
 from ..emit.names import camel, snake, without_verb
 from ..project import Module
 from ..shapes.interpreter import Interpreter
+from ..signatures import defaults
 from .maker import (
     Maker,
     captures,
@@ -115,7 +116,7 @@ class Writer:
                 named = [f"name={text}"]
             elif name not in ("self", "module"):
                 data.append(text if name in by_place else f"{name}={text}")
-        config += [*self._around(maker), *named]
+        config += [*self._around(maker), *(named or _default_name(maker))]
         head = self._head(module, call.func, maker)
         kept = kept_as(call, module) if not maker.returned else None
         if kept is not None:  # the module is made here, and called where its value is read
@@ -341,3 +342,10 @@ def _places(maker: Maker) -> set[Module]:
 
 def _size(node: ast.AST) -> int:
     return sum(1 for _ in ast.walk(node))
+
+
+def _default_name(maker: Maker) -> list[str]:
+    """The name that a function gives to its layer where its call gives none."""
+    found = defaults(maker.node.args).get("name")
+    said = isinstance(found, ast.Constant) and isinstance(found.value, str) and found.value
+    return [f"name={found.value!r}"] if said and isinstance(found, ast.Constant) else []

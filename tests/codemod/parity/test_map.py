@@ -526,6 +526,44 @@ def test_haiku_functions(tmp_path: Path, name: str) -> None:
     check(tmp_path, "haiku", FUNCTIONS[name], "net")
 
 
+def test_names_that_functions_are_given(tmp_path: Path) -> None:
+    """For their layers, whole, as a part, handed on, by default; what is given none is counted."""
+    text = """
+        import functools
+
+
+        def normed(x, name="norm"):
+            norm = functools.partial(nn.LayerNorm, epsilon=1e-5)
+            return norm(name=name)(x)
+
+
+        def dense(x, width, name=None):
+            return nn.Dense(width, name=name)(x)
+
+
+        def block(x, name):
+            x = nn.relu(dense(x, 4, name=name + "_in"))
+            return normed(nn.Dense(4, name=f"{name}_out")(x), name=name)
+
+
+        class Net(nn.Module):
+            @nn.compact
+            def __call__(self, x):
+                x = nn.relu(nn.Dense(4)(x))
+                x = nn.relu(dense(x, 4, name="hidden"))
+                x = nn.tanh(dense(normed(x), 4))
+                x = block(x, "first")
+                return nn.Dense(4)(nn.relu(block(x, name="second")))
+    """
+    check(tmp_path, "linen", text)
+    (tmp_path / "haiku").mkdir()
+    layers = text.replace("nn.relu", "jax.nn.relu").replace("nn.tanh", "jnp.tanh")
+    layers = layers.replace("nn.Dense", "hk.Linear").replace(" nn.Mod", " hk.Mod")
+    layers = layers.replace("nn.LayerNorm, epsilon=1e-5", "hk.LayerNorm, -1, True, True")
+    layers = layers.replace("(nn.Module)", "(hk.Module)").replace("    @nn.compact\n        ", "")
+    check(tmp_path / "haiku", "haiku", layers)
+
+
 def test_methods_of_haiku_have_the_same_layers_in_each_call(tmp_path: Path) -> None:
     """Only transparent ones make new layers; the others must not be taken for functions that do."""
     text = module(

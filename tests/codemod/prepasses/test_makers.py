@@ -478,7 +478,8 @@ print('RESULT', float(jnp.abs(model.apply(params, x)).sum()))
     [
         ("name", "last", ["first/w", "last/w"]),
         ("f'{name}_out'", "last", ["first_out/w", "last_out/w"]),
-        ("name", "first", ["{*}/w", "{*}/w"]),
+        ("name", "first", ["first/w", "first_1/w"]),
+        ("f'{name}_out'", "first", ["{*}_out/w", "{*}_out/w"]),
     ],
 )
 def test_layers_are_known_by_the_names_that_functions_are_given(
