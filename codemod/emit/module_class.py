@@ -42,6 +42,7 @@ from . import (
     constructors,
     inheritance,
     layout,
+    made_first,
     plain_values,
     streams,
     turns,
@@ -207,6 +208,7 @@ class ClassEmitter:
             body = self._write_body(sizes)
         needed = self.transport.needs.symbols
         unwritable.refuse_foreign_sizes(self.study, self._field_names(), needed)
+        body = made_first.in_order(body)
         unwritable.refuse_early_reads(self.cls.node, self.sites, body)
         unwritable.refuse_stale_sizes(self.body)
         unwritable.refuse_unmoved_counters(self.body)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from . import dtypes, named_tuples, records, slices, trees
-from .arrays import product, reshape, reshape_target
+from .arrays import matmul, product, reshape, reshape_target
 from .binding import bind_signature
 from .dims import Dim, Expression, InputAxis, is_symbolic, same
 from .values import (
@@ -438,6 +438,16 @@ def _outer(
     )
 
 
+def _matmul(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """As `left @ right` is: what leading axes have to be for the product is what they are."""
+    ranks = [len(value.shape or ()) for value in args if isinstance(value, Array)]
+    if len(args) != 2 or len(ranks) != 2 or min(ranks) < 3 or kwargs.keys() - {"precision"}:
+        return None
+    return matmul(interp, node, *args)
+
+
 def _einsum(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
@@ -614,6 +624,7 @@ SPECIAL: dict[str, Special] = {
     **{f"{home}.glu": _glu for home in ("jax.nn", "flax.linen", "flax.linen.activation")},
     "jax.numpy.einsum": _einsum,
     "jax.numpy.outer": _outer,
+    "jax.numpy.matmul": _matmul,
     "jax.image.resize": _resized,
     "jax.numpy.prod": _prod,
     "math.prod": _prod,
