@@ -248,8 +248,22 @@ def _nnx_names() -> dict[str, Any]:
         "nn": _Answering(nnx, linen),
         "nnx": nnx,
         "flax": __import__("flax"),
-        "hk": _Answering(nnx, nnx),
+        "hk": _Answering(_Haiku, nnx),
     }
+
+
+class _Initialisers:
+    """Haiku's, as a searched case has them."""
+
+    @staticmethod
+    def RandomNormal(stddev: float) -> Any:
+        from flax import nnx
+
+        return nnx.initializers.normal(stddev)
+
+
+class _Haiku:
+    initializers = _Initialisers
 
 
 _ALIASES = {

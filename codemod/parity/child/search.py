@@ -27,6 +27,7 @@ _IMAGES = (
     (2, _SIZE, _WIDE),
 )
 _BELOW = 4  # integers are smaller: few vocabularies are
+_TEXTS = 3  # that one argument is compared with
 _MOST = 140  # cases that are tried
 _SECONDS = 60.0
 _INTEGERS = (
@@ -189,10 +190,9 @@ def _fields(constructor: Any, known: set[str], module: Any) -> Iterator[dict[str
         wide = {name: _widened(value) for name, value in given.items()}
         if number == 0 and wide != given:
             yield wide
-    unset = _unset_initialisers(constructor, known)
-    if unset:
-        first = {one.name: options[0] for one, options in zip(required, choices, strict=True)}
-        yield {**first, **dict.fromkeys(unset, "py:jax.nn.initializers.glorot_normal()")}
+    first = {one.name: options[0] for one, options in zip(required, choices, strict=True)}
+    for unset in _left_out(constructor, known, used):
+        yield {**first, **unset}
 
 
 def _widened(value: Any) -> Any:
@@ -202,19 +202,24 @@ def _widened(value: Any) -> Any:
     return _WIDE if value == _SIZE and type(value) is int else value
 
 
-def _unset_initialisers(constructor: Any, known: set[str]) -> list[str]:
-    """Arguments for initialisers that default to None, which a class may refuse all the same."""
-    if constructor is None:
-        return []
+def _left_out(
+    constructor: Any, known: set[str], used: dict[str, uses.Use]
+) -> Iterator[dict[str, Any]]:
+    """Arguments that default to None, which a class may refuse all the same: initialisers, and texts that it asks for."""
     try:
-        parameters = inspect.signature(constructor).parameters.values()
+        parameters = inspect.signature(constructor).parameters if constructor is not None else {}
     except (TypeError, ValueError):
-        return []
-    return [
-        one.name
-        for one in parameters
-        if one.default is None and one.name not in known and one.name.endswith(("_init", "init"))
-    ]
+        return
+    names = [name for name, one in parameters.items() if one.default is None and name not in known]
+    initialisers = [name for name in names if name.endswith(("_init", "init"))]
+    if initialisers:
+        haiku = any(base.__module__.startswith("haiku.") for base in inspect.getmro(constructor))
+        made = "hk.initializers.RandomNormal" if haiku else "jax.nn.initializers.normal"
+        yield dict.fromkeys(initialisers, f"py:{made}(0.1)")
+    for name in names:
+        use = used.get(name.removeprefix("_"))
+        for text in use.texts[:_TEXTS] if use is not None else ():
+            yield {name: text}
 
 
 def _said(constructor: Any, shown: dict[str, Any]) -> set[str]:
@@ -230,6 +235,10 @@ def _field(parameter: inspect.Parameter, module: Any, use: uses.Use | None = Non
     records = _records(annotation, module)
     if records:
         return records
+    if "Mapping" in annotation or annotation.lower().startswith(("dict", "typing.dict")):
+        return [{}]
+    if not annotation and name.endswith(("_config", "_kwargs")):
+        return [{}, _SIZE]
     if any(
         word in annotation for word in ("Sequence", "Iterable", "tuple", "Tuple", "list", "List")
     ):

@@ -208,6 +208,8 @@ def _others(one: Variable, found: Sequence[Variable]) -> list[Any]:
         return [not one.value]
     if isinstance(one.value, float):
         return [one.value * 2, one.value / 2]
+    if not one.may_be_size:
+        return [6, 5.0]
     sizes = {other.value for other in found if other.sized and other.value > 0}
     more = sorted({size * times for size in sizes for times in (2, 3)} - sizes - {6})
     return [6, *more[:_MULTIPLES], 5.0]

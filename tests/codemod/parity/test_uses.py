@@ -14,7 +14,7 @@ import pytest
 from nnx_codemod.codemod.parity.child import search, uses
 
 SOURCE = """
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 import flax.linen as nn
 
@@ -60,7 +60,9 @@ class Net(nn.Module):
 
 
 class Held:
-    def __init__(self, sizes, active):
+    def __init__(self, sizes, active, config: Mapping[str, int], kind=None):
+        if kind == "mean" or kind == "max":
+            self._config = dict(config)
         self._sizes = sizes
         self._active = active
         self.count = len(sizes)
@@ -89,7 +91,7 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     [
         ("block", ["py:module.Scaled", "py:nn.LayerNorm"]),
         ("dense", ["py:nn.Dense"]),
-        ("conv", ["py:nn.Conv", "py:module.Scaled", "py:module.Plain", "py:module.Held"]),
+        ("conv", ["py:nn.Conv", "py:module.Scaled", "py:module.Plain"]),
         ("out_dim", [[8, 8], [1, 1], [2, 2], 8]),
         ("norm_fn", ["py:nn.LayerNorm"]),
         ("act", ["py:jax.nn.relu"]),
@@ -106,11 +108,20 @@ def test_fields_by_their_uses(module: ModuleType, name: str, options: list[Any])
 
 
 def test_wide_fields_for_groups_and_initialisers_that_may_not_be_left_out() -> None:
-    def made(width: int, sizes: list[int], rate: float, w_init: Any = None) -> None: ...
+    class Made:
+        def __init__(
+            self, width: int, sizes: list[int], rate: float, w_init: Any = None
+        ) -> None: ...
 
-    found = list(search._fields(made, {"rate"}, inspect))
+    found = list(search._fields(Made, {"rate"}, inspect))
     assert found[:2] == [{"width": 8, "sizes": [8, 8]}, {"width": 32, "sizes": [32, 32]}]
     assert found[-1].keys() == {"width", "sizes", "w_init"}
+
+
+def test_texts_that_may_not_be_left_out_and_tables(module: ModuleType) -> None:
+    found = list(search._fields(module.Held, set(), module))
+    assert found[-1] == {"sizes": [8, 8], "active": "py:jax.nn.relu", "config": {}, "kind": "max"}
+    assert {"sizes": [8, 8], "active": "py:jax.nn.relu", "config": {}, "kind": "mean"} in found
 
 
 def test_an_array_may_be_called_as_a_size_is(module: ModuleType) -> None:
