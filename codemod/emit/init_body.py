@@ -527,7 +527,15 @@ class InitBody:
         self.carried.update(symbol for symbol, _ in needed)
         names = [self.running_names(symbol) for symbol, _ in needed]
         sizes = [self.transport.size(getattr(fact, value), loop) for _, fact in needed]
-        return [self.line(depth, line) for line in in_turn(list(zip(names, sizes, strict=True)))]
+        return self._set(list(zip(names, sizes, strict=True)), depth)
+
+    def _set(self, sizes: Sequence[tuple[str, str]], depth: int) -> list[str]:
+        """The lines that give running sizes their next values."""
+        return [
+            line
+            for name, text in in_turn(sizes)
+            for line in self._assigned(f"{name} = ", text, "", depth)
+        ]
 
     def _needed_running(self, loop: ast.AST) -> tuple[_RunningSizes, _RunningSizes]:
         """Those that start before a loop, and those that each turn changes: its own, and those of loops elsewhere.
@@ -811,8 +819,8 @@ class InitBody:
             updates.append((name, self.transport.size(fact.update, container)))
             self.overwrite(name)
             self.carried.add(symbol)
-        lines += [self.line(depth, line) for line in in_turn(first)]
-        after = [self.line(depth + 1, line) for line in in_turn(updates)]
+        lines += self._set(first, depth)
+        after = self._set(updates, depth + 1)
         body = "\n".join([self.transport.substitutes[site.node], *after])
         target, iterable = self._turns(generator.target, generator.iter, scope, body)
         lines.append(self.line(depth, f"for {target} in {iterable}:"))

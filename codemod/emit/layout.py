@@ -162,6 +162,17 @@ def _indented(lines: list[str], indent: str) -> list[str]:
 def _lines(prefix: str, text: str, suffix: str, indent: str, page: _Page) -> list[str]:
     if _as_it_is(indent + prefix + text + suffix, page):
         return (prefix + text + suffix).split("\n")
+    terms = _terms(text)
+    alone = len(terms) == 2 and text[-1] in _CLOSE  # its last brackets are broken instead
+    if len(terms) > 1 and prefix.endswith(" = ") and not alone:
+        deeper = indent + page.unit
+        inner = [text] if page.fits(deeper + text) else terms
+        lines = [
+            line for term in inner for line in _indented(_lines("", term, "", deeper, page), deeper)
+        ]
+        return [f"{prefix}(", *lines, f"{indent}){suffix}"]
+    if len(terms) > 1 and not prefix and not terms[-1].startswith("else"):
+        return [terms[0], *(indent + term for term in terms[1:-1]), indent + terms[-1] + suffix]
     found = _last_brackets(text)
     if found is None:
         return (prefix + text + suffix).split("\n")
@@ -211,6 +222,28 @@ def _last_brackets(text: str) -> tuple[int, int] | None:
     filled = [pair for pair in pairs if text[pair[0] : pair[1]].strip()]
     wide = [pair for pair in filled if pair[1] - pair[0] >= _SHORT]
     return next(reversed(wide or filled), None)
+
+
+def _terms(text: str) -> list[str]:
+    """What a formatter breaks a sum or a choice into: each term with its sign, `if ...` and `else ...`."""
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return [text]
+    starts: list[int] = []
+    if isinstance(node, ast.IfExp):
+        starts = [text.rindex("else", 0, node.orelse.col_offset)]
+        starts.append(text.rindex("if", 0, node.test.col_offset))
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        between = text[: node.right.col_offset].rstrip(" (")
+        starts.append(len(between) - 1)
+        if node.left.col_offset:
+            break  # a sum in parentheses is one term
+        node = node.left
+    if "\n" in text or not text.isascii():
+        return [text]
+    cuts = [0, *reversed(starts), len(text)]
+    return [text[a:b].strip() for a, b in pairwise(cuts)]
 
 
 def _items(body: str) -> list[str]:

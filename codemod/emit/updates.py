@@ -7,13 +7,13 @@ import re
 from collections.abc import Sequence
 
 
-def in_turn(assignments: Sequence[tuple[str, str]]) -> list[str]:
-    """Statements that give each name its text, where a text reads the names as they were before all of them.
+def in_turn(assignments: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Assignments, target and text, that give each name its text, which reads the names as they were before all of them.
 
     A name is set after those whose texts read it; names that wait for each other are set in one statement.
     """
     pending = [(name, _bare(text)) for name, text in assignments if name != text]
-    lines: list[str] = []
+    done: list[tuple[str, str]] = []
     while pending:
         free = [
             (name, text)
@@ -22,10 +22,10 @@ def in_turn(assignments: Sequence[tuple[str, str]]) -> list[str]:
         ]
         if not free:
             names, texts = zip(*pending, strict=True)
-            return [*lines, f"{', '.join(names)} = {', '.join(texts)}"]
-        lines += [f"{name} = {text}" for name, text in free]
+            return [*done, (", ".join(names), ", ".join(texts))]
+        done += free
         pending = [each for each in pending if each not in free]
-    return lines
+    return done
 
 
 def _bare(text: str) -> str:

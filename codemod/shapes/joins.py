@@ -10,6 +10,7 @@ from .dims import Choice, Dim, Unexplained, same
 from .values import (
     NONE,
     UNKNOWN,
+    Appended,
     Array,
     Behaviour,
     Constant,
@@ -166,12 +167,21 @@ def join_dims(
     return dim
 
 
+def _appended(item: Value, node: ast.AST, held: bool) -> Value:
+    """An item that a list has after one side of a branch alone."""
+    if type(item) is not Array or item.shape is None or not isinstance(node, ast.If):
+        return item
+    return Appended(item.shape, item.dtype, item.optional, item.last, node, held)
+
+
 def join_states(interp: Interpreter, node: ast.AST, left: Any, right: Any) -> Any:
     """The contents of a container that two branches left in different states."""
     if isinstance(left, list) and isinstance(right, list):
         if len(left) == len(right):
             return [join(interp, node, "", a, b) for a, b in zip(left, right, strict=True)]
-        return left if len(left) > len(right) else right
+        longer, shorter = (left, right) if len(left) > len(right) else (right, left)
+        more = [_appended(item, node, longer is left) for item in longer[len(shorter) :]]
+        return [*longer[: len(shorter)], *more]
     if isinstance(left, dict) and isinstance(right, dict):
         return {
             key: join(interp, node, str(key), left.get(key), right.get(key))

@@ -6,13 +6,14 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from . import dtypes, named_tuples, records, slices, trees
+from . import dtypes, joins, named_tuples, records, slices, trees
 from .arrays import matmul, product, reshape, reshape_target
 from .binding import bind_signature
 from .dims import Dim, Expression, InputAxis, is_symbolic, same
 from .values import (
     NONE,
     UNKNOWN,
+    Appended,
     Array,
     Constant,
     Either,
@@ -64,12 +65,22 @@ def _concatenate(
         interp.trouble(node, "the last axes of what is joined in front are not known to be equal")
     for at in range(rank):
         dims = [shape[at] for shape in shapes if shape is not None]
+        if at == axis:
+            dims = [_if_there(interp, a, d) for a, d in zip(arrays, dims, strict=True)]
         dim = interp.symbols.total(dims) if at == axis else agree(interp, node, dims)
         if dim is None:
             return UNKNOWN
         result.append(dim)
     kinds = [a.dtype for a in arrays if isinstance(a, Array) and a.dtype]
     return Array(tuple(result), dtypes.together(kinds) or next(iter(kinds), None))
+
+
+def _if_there(interp: Interpreter, item: Value, size: Dim) -> Dim:
+    """What an array of a list adds to a sum of sizes: nothing where a branch left it out."""
+    if not isinstance(item, Appended) or item.decided is None:
+        return size
+    sides = (size, 0) if item.held else (0, size)
+    return joins.join_dims(interp, item.decided, f"appended {size}", 0, *sides)
 
 
 def _last_of_joined(

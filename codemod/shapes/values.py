@@ -69,6 +69,14 @@ class Ranks(Array):
     decided: ast.AST | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Appended(Array):
+    """An array that is in a list only where the branch `decided` goes to its body, or, not `held`, to its `else`."""
+
+    decided: ast.AST | None = None
+    held: bool = True
+
+
 @dataclass(eq=False)
 class Items(Value):
     """A list or tuple with known items; `names` makes it a named tuple. An `open` one may hold each item many times."""

@@ -133,10 +133,21 @@ def random_call(chance: random.Random, depth: int) -> str:
     return f"{chance.choice(['nnx.Linear', 'f', 'module.function'])}({', '.join(keyed)})"
 
 
+def random_sum(chance: random.Random) -> str:
+    """A sum of names, choices and sums in parentheses."""
+    names = ["in_features", "config.width", "(actions_features if actions else 0)"]
+    names += ["2 * hidden_features", "(width - 1)", "len(sizes)"]
+    terms = [chance.choice(names) for _ in range(chance.randrange(2, 6))]
+    text = terms[0]
+    for term in terms[1:]:
+        text += f" {chance.choice('+-')} {term}"
+    return text
+
+
 @pytest.mark.parametrize("seed", range(100))
 def test_broken_lines_mean_the_same_and_fit(seed: int) -> None:
     chance = random.Random(seed)
-    text = random_call(chance, 3)
+    text = random_call(chance, 3) if seed % 2 else random_sum(chance)
     laid = expression(text, indent="", unit="    ", limit=60, prefix="value = ")
     assert ast.dump(ast.parse(laid)) == ast.dump(ast.parse(f"value = {text}"))
     longest = max(len(line) for line in laid.split("\n"))
@@ -147,6 +158,12 @@ def test_lines_are_broken_as_a_formatter_breaks_them() -> None:
     pytest.importorskip("ruff")
     chance = random.Random(0)
     texts = [f"value{i} = {random_call(chance, 3)}" for i in range(100)]
+    texts += [f"value{i} = {random_sum(chance)}" for i in range(50)]
+    texts += [f"value{i} = f({random_sum(chance)}, rngs=rngs)" for i in range(50)]
+    texts += [
+        f"value{i} = {random_sum(chance)} if {chance.choice(['padded', 'stage < len(sizes)'])} else width"
+        for i in range(50)
+    ]
     laid = "".join(
         expression(
             text.split(" = ", 1)[1],
