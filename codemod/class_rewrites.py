@@ -36,7 +36,9 @@ from .shapes import classes, refined
 from .shapes.interpreter import Interpreter
 from .shapes.values import Class
 
-_TRANSFORMS = re.compile(r"\bnnx\.(scan|vmap|remat|RNN|Bidirectional)\b|\brematerialized\(")
+_TRANSFORMS = re.compile(
+    r"\bnnx\.(scan|vmap|remat|RNN|Bidirectional)\b|\b(rematerialized|vmapped)\("
+)
 
 
 @dataclass
@@ -177,7 +179,7 @@ class ClassRewrites:
             sum(map(len, interp.read_outside.values())),
             len(interp.lifted),
             len(interp.stacked),
-            len(interp.rematerialized),
+            len(interp.derived),
             len(interp.enclosed),
         )
 

@@ -136,6 +136,8 @@ def _rename(
     kept = {*(refusal.cls.node for refusal in file.kept), *stays}
 
     def value_of(node: ast.AST) -> Value | None:
+        if node in settled.lifted:
+            return settled.lifted[node]
         value = interp.facts.value(node)
         remains = isinstance(value, Class) and value.node not in found.models
         return None if remains else value
@@ -174,7 +176,9 @@ def _leftovers(
             continue
         seen.update(ast.walk(node))
         rules = names.rules
-        renamed = rules.call(qualified) is not None or rules.rename(qualified) is not None
+        call = rules.call(qualified)
+        renamed = call is not None and call.only is None
+        renamed |= rules.rename(qualified) is not None
         renamed |= qualified == LINEN_MODULE and edits.source.is_annotation(node)
         if not renamed and edits.keeps(node):
             why = names.rules.unsupported(qualified)

@@ -292,7 +292,7 @@ def _bridges(
         return []
     if calls and made <= {bridge.call for bridge in calls}:
         return calls
-    if not made <= set(ast.walk(cls.node)) or made & interp.rematerialized.keys():
+    if not made <= set(ast.walk(cls.node)) or made & interp.derived.keys():
         return None  # a module that is handed in, made by code elsewhere
     if any(isinstance(node, ast.Call) and is_own(node.func) for node in made):
         return None  # a class that is handed in
@@ -352,7 +352,7 @@ def _made_by_functions(
     if user.cls.node not in studied.studies or used.node in studied.mentions[user.cls.node]:
         return False
     made = _sites(studied.studies[user.cls.node], used)
-    if not made or made & interp.rematerialized.keys():
+    if not made or made & interp.derived.keys():
         return False
     if any(_in_class(interp, node, studied.uses.keys()) for node in made):
         return False

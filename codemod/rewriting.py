@@ -35,6 +35,7 @@ from .prepasses import (
     own_names,
     records,
     renamed_methods,
+    set_at_once,
     several_keys,
     stacks,
     uncalled,
@@ -121,6 +122,7 @@ def _prepared(
     stages.append(gathered.prepare(stages[-1].project, rules, leave))
     stages.append(unpacked.prepare(stages[-1].project, rules, leave))
     stages.append(kept_arguments.prepare(stages[-1].project, rules, leave))
+    stages.append(set_at_once.prepare(stages[-1].project, rules, leave))
     stages.append(own_names.prepare(stages[-1].project, rules, leave))
     stages.append(renamed_methods.prepare(stages[-1].project, rules, leave))
     stages.append(handed_streams.prepare(stages[-1].project, rules, leave))

@@ -286,6 +286,8 @@ class Call(Rule):
     stated: Mapping[str, str] = field(default_factory=dict)
     keyword_only: tuple[str, ...] = ()
     packed: bool = False  # the target takes what is given by position as one tuple
+    hands_on: bool = False  # `**options` at the end of a call, too
+    only: Callable[[Value | None], bool] | None = None  # of what the first argument has to be
     write: Callable[[Mapping[str, Written]], str] | None = (
         None  # the whole call, where a table cannot say it
     )

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from . import layer_partials, second_layers, twins
+from . import layer_partials, lifting_functions, second_layers, twins
 from .ancestry import functions_around
 from .class_rewrites import Refusal
 from .config import Options
@@ -18,6 +18,7 @@ from .edits import EditConflict
 from .emit.path_reads import reads_of_files
 from .findings import Finding
 from .layer_partials import LayerPartial
+from .lifting_functions import LiftingFunction
 from .model.compared import given_by_tests
 from .model.module import ModuleModel
 from .model.partials import given_by_partials
@@ -33,6 +34,7 @@ from .programs import bridging, by_names
 from .programs.rewrite import Programs
 from .project import Module
 from .shapes.interpreter import Interpreter
+from .shapes.lifts import Given
 from .shapes.values import Class
 from .staying import (
     LayersRead,
@@ -56,6 +58,7 @@ class Settled:
     findings: Findings
     source_units: set[Unit]  # code that Haiku still runs
     free: set[ast.AST]  # statements that make layers ready for rewritten classes alone
+    lifted: dict[ast.AST, Given]  # what functions give lifted transforms of NNX
     bridged: Collection[ast.AST]  # rewritten classes that programs run in a bridge
 
 
@@ -91,6 +94,7 @@ def settle(
         studied,
         needed,
         bridging.Mentions(interp, nodes, studied.origins),
+        lifting_functions.find(interp, modules, own),
         bridged=dict(bridged or {}),
     )
     while True:
@@ -111,6 +115,7 @@ class _Rounds:
     studied: Studied
     needed: Mapping[ast.AST, Refusal]
     mentions: bridging.Mentions
+    lifting: Sequence[LiftingFunction]
     stay: dict[ast.AST, Finding] = field(default_factory=dict)
     bridged: dict[ast.AST, Finding] = field(default_factory=dict)  # programs run them in a bridge
     apart: set[ast.AST] = field(default_factory=set)  # what cannot have a second name
@@ -156,6 +161,7 @@ class _Rounds:
             layers = second_layers.find(self.interp, found, self.layers_read, self.apart)
             broken = stranded(self.around, units, found)
             broken = broken or torn(found, self.layers_read, layers.names.keys())
+            broken = broken or lifting_functions.torn(self.interp, self.lifting, found)
             if not broken and not self._write_twins(shared, layers, found):
                 return None
             free |= layers.names.keys()
@@ -168,6 +174,7 @@ class _Rounds:
             outcome.findings,
             units,
             free,
+            lifting_functions.given(self.interp, self.lifting, found),
             self.bridged.keys() & found.models.keys(),
         )
 

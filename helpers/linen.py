@@ -562,6 +562,45 @@ def rematerialized_class(cls: type[nnx.Module], **options: Any) -> type[nnx.Modu
     return type(cls.__name__, (cls,), {"__call__": call, "__module__": cls.__module__})
 
 
+# ---- ensembles ---------------------------------------------------------------------
+
+
+def vmapped(cls: Any, *, axis_size: int, in_axes: Any = 0, out_axes: Any = 0) -> Any:
+    """What makes `axis_size` modules of a class as one, each with parameters of its own; a call of it runs them all.
+
+    `in_axes` are the axes of the arguments of that call over which the modules go, None for what all of them get.
+    """
+    if isinstance(cls, functools.partial):
+        made = vmapped(cls.func, axis_size=axis_size, in_axes=in_axes, out_axes=out_axes)
+        return functools.partial(made, *cls.args, **cls.keywords)
+
+    def make(*args: Any, rngs: nnx.Rngs, **kwargs: Any) -> nnx.Module:
+        @nnx.vmap(in_axes=0, out_axes=0)
+        def create(rngs: nnx.Rngs) -> nnx.Module:
+            made: Any = vmapped_class(cls, in_axes, out_axes)
+            return made(*args, rngs=rngs, **kwargs)
+
+        return create(rngs.split(axis_size))
+
+    return make
+
+
+@functools.cache
+def vmapped_class(cls: type[nnx.Module], in_axes: Any, out_axes: Any) -> type[nnx.Module]:
+    """The class whose modules `vmapped` makes, the same one each time."""
+
+    def call(self: nnx.Module, *args: Any, **kwargs: Any) -> Any:
+        axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
+
+        @nnx.vmap(in_axes=(0, *axes), out_axes=out_axes)
+        def run(module: nnx.Module, *args: Any) -> Any:
+            return cls.__call__(module, *args, **kwargs)
+
+        return run(self, *args)
+
+    return type(cls.__name__, (cls,), {"__call__": call, "__module__": cls.__module__})
+
+
 # ---- bridges -----------------------------------------------------------------------------
 
 

@@ -11,11 +11,13 @@ import ast
 
 from ..codemod.rule import Call, Declined, Drop, To, Written
 from ..codemod.shapes import classes
-from ..codemod.shapes.lifts import Rematerialized
+from ..codemod.shapes.lifts import Given, Rematerialized
 from ..codemod.shapes.values import Class, Either, Partial, Value
 
 
 def _is_class(value: Value | None) -> bool:
+    if isinstance(value, Given):
+        return True
     if isinstance(value, Either):
         return all(_is_class(option) for option in value.values)
     if isinstance(value, Rematerialized):

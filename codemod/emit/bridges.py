@@ -20,10 +20,12 @@ from ..edits import Edits
 from ..model.module import AddedParameter, ModuleModel
 from ..shapes import classes
 from ..shapes.chosen import defaults
+from ..shapes.lifts import lifts_in
 from ..shapes.values import (
     Array,
     Class,
     External,
+    Function,
     Object,
     Unknown,
     Value,
@@ -181,7 +183,7 @@ class Bridges:
     def may_stand_in(self, node: ast.expr) -> bool:
         """Whether something callable may come in the place of a class where it is mentioned."""
         above = self.source.parents.get(node)
-        if isinstance(above, ast.Attribute | ast.ClassDef) or self._is_lifted_by_name(node):
+        if isinstance(above, ast.Attribute | ast.ClassDef) or self._is_lifted(node):
             return False
         if not isinstance(above, ast.Call):
             return True
@@ -191,7 +193,7 @@ class Bridges:
             self.resolve(above.func) if isinstance(above.func, ast.Name | ast.Attribute) else None
         )
         if _is_of_framework(head):
-            return False  # a lifted transform wants the class
+            return False
         if isinstance(cls := self.resolve(node), Class) and above.func is node:
             return not may_give_module(
                 above, cls, self._known, self.resolve, passes=self._is_rewritten
@@ -202,21 +204,32 @@ class Bridges:
             if a is not node
         )
 
-    def _is_lifted_by_name(self, node: ast.expr) -> bool:
-        """Whether what a class is a part of, `block = partial(Block, width)`, is handed to a lifted transform."""
+    def _is_lifted(self, node: ast.expr) -> bool:
+        """Whether a class, or what it is a part of, `block = partial(Block, width)`, is handed to a lifted transform."""
         above = self.source.parents.get(node)
-        if isinstance(above, ast.Call) and node in above.args:
-            above = self.source.parents.get(above)
+        while isinstance(above, ast.Call) and node in _given(above):
+            if self._lifts(above):
+                return True
+            node, above = above, self.source.parents.get(above)
         match above:
             case ast.Assign(targets=[ast.Name(id=name)]):
                 return any(
-                    _is_of_framework(self.resolve(each.func))
-                    for each in ast.walk(self._scope(above))
-                    if isinstance(each, ast.Call)
-                    and isinstance(each.func, ast.Name | ast.Attribute)
+                    isinstance(each, ast.Call)
                     and any(isinstance(a, ast.Name) and a.id == name for a in _given(each))
+                    and self._lifts(each)
+                    for each in ast.walk(self._scope(above))
                 )
         return False
+
+    def _lifts(self, call: ast.Call) -> bool:
+        """Whether a call is that of a lifted transform, or of a function that gives it what it is given."""
+        head = self.resolve(call.func) if isinstance(call.func, ast.Name | ast.Attribute) else None
+        function = head.node if isinstance(head, Function) else None
+        return _is_of_framework(head) or (
+            isinstance(head, Function)
+            and isinstance(function, ast.FunctionDef)
+            and any(True for _ in lifts_in(function, head.environment))
+        )
 
     def _known(self, node: ast.AST) -> Value | None:
         """What an expression is; of a local in code that nobody ran, which module it was made of."""

@@ -19,7 +19,7 @@ from ..shapes.calls import use_of
 from ..shapes.dims import Dim
 from ..shapes.facts import Made
 from ..shapes.interpreter import Interpreter
-from ..shapes.lifts import Lifted, Rematerialized, Scanned
+from ..shapes.lifts import Lifted, Mapped, Rematerialized, Scanned
 from ..shapes.values import NONE, Class, Constant, External, LayerObject, Object, Partial, Value
 from ..signatures import dict_entries, written_arguments
 from .agreement import Measured, agreed
@@ -510,13 +510,25 @@ class Constructor:
 
     def _keep_static_flags(self, site: Site, child: ModuleModel) -> None:
         """`static_argnums` of nn.remat count the arguments of the call: none of them may go."""
-        found = self.interp.rematerialized.get(site.node)
+        found = self.interp.derived.get(site.node)
         if isinstance(found, Rematerialized) and child.modes.get("__call__"):
             if any(keyword.arg == "static_argnums" for keyword in found.node.keywords):
                 raise NeedsFlags(child.node, child.name)
 
+    def _check_lift(self, site: Site) -> None:
+        """A class that only one branch lifts has two names in Linen, but where an attribute names its module."""
+        found = self.interp.derived.get(site.node)
+        named = site.own_attribute is not None or site.explicit is not None
+        if isinstance(found, Mapped) and not found.always and not named:
+            raise CannotMove(
+                site.node,
+                "a branch decides whether this class is lifted, and so what Linen calls its variables",
+                "give it a name with `name=`",
+            )
+
     def _module(self, site: Site, child: ModuleModel, scope: Scope) -> Constructed:
         self._keep_static_flags(site, child)
+        self._check_lift(site)
         args: list[str] = []
         named: list[str] = []
         keywords_only = bool(site.node.keywords) and not site.node.args

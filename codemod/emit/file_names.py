@@ -302,7 +302,9 @@ class FileNames:
     def _call(self, node: ast.Call, text: Callable[[ast.expr], str]) -> str | None:
         qualified = self.qualified(node.func)
         rule = self.rules.call(qualified) if qualified else None
-        if rule is None or is_unpacked(node):
+        if rule is None or (is_unpacked(node) and not (rule.hands_on and _ends_in_rest(node))):
+            return None
+        if rule.only and not (node.args and rule.only(self.value_of(node.args[0]))):
             return None
         return CallWriter(self, rule, text).write(node)
 
@@ -324,6 +326,16 @@ class FileNames:
             return
         for child in ast.iter_child_nodes(node):
             self._collect(child, pieces)
+
+
+def _ends_in_rest(call: ast.Call) -> bool:
+    """Whether all arguments of a call but the last, `**options`, are written out."""
+    rest = call.keywords[-1:]
+    return (
+        bool(rest)
+        and rest[0].arg is None
+        and not is_unpacked(ast.Call(call.func, call.args, call.keywords[:-1]))
+    )
 
 
 @dataclass
@@ -372,6 +384,7 @@ class CallWriter:
                     args.append(new if by_position else f"{target}={new}")
                     positional = by_position
         args += [f"{name}={text}" for name, text in self.rule.stated.items() if name not in given]
+        args += [f"**{self.text(k.value)}" for k in node.keywords if k.arg is None]
         head = self.names._renamed(self.rule.target)
         return self._in_place(node, head, args) or f"{head}({', '.join(args)})"
 

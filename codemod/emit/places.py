@@ -15,7 +15,7 @@ from ..model.sites import Comprehension, Loop, Site, literal_name, statement_of,
 from ..rule import Layer, To
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
-from ..shapes.lifts import Lifted, Mapped, Scanned
+from ..shapes.lifts import Lifted, Mapped, Rematerialized, Scanned
 from ..shapes.values import Class, Function, LayerObject, Object
 from . import names
 from .constructors import default_name, names_itself
@@ -258,9 +258,9 @@ class Places:
             cls = kind.cls if isinstance(kind, ModuleModel) else None
             said = default_name(cls) if isinstance(cls, Class) else None
             return said or names.haiku_name(name)
-        if site.node in self.interp.rematerialized:
+        lift = self.interp.lifted.get(site.node) or self.interp.derived.get(site.node)
+        if isinstance(lift, Rematerialized):
             name = f"Checkpoint{name}"
-        lift = self.interp.lifted.get(site.node)
         return _LIFTS.get(type(lift), "") + name if isinstance(lift, Lifted) else name
 
     def _kinds(self, site: Site) -> list[Kind]:
@@ -276,7 +276,7 @@ class Places:
         return found
 
     def _stacked(self, site: Site) -> bool:
-        lift = self.interp.lifted.get(site.node)
+        lift = self.interp.lifted.get(site.node) or self.interp.derived.get(site.node)
         return (isinstance(lift, Lifted) and lift.stacked) or site.function in self.interp.stacked
 
     # ---- targets -----------------------------------------------------------------------------------------

@@ -19,13 +19,10 @@ from ..project import Module
 from ..rule import Declined
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
+from ..shapes.lifts import TRANSFORMS
 from ..shapes.values import Class, External, Function, Unknown, Value
 
 _LOOKED_AT = frozenset("isinstance issubclass print repr str type id hash callable".split())
-_WRAPPERS = frozenset(  # lifted transforms of a class, which give another class
-    f"flax.linen.{name}"
-    for name in ("remat", "checkpoint", "remat_scan", "scan", "vmap", "jit", "map_variables")
-)
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Place = tuple[Module, ast.expr]
 
@@ -238,7 +235,7 @@ class Escapes:
         match head:
             case External(name=name) if name.removeprefix("builtins.") in _LOOKED_AT:
                 return True
-            case External(name=name) if name in _WRAPPERS and call.args[:1] == [node]:
+            case External(name=name) if name in TRANSFORMS and call.args[:1] == [node]:
                 return self._is_followed(module, call)
             case Class() if classes.framework(head) is not None:
                 return head.node in self.rewritten

@@ -104,7 +104,11 @@ class Interpreter:
         self.enclosed: dict[ast.Call, list[Used | VariableMade]] = {}  # what ran in `hk.remat(f)`
         self.choices: named.Choices | None = None  # what code asks for by names, where that is read
         self.traced: traced.Traced | None = None  # what runs of the originals showed
-        self.rematerialized: dict[ast.AST, Behaviour] = {}  # the same for classes given to nn.remat
+        self.derived: dict[
+            ast.AST, Behaviour
+        ] = {}  # the same where the class is made apart: nn.remat
+        # The classes that lifted transforms were given, with whether what they return is known.
+        self.lift_targets: dict[ast.AST, list[tuple[list[Class], bool]]] = {}
         self.inherited: Behaviour | None = None  # `super()` of the refined layer that runs
         self.has_ranks = False  # whether a branch decided the rank of an array anywhere
         self.forks: dict[

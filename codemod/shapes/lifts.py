@@ -7,10 +7,14 @@ what comes out. The carry keeps its shape.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ..signatures import parameters
+from . import joins
+from .scopes import Environment
 from .values import (
     NONE,
     UNKNOWN,
@@ -31,7 +35,12 @@ from .values import (
 )
 
 if TYPE_CHECKING:
-    from .interpreter import Interpreter
+    from .interpreter import Handler, Interpreter
+
+TRANSFORMS = frozenset(  # what gives another class for a class
+    f"flax.linen.{name}"
+    for name in ("remat", "checkpoint", "remat_scan", "scan", "vmap", "jit", "map_variables")
+)
 
 
 @dataclass(eq=False)
@@ -42,6 +51,7 @@ class Lifted(Behaviour):
     stacked: bool = False
     length: ast.expr | None = None
     node: ast.Call | None = None
+    function: ast.AST | None = None  # the function, no method, that lifts it
 
     def module(self, made: Object | LayerObject) -> Value:
         """What an instance does when it is called."""
@@ -60,7 +70,8 @@ class Lifted(Behaviour):
         if not isinstance(made, Object | LayerObject):
             return UNKNOWN
         if node is not None:
-            interp.lifted[node] = self
+            apart = isinstance(self, Mapped) and self.is_apart(interp)
+            (interp.derived if apart else interp.lifted)[node] = self
         return self.module(made)
 
 
@@ -92,7 +103,7 @@ class Rematerialized(Behaviour):
     ) -> Value:
         made = interp.call(self.target, args, kwargs, node)
         if node is not None:
-            interp.rematerialized[node] = self
+            interp.derived[node] = self
         return made
 
     def join(self, other: Value) -> Value | None:
@@ -133,9 +144,21 @@ class Mapped(Lifted):
 
     in_axes: tuple[int | None, ...] | int | None = 0
     out_axis: int = 0
+    always: bool = True  # else a branch may have left the class as it is
 
     def module(self, made: Object | LayerObject) -> Value:
         return MappedModule(made, self)
+
+    def join(self, other: Value) -> Value | None:
+        """A class that a function lifts in one branch: one site makes both."""
+        apart = other is self.target and self.function is not None
+        return dataclasses.replace(self, always=False) if apart else None
+
+    def is_apart(self, interp: Interpreter) -> bool:
+        """Whether a function that has ended has lifted the class."""
+        return self.function is not None and all(
+            frame.function is not self.function for frame in interp.frames
+        )
 
     def axis(self, place: int) -> int | None:
         """The axis of an argument that is mapped over."""
@@ -157,6 +180,11 @@ class MappedModule(LiftedModule):
         kwargs: dict[str, Value],
         node: ast.Call | None,
     ) -> Value:
+        if not self.lift.always:
+            plain = interp.call(self.module, args, kwargs, node)
+            lifted = MappedModule(self.module, dataclasses.replace(self.lift, always=True))
+            there = interp.call(lifted, args, kwargs, node)
+            return joins.join(interp, self.lift.node or ast.Pass(), "", plain, there)
         axes = [self.lift.axis(place) for place in range(len(args))]
         steps = [v if a is None else without_axis(v, a) for v, a in zip(args, axes, strict=True)]
         result = interp.call(self.module, steps, kwargs, node)
@@ -261,7 +289,9 @@ def linen_scan(
     length = next((k.value for k in node.keywords if k.arg == "length"), None)
     if stacked and length is None:
         return None
-    return Scanned(args[0], stacked, length, node, in_axis.value, int(out_axis.value or 0))
+    return Scanned(
+        args[0], stacked, length, node, _running(interp), in_axis.value, int(out_axis.value or 0)
+    )
 
 
 def _broadcast(axes: Value) -> bool:
@@ -291,6 +321,41 @@ def _is_module_class(value: Value) -> bool:
     return isinstance(value, Class) and classes.framework(value) is not None
 
 
+def lifts_in(function: ast.FunctionDef, environment: Environment) -> Iterator[ast.Call]:
+    """Where a function gives a parameter of its own to a lifted transform."""
+    names = {parameter.name for parameter in parameters(function.args)}
+    for node in ast.walk(function):
+        match node:
+            case ast.Call(func=ast.Name() | ast.Attribute() as head, args=[ast.Name(id=name), *_]):
+                if name in names and _qualified(head, environment) in TRANSFORMS:
+                    yield node
+
+
+def _qualified(head: ast.Name | ast.Attribute, environment: Environment) -> str | None:
+    chain = ast.unparse(head).split(".")
+    found = environment.lookup(chain[0])
+    return ".".join([found.name, *chain[1:]]) if isinstance(found, External) else None
+
+
+@dataclass(eq=False)
+class Given(Behaviour):
+    """What a function that lifts classes is given, all of it rewritten."""
+
+    targets: Sequence[Class]
+
+
+def classes_in(value: Value) -> Iterator[Class]:
+    """The module classes that what a lifted transform is given may be, or is made of."""
+    match value:
+        case Class():
+            yield value
+        case Rematerialized(target=inner) | Lifted(target=inner) | Partial(function=inner):
+            yield from classes_in(inner)
+        case Either(values=values):
+            for option in values:
+                yield from classes_in(option)
+
+
 def linen_vmap(
     interp: Interpreter, node: ast.Call | None, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
@@ -312,7 +377,15 @@ def linen_vmap(
     if stacked and length is None:
         return None
     out = out_axis.value if isinstance(out_axis, Constant) else 0
-    return Mapped(args[0], stacked, length, node, in_axes, int(out or 0))
+    function = _running(interp)
+    if (isinstance(args[0], Partial) and args[0].args) or (function is not None and shared):
+        return None
+    return Mapped(args[0], stacked, length, node, function, in_axes, int(out or 0))
+
+
+def _running(interp: Interpreter) -> ast.AST | None:
+    frame = interp.frames[-1] if interp.frames else None
+    return frame.function if frame is not None and frame.self_value is None else None
 
 
 _VMAP_ARGUMENTS = {"variable_axes", "split_rngs", "in_axes", "out_axes", "axis_size"}
@@ -407,13 +480,31 @@ def layer_stack(
     return LayerStack(node.args[0])
 
 
+def _noting(handler: Handler) -> Handler:
+    """The handler of a lifted transform, which also notes what classes it is given, and whether it knows the result."""
+
+    def noting(
+        interp: Interpreter,
+        node: ast.Call | None,
+        args: Sequence[Value],
+        kwargs: Mapping[str, Value],
+    ) -> Value | None:
+        found = handler(interp, node, args, kwargs)
+        given = list(classes_in(args[0])) if args else []
+        if node is not None and given:
+            interp.lift_targets.setdefault(node, []).append((given, found is not None))
+        return found
+
+    return noting
+
+
 def install(interp: Interpreter) -> None:
     """Adds the handlers."""
     interp.handlers["flax.linen.scan"] = linen_scan
-    interp.handlers["flax.linen.remat"] = linen_remat
-    interp.handlers["flax.linen.checkpoint"] = linen_remat
-    interp.handlers["flax.linen.partitioning.remat"] = linen_remat
-    interp.handlers["flax.linen.vmap"] = linen_vmap
+    interp.handlers["flax.linen.remat"] = _noting(linen_remat)
+    interp.handlers["flax.linen.checkpoint"] = _noting(linen_remat)
+    interp.handlers["flax.linen.partitioning.remat"] = _noting(linen_remat)
+    interp.handlers["flax.linen.vmap"] = _noting(linen_vmap)
     interp.handlers["haiku.scan"] = haiku_scan
     interp.handlers["haiku.experimental.layer_stack"] = layer_stack
     interp.handlers["haiku.layer_stack"] = layer_stack
