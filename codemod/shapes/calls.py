@@ -172,6 +172,16 @@ def _super_attribute(owner: Super, name: str) -> Value:
     return External("builtins.super_of_library")
 
 
+@functools.cache
+def _arrays_have(name: str) -> bool:
+    """Whether arrays have a method of this name."""
+    import jax
+    import numpy as np
+
+    waiting = ("block_until_ready", "copy_to_host_async")  # of the arrays that JAX makes alone
+    return hasattr(jax.Array, name) or hasattr(np.ndarray, name) or name in waiting
+
+
 def _array_attribute(interp: Interpreter, array: Array, name: str) -> Value:
     match name:
         case "shape":
@@ -190,6 +200,8 @@ def _array_attribute(interp: Interpreter, array: Array, name: str) -> Value:
             return array
         case "at":
             return At(array)
+    if not _arrays_have(name):
+        return UNKNOWN  # an array was a guess: what has such a name holds arrays
     return Bound(array, External(f"builtins.Array.{name}"), name)
 
 
