@@ -268,6 +268,8 @@ def _convolved(
 ) -> ShapeOf:
     def output(use: Use) -> Value | None:
         shape, channels, rank = use.shape(), features(use), rank_of(use)
+        if channels is None and features is not _multiplied:
+            channels = use.own_features()
         if shape is None or channels is None or len(shape) not in (rank + 1, rank + 2):
             return None
         sizes = extents(use, rank, shape[-rank - 1 : -1])

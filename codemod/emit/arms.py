@@ -190,6 +190,16 @@ def told_early(test: ast.expr, site: Site, scope: Scope, transport: Transport) -
     return transport.can_write(test, there)
 
 
+def stands_under(arm: Arm, site: Site, scope: Scope, transport: Transport) -> bool:
+    """Whether the branch in which the source's constructor makes a layer has the test of a call already."""
+    test = transport.expression(arm.node.test, scope_of_test(arm.node.test, scope, transport))
+    return any(
+        transport.expression(around.node.test, scope) == test and around.holds == arm.holds
+        for around in _branches(site.statement, transport.source.parents)
+        if isinstance(around.node, ast.If)
+    )
+
+
 def scope_of_test(test: ast.expr, scope: Scope, transport: Transport) -> Scope:
     """The names that a test reads: those of `scope`, unless it stands in another method."""
     parents = transport.source.parents

@@ -22,7 +22,16 @@ from ..shapes.dims import Running, names
 from ..shapes.facts import RunningSize
 from ..shapes.lifts import Lifted
 from . import layout, size_lists, turns
-from .arms import Arm, arms, arms_of_calls, borrows, is_reached, scope_of_test, told_early
+from .arms import (
+    Arm,
+    arms,
+    arms_of_calls,
+    borrows,
+    is_reached,
+    scope_of_test,
+    stands_under,
+    told_early,
+)
 from .construct import Constructor
 from .containers import held, hold_within
 from .method_arms import MethodArms
@@ -641,6 +650,7 @@ class InitBody:
                     "a layer that another's kernel may stand in for, when the constructor cannot tell",
                     "make it under a test of the configuration, or multiply by the kernel",
                 )
+            told = [a for a in told if not stands_under(a, site, scope, self.transport)]
             if told and is_reached(site, parents, self.around_file(site)):
                 raise CannotMove(
                     site.node,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 
@@ -141,6 +142,8 @@ def _constant_or_unknown(value: Value) -> Value:
             return Items([_constant_or_unknown(each) for each in items], kind, names, cls)
         case Array():
             return UNKNOWN
+        case Unknown(text=text) if text:
+            return dataclasses.replace(value, text=None, loop=None)
     return _known_anywhere(value)
 
 
