@@ -198,13 +198,24 @@ class _Rounds:
         return Refusal(cls, why.node, why.code, why.message, why.help)
 
     def _bridge_or_keep(self, unfollowed: Mapping[ast.AST, Finding], found: ModuleRewrite) -> None:
-        """Runs classes that some program cannot follow in a bridge there; those for which there is none stay."""
-        bridgeable = {node for node in unfollowed if self._bridges(found, node) is not None}
-        for node, finding in unfollowed.items():
-            (self.bridged if node in bridgeable else self.stay)[node] = finding
+        """Runs classes that some program cannot follow in a bridge there; those for which there is none stay.
 
-    def _bridges(self, found: ModuleRewrite, node: ast.AST) -> bridging.ProgramBridges | None:
-        """How the programs of the project can run a rewritten class without being rewritten."""
+        Of those without, some may have one when others stay: these are asked again in the next round.
+        """
+        models = found.models.keys()
+        without = {n for n in unfollowed if self._bridges(found, n, models) is None}
+        others = {n: models - (without - {n}) for n in without}
+        anyway = {n for n in without if self._bridges(found, n, others[n]) is None} or without
+        for node, finding in unfollowed.items():
+            if node not in without:
+                self.bridged[node] = finding
+            elif node in anyway:
+                self.stay[node] = finding
+
+    def _bridges(
+        self, found: ModuleRewrite, node: ast.AST, rewritten: Collection[ast.AST]
+    ) -> bridging.ProgramBridges | None:
+        """How the programs of the project can run a class without being rewritten, where those of `rewritten` are."""
         if node not in found.models:
             return None
         return bridging.bridges(
@@ -214,7 +225,7 @@ class _Rounds:
             self.mentions,
             found.edits_of,
             self.options.line_length,
-            found.models.keys(),
+            rewritten,
         )
 
     def _tell_of_files(self, found: ModuleRewrite, findings: Findings) -> None:
@@ -236,7 +247,7 @@ class _Rounds:
         for node, finding in self.bridged.items():
             if node not in found.models:
                 continue  # it stays for a reason of its own
-            bridges = self._bridges(found, node)
+            bridges = self._bridges(found, node, found.models.keys())
             defined = node in found.aliases
             if bridges is None or not bridging.write(bridges, found.edits_of, found.want, defined):
                 blocked.append(node)

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
-from ..chains import last_name
+from ..chains import is_own, last_name
 from ..edits import EditConflict, Edits
 from ..emit.aliases import Alias, find_alias, write_alias
 from ..emit.bridges import (
@@ -30,6 +30,7 @@ from ..project import Module
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import Class, Object
+from ..signatures import written_arguments
 from . import by_names, name_reads
 from .model_functions import runs_methods_alone
 
@@ -134,7 +135,7 @@ def bridges(
     if "bind" in methods or (methods and not crosses_with(cls, model, methods)):
         return None
     same = by_names.family(interp, cls)
-    if any(_holds_modules(interp, m, same) for m in around):
+    if any(_holds_modules(interp, m, same, rewritten) for m in around):
         return None
     fields = {name for m in around for name in _fields_read(interp, m, cls, same)}
     by_place = fields and any(_gives_by_place(here, cls) for here in found.values())
@@ -187,19 +188,43 @@ def write(
     return True
 
 
-def _holds_modules(interp: Interpreter, module: Module, same: Collection[Class]) -> bool:
-    """Whether a program gives a class modules, or its modules to others: a bridge is no module for another.
+def _holds_modules(
+    interp: Interpreter,
+    module: Module,
+    same: Collection[Class],
+    rewritten: Collection[ast.AST],
+) -> bool:
+    """Whether a program gives a class modules, or its modules to others that are rewritten or want more than to call them.
 
-    The classes of `same` may be there in its place.
+    A bridge is no module of NNX. The classes of `same` may be there in its place.
     """
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.Call) and node not in interp.facts.functions:
-            made = interp.facts.value(node)
-            for item in [*node.args, *[k.value for k in node.keywords]]:
-                given = interp.facts.value(item)
-                if _is_module(made) and _is_module(given) and {made.cls, given.cls} & set(same):  # type: ignore[union-attr]
-                    return True
+        made = interp.facts.value(node) if isinstance(node, ast.Call) else None
+        if not isinstance(node, ast.Call) or node in interp.facts.functions:
+            continue
+        if not isinstance(made, Object) or not _is_module(made):
+            continue
+        names = [field.name for field in classes.fields(made.cls)]
+        for name, item in written_arguments(names, node).items():
+            given = interp.facts.value(item)
+            if not isinstance(given, Object) or not _is_module(given):
+                continue
+            takes = made.cls.node not in rewritten and _only_calls(made.cls, name)
+            if made.cls in same or (given.cls in same and not takes):
+                return True
     return False
+
+
+def _only_calls(cls: Class, field: str) -> bool:
+    """Whether a class asks nothing else of what a field holds than to be there, and to be called."""
+    parents = cls.module.source.parents
+    for node in (node for each in classes.mro(cls) for node in ast.walk(each.node)):
+        if is_own(node) and node.attr == field:
+            above = parents.get(node)
+            called = isinstance(above, ast.Call) and above.func is node
+            if not called and not isinstance(above, ast.Compare | ast.If | ast.IfExp):
+                return False
+    return True
 
 
 def _fields_read(

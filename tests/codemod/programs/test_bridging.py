@@ -486,3 +486,57 @@ def test_a_class_that_is_lifted_under_another_name_is_not_bridged(
     done = rewritten(LIFTED.replace("MADE", made).replace("LEFT", left))
     assert done.statuses["Block"] == "kept"
     check(done, tmp_path)
+
+
+GIVEN = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Encoder(nn.Module):
+    width: int
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(self.width)(x)
+
+
+def through(module, x):
+    return module(x)
+
+
+class Outer(nn.Module):
+    encoder: nn.Module
+
+    @nn.compact
+    def __call__(self, x):
+        LAYER
+        return USE
+
+
+x = jnp.linspace(-1.0, 1.0, 6).reshape(2, 3)
+model = Outer(Encoder(4))
+params = model.init(jax.random.key(0), x)["params"]
+print('RESULT', float(jnp.square(model.apply({"params": params}, x)).sum()))
+"""
+ODD = "x = {str(x.ndim): nn.Dense(2)}[str(x.ndim)](x)"
+
+
+@pytest.mark.parametrize(
+    ("layer", "use", "statuses"),
+    [
+        (ODD, "self.encoder(x)", ("rewritten", "kept")),
+        (ODD, "self.encoder(x) if self.encoder is not None else x", ("rewritten", "kept")),
+        (ODD, "self.encoder(x) * self.encoder.width", ("kept", "kept")),
+        (ODD, "through(self.encoder, x)", ("kept", "kept")),
+        ("x = nn.Dense(2)(x)", "self.encoder(x)", ("rewritten", "rewritten")),
+    ],
+)
+def test_a_module_that_is_given_to_one_that_stays(
+    layer: str, use: str, statuses: tuple[str, str], tmp_path: Path
+) -> None:
+    """What only calls it may be given a bridge; a module of NNX may not."""
+    done = rewritten(GIVEN.replace("LAYER", layer).replace("USE", use))
+    assert (done.statuses["Encoder"], done.statuses["Outer"]) == statuses
+    check(done, tmp_path)
