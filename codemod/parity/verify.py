@@ -209,7 +209,21 @@ def _climb(subject: Subject, trees: Trees, wishes: Wishes, sides: _Sides, folder
             other.note = f"{other.note}; " if other.note else ""
             other.note += _why_another(first)
             return other
-    return first
+    return _without_guess(first)
+
+
+def _without_guess(climb: Climb) -> Climb:
+    """A module that is not built with the layer which the search put in a field's place is not run: it may be for others."""
+    failed = next((r for r in climb.rungs if r.name == "builds" and r.status == "fail"), None)
+    case = climb.case or {"origin": "", "kwargs": {}}
+    given = [n for n, v in case["kwargs"].items() if str(v).startswith("py:nn.")]
+    if failed is None or not given or "search" not in case["origin"]:
+        return climb
+    other = Climb(climb.file, climb.name, climb.source)
+    other.rest(
+        f"the search gave `{given[0]}` a layer that the rewrite is not built with: {failed.why}"
+    )
+    return other
 
 
 def _unfit(climb: Climb) -> bool:

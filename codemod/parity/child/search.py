@@ -24,7 +24,7 @@ _IMAGES = (
     (2, 4, 64, 64),  # channels first
     (2, _SIZE, _SIZE, _WIDE),
     (2, _SIZE, _SIZE, 4 * _WIDE),  # a bottleneck's narrow part has groups, too
-    (2, _SIZE, _WIDE),
+    (2, 2 * _SIZE, _WIDE),  # places of a square image
 )
 _BELOW = 4  # integers are smaller: few vocabularies are
 _TEXTS = 3  # that one argument is compared with
