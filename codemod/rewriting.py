@@ -32,6 +32,7 @@ from .prepasses import (
     kept_arguments,
     kept_keys,
     makers,
+    one_layer,
     own_names,
     records,
     renamed_methods,
@@ -122,6 +123,7 @@ def _prepared(
     stages.append(gathered.prepare(stages[-1].project, rules, leave))
     stages.append(unpacked.prepare(stages[-1].project, rules, leave))
     stages.append(kept_arguments.prepare(stages[-1].project, rules, leave))
+    stages.append(one_layer.prepare(stages[-1].project, rules, leave))
     stages.append(set_at_once.prepare(stages[-1].project, rules, leave))
     stages.append(own_names.prepare(stages[-1].project, rules, leave))
     stages.append(renamed_methods.prepare(stages[-1].project, rules, leave))

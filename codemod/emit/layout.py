@@ -16,6 +16,7 @@ from ..blocks import strings
 
 _OPEN, _CLOSE = "([{", ")]}"
 _LAMBDA = re.compile(r"\blambda\b")
+_KEYWORD = re.compile(r"\w+=(?!=)")
 _CLAUSE = re.compile(r"(?<=\s)(?:async for|for|if)\s")
 # Brackets around less than this are not worth a line.
 _SHORT = 8
@@ -151,7 +152,9 @@ def _inner(pieces: _Pieces, indent: str, page: _Page) -> Iterator[str]:
         *above, behind = pieces.comments.get(index, [""])
         yield from (indent + line for line in above)
         behind = f"  {behind}" if behind else ""
-        lines = _indented(_lines("", item, ",", indent, page), indent)
+        keyword = found.group() if (found := _KEYWORD.match(item)) else ""
+        value = item.removeprefix(keyword)
+        lines = _indented(_lines(keyword, value, ",", indent, page), indent)
         yield from [*lines[:-1], lines[-1] + behind]
 
 
@@ -171,8 +174,14 @@ def _lines(prefix: str, text: str, suffix: str, indent: str, page: _Page) -> lis
             line for term in inner for line in _indented(_lines("", term, "", deeper, page), deeper)
         ]
         return [f"{prefix}(", *lines, f"{indent}){suffix}"]
-    if len(terms) > 1 and not prefix and not terms[-1].startswith("else"):
-        return [terms[0], *(indent + term for term in terms[1:-1]), indent + terms[-1] + suffix]
+    if len(terms) > 1 and (not prefix or _KEYWORD.match(prefix)):
+        first = _lines(prefix, terms[0], "", indent, page)
+        ends = ["" for _ in terms[1:-1]] + [suffix]
+        return first + [
+            line
+            for term, end in zip(terms[1:], ends, strict=True)
+            for line in _indented(_lines("", term, end, indent, page), indent)
+        ]
     found = _last_brackets(text)
     if found is None:
         return (prefix + text + suffix).split("\n")

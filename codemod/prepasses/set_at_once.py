@@ -36,7 +36,7 @@ def _prepare_class(draft: Draft, cls: Class) -> bool:
         if isinstance(function, ast.FunctionDef) and function.name == constructor:
             for local, kept in _kept_later(function):
                 draft.edits.replace(local, ast.unparse(kept.targets[0]))
-                draft.edits.delete_statement(kept, with_comments=True)
+                draft.edits.delete_statement(kept)
                 written = True
     return written
 

@@ -161,6 +161,10 @@ def test_lines_are_broken_as_a_formatter_breaks_them() -> None:
     texts += [f"value{i} = {random_sum(chance)}" for i in range(50)]
     texts += [f"value{i} = f({random_sum(chance)}, rngs=rngs)" for i in range(50)]
     texts += [
+        f"value{i} = f({random_sum(chance)}, a={random_sum(chance)} if padded else width, b={random_sum(chance)})"
+        for i in range(50)
+    ]
+    texts += [
         f"value{i} = {random_sum(chance)} if {chance.choice(['padded', 'stage < len(sizes)'])} else width"
         for i in range(50)
     ]

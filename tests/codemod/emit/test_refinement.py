@@ -9,6 +9,7 @@ import pytest
 from nnx_codemod.codemod.config import Options
 from nnx_codemod.codemod.engine import rewrite
 from nnx_codemod.codemod.source import Source
+from nnx_codemod.tests.programs import check, rewritten
 
 HEAD = """
 from typing import Union
@@ -66,22 +67,37 @@ def test_other_changes_of_a_layer_stay(tmp_path: Path, change: str) -> None:
     assert statuses(tmp_path, change + USE) == {"Own": "kept", "Net": "kept"}
 
 
-LATE = """
+ASKS = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from typing import Union
+
+
 class Net(nn.Module):
     width: Union[int, bool] = 4
 
     def setup(self):
-        self.head = nn.Dense(3)
-        self.body = nn.Dense(5 if self.width is True else self.width)
+        ONE
+        OTHER
 
     def __call__(self, x):
         return self.head(self.body(x))
+
+
+x = jax.random.normal(jax.random.key(1), (6, 3))
+model = Net()
+variables = model.init(jax.random.key(0), x)
+print('RESULT', float(jnp.square(model.apply(variables, x)).sum()))
 """
+HEAD_OF_NET = "self.head = nn.Dense(3)"
+BODY_OF_NET = "self.body = nn.Dense(5 if self.width is True else self.width)"
 
 
-def test_a_layer_that_tells_its_size_is_made_first(tmp_path: Path) -> None:
-    assert statuses(tmp_path, LATE) == {"Net": "kept"}
-    lines = LATE.split("\n")
-    head, body = (next(line for line in lines if name in line) for name in ("head =", "body ="))
-    early = LATE.replace(head, "").replace(body, f"{body}\n{head}")
-    assert statuses(tmp_path, early) == {"Net": "rewritten"}
+@pytest.mark.parametrize(("one", "other"), [(HEAD_OF_NET, BODY_OF_NET), (BODY_OF_NET, HEAD_OF_NET)])
+def test_a_layer_that_tells_its_size_is_made_first(one: str, other: str, tmp_path: Path) -> None:
+    done = rewritten(ASKS.replace("ONE", one).replace("OTHER", other))
+    assert done.statuses == {"Net": "rewritten"}
+    text = done.after["program.py"]
+    assert text.index("self.body = ") < text.index("self.head = ")
+    check(done, tmp_path)
