@@ -67,11 +67,11 @@ def _as_one(draft: Draft, branch: ast.If) -> str | None:
 
 
 def _differing(first: ast.Call, second: ast.Call) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """The values that two calls give the same keywords, where they are not the same."""
+    """The values that two calls give the same keywords, where they are not the same; none for other keywords, or names."""
     names = [keyword.arg for keyword in first.keywords]
     if names == [keyword.arg for keyword in second.keywords] and None not in names:
         for one, two in zip(first.keywords, second.keywords, strict=True):
-            if ast.dump(one.value) != ast.dump(two.value):
+            if one.arg != "name" and ast.dump(one.value) != ast.dump(two.value):
                 yield one.value, two.value
 
 

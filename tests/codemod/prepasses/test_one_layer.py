@@ -63,6 +63,7 @@ SCALED = "x = nn.Dense(size, kernel_init=nn.initializers.normal(self.scale))(x)"
             "x = nn.Dense(2 * size, use_bias=True)(x)",
             False,
         ),
+        (LAST, "x = nn.Dense(size, name=f'a{i}')(x)", "x = nn.Dense(size, name=f'b{i}')(x)", False),
     ],
 )
 def test_one_layer_stands_for_both(
