@@ -27,7 +27,7 @@ class LiftingFunction:
     node: ast.FunctionDef
     calls: list[ast.Call]  # of the lifted transforms
     targets: list[Class]
-    followed: bool  # whether all that it lifts is known
+    followed: bool  # whether it can be rewritten, and all that it lifts is known
     users: list[Class] = field(default_factory=list)
     used_elsewhere: bool = False  # by code outside of module classes
 
@@ -37,18 +37,24 @@ def find(
 ) -> list[LiftingFunction]:
     """The lifting functions of a project. `own` are its module classes, all of which were interpreted."""
     found: dict[ast.AST, LiftingFunction] = {}
-    for module in modules:
+    for module in interp.project.modules.values():
+        if "linen" not in module.source.text:
+            continue
+        environment = interp.environment_of(module)
         for function in module.tree.body:
             if not isinstance(function, ast.FunctionDef):
                 continue
-            calls = list(lifts_in(function, interp.environment_of(module)))
+            calls = list(lifts_in(function, environment))
+            given = [each for call in calls for each in interp.lift_targets.get(call, ())]
             if calls:
-                given = [each for call in calls for each in interp.lift_targets.get(call, ())]
-                targets = [cls for those, _ in given for cls in those]
-                followed = interp.lift_targets.keys() >= {*calls} and all(
-                    known for _, known in given
+                found[function] = LiftingFunction(
+                    function,
+                    calls,
+                    [cls for targets, _ in given for cls in targets],
+                    module.rewritable
+                    and interp.lift_targets.keys() >= {*calls}
+                    and all(known for _, known in given),
                 )
-                found[function] = LiftingFunction(function, calls, targets, followed)
     by_node: dict[ast.AST, Class] = {cls.node: cls for cls in own}
     for module in modules if found else ():
         for used, owner in _references(interp, module, found, by_node):

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from nnx_codemod.codemod import engine
+from nnx_codemod.codemod.config import Options
+from nnx_codemod.codemod.source import Source
 from nnx_codemod.tests.programs import check, rewritten
 
 PROGRAM = """
@@ -137,3 +140,22 @@ def test_a_name_that_a_branch_decides(tmp_path: Path) -> None:
     done = rewritten(text.replace("        return kind", f"{lines}        return kind"))
     assert done.statuses["Net"] == "kept"
     check(done, tmp_path)
+
+
+def test_a_function_of_a_file_that_stays(tmp_path: Path) -> None:
+    """The file is only read: what it lifts has to stay a class of Linen."""
+    text = PROGRAM.replace("AROUND", "").replace("BODY", "        self.net = several(Layer, 2)(4)")
+    start = text.index("def several")
+    function = text[start : text.index("class Layer")].replace("LIFT", ALL)
+    (tmp_path / "lifting.py").write_text(f"import flax.linen as nn\n\n\n{function}")
+    program = tmp_path / "program.py"
+    program.write_text(
+        text.replace(text[start : text.index("class Layer")], "from lifting import several\n\n\n")
+    )
+
+    def load(path: Path) -> Source | None:
+        return Source(path) if path.exists() else None
+
+    (outcome,) = engine.rewrite([Source(program)], Options(), load=load)
+    statuses = {each.name: each.status for each in outcome.report.classes}
+    assert statuses == {"Layer": "kept", "Net": "kept"}
