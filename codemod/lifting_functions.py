@@ -10,6 +10,7 @@ import ast
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .ancestry import lineage
 from .chains import last_name
 from .findings import Finding
 from .modules import ModuleRewrite
@@ -79,15 +80,9 @@ def _references(
             continue
         value = interp.peek_name(node, environment)
         if isinstance(value, Function) and value.node in functions:
-            yield functions[value.node], _class_around(node, module, by_node)
-
-
-def _class_around(node: ast.AST, module: Module, by_node: Mapping[ast.AST, Class]) -> Class | None:
-    while node in module.source.parents:
-        node = module.source.parents[node]
-        if node in by_node:
-            return by_node[node]
-    return None
+            around = lineage(node, module.source.parents)
+            owner = next((by_node[each] for each in around if each in by_node), None)
+            yield functions[value.node], owner
 
 
 def torn(

@@ -189,11 +189,6 @@ class Bridges:
             return True
         if isinstance(above.func, ast.Name) and above.func.id in ("isinstance", "issubclass"):
             return False
-        head = (
-            self.resolve(above.func) if isinstance(above.func, ast.Name | ast.Attribute) else None
-        )
-        if _is_of_framework(head):
-            return False
         if isinstance(cls := self.resolve(node), Class) and above.func is node:
             return not may_give_module(
                 above, cls, self._known, self.resolve, passes=self._is_rewritten

@@ -16,7 +16,7 @@ from ..rule import Layer, To
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
 from ..shapes.lifts import Lifted, Mapped, Rematerialized, Scanned
-from ..shapes.values import Class, Function, LayerObject, Object
+from ..shapes.values import Behaviour, Class, Function, LayerObject, Object
 from . import names
 from .constructors import default_name, names_itself
 from .counting import Counter, Order, Unit
@@ -258,7 +258,7 @@ class Places:
             cls = kind.cls if isinstance(kind, ModuleModel) else None
             said = default_name(cls) if isinstance(cls, Class) else None
             return said or names.haiku_name(name)
-        lift = self.interp.lifted.get(site.node) or self.interp.derived.get(site.node)
+        lift = self._lift(site)
         if isinstance(lift, Rematerialized):
             name = f"Checkpoint{name}"
         return _LIFTS.get(type(lift), "") + name if isinstance(lift, Lifted) else name
@@ -275,8 +275,12 @@ class Places:
                 found.append(kind)
         return found
 
+    def _lift(self, site: Site) -> Behaviour | None:
+        """What made the class of a site of another one."""
+        return self.interp.lifted.get(site.node) or self.interp.derived.get(site.node)
+
     def _stacked(self, site: Site) -> bool:
-        lift = self.interp.lifted.get(site.node) or self.interp.derived.get(site.node)
+        lift = self._lift(site)
         return (isinstance(lift, Lifted) and lift.stacked) or site.function in self.interp.stacked
 
     # ---- targets -----------------------------------------------------------------------------------------

@@ -204,12 +204,14 @@ def _holds_modules(
             continue
         if not isinstance(made, Object) or not _is_module(made):
             continue
-        names = [field.name for field in classes.fields(made.cls)]
-        for name, item in written_arguments(names, node).items():
+        fields = [field.name for field in classes.fields(made.cls)]
+        names = {item: name for name, item in written_arguments(fields, node).items()}
+        for item in [*node.args, *[k.value for k in node.keywords]]:
             given = interp.facts.value(item)
             if not isinstance(given, Object) or not _is_module(given):
                 continue
-            takes = made.cls.node not in rewritten and _only_calls(made.cls, name)
+            stays = made.cls.node not in rewritten
+            takes = stays and item in names and _only_calls(made.cls, names[item])
             if made.cls in same or (given.cls in same and not takes):
                 return True
     return False

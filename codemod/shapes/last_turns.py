@@ -74,14 +74,13 @@ def _compared(left: str, op: ast.cmpop, right: str, counter: str, count: str) ->
 @contextmanager
 def left_out(interp: Interpreter, sides: Mapping[ast.AST, bool]) -> Iterator[None]:
     """Takes no branch that is the last turn's alone."""
-    bound = interp.symbols.snapshot()
-    interp.passed_by.update(sides)
+    bound, around = interp.symbols.snapshot(), interp.passed_by
+    interp.passed_by = {**around, **sides}
     try:
         yield
     finally:
         interp.symbols.restore(bound)
-        for node in sides:
-            del interp.passed_by[node]
+        interp.passed_by = around
 
 
 def handed_on(

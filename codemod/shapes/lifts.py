@@ -51,7 +51,6 @@ class Lifted(Behaviour):
     stacked: bool = False
     length: ast.expr | None = None
     node: ast.Call | None = None
-    function: ast.AST | None = None  # the function, no method, that lifts it
 
     def module(self, made: Object | LayerObject) -> Value:
         """What an instance does when it is called."""
@@ -70,9 +69,12 @@ class Lifted(Behaviour):
         if not isinstance(made, Object | LayerObject):
             return UNKNOWN
         if node is not None:
-            apart = isinstance(self, Mapped) and self.is_apart(interp)
-            (interp.derived if apart else interp.lifted)[node] = self
+            (interp.derived if self.is_apart(interp) else interp.lifted)[node] = self
         return self.module(made)
+
+    def is_apart(self, interp: Interpreter) -> bool:
+        """Whether a function that has ended has lifted the class."""
+        return False
 
 
 @dataclass(eq=False)
@@ -144,6 +146,7 @@ class Mapped(Lifted):
 
     in_axes: tuple[int | None, ...] | int | None = 0
     out_axis: int = 0
+    function: ast.AST | None = None  # the function, no method, that lifts it
     always: bool = True  # else a branch may have left the class as it is
 
     def module(self, made: Object | LayerObject) -> Value:
@@ -155,7 +158,6 @@ class Mapped(Lifted):
         return dataclasses.replace(self, always=False) if apart else None
 
     def is_apart(self, interp: Interpreter) -> bool:
-        """Whether a function that has ended has lifted the class."""
         return self.function is not None and all(
             frame.function is not self.function for frame in interp.frames
         )
@@ -289,9 +291,7 @@ def linen_scan(
     length = next((k.value for k in node.keywords if k.arg == "length"), None)
     if stacked and length is None:
         return None
-    return Scanned(
-        args[0], stacked, length, node, _running(interp), in_axis.value, int(out_axis.value or 0)
-    )
+    return Scanned(args[0], stacked, length, node, in_axis.value, int(out_axis.value or 0))
 
 
 def _broadcast(axes: Value) -> bool:
@@ -380,7 +380,7 @@ def linen_vmap(
     function = _running(interp)
     if (isinstance(args[0], Partial) and args[0].args) or (function is not None and shared):
         return None
-    return Mapped(args[0], stacked, length, node, function, in_axes, int(out or 0))
+    return Mapped(args[0], stacked, length, node, in_axes, int(out or 0), function)
 
 
 def _running(interp: Interpreter) -> ast.AST | None:

@@ -48,7 +48,7 @@ def linen_scan_of(
     lift = linen_scan(interp, node, args, kwargs)
     if not isinstance(lift, Scanned) or not lift.stacked or not isinstance(args[0], Function):
         return lift
-    body = ScannedBody(args[0], True, lift.length, in_axis=lift.in_axis, out_axis=lift.out_axis)
+    body = ScannedBody(args[0], True, lift.length, None, lift.in_axis, lift.out_axis)
     return ScannedFunction(args[0], body)
 
 
