@@ -176,6 +176,12 @@ class Source:
         """The node that each node of the tree is a part of; operators and contexts have none."""
         return self._parents(self.tree)
 
+    @functools.cached_property
+    def texts(self) -> list[tuple[ast.Constant, str]]:
+        """The strings in the code."""
+        nodes = [node for node in self.parents if isinstance(node, ast.Constant)]
+        return [(node, node.value) for node in nodes if isinstance(node.value, str)]
+
     def is_annotation(self, node: ast.AST) -> bool:
         """Whether a node is part of an annotation."""
         below, above = node, self.parents.get(node)

@@ -62,17 +62,19 @@ def _path_reads(
     What lies below a module that keeps its name may be read whole: another model takes it as it is.
     """
     names, kept = _names_of(model)
-    for node in outside(module, rewritten):
-        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
-            continue
-        above = module.source.parents.get(node)
+    parents = module.source.parents
+    for node, text in module.source.texts:
+        above = parents.get(node)
+        read: ast.expr | ast.stmt | None = None
         if isinstance(above, ast.Subscript) and (
-            _is_one_of(node.value, names - kept)
-            or (_is_one_of(node.value, names) and not _is_read_whole(above, module))
+            _is_one_of(text, names - kept)
+            or (_is_one_of(text, names) and not _is_read_whole(above, module))
         ):
-            yield above.value
-        elif any(_AUTOMATIC.fullmatch(p) and _is_one_of(p, names) for p in node.value.split("/")):
-            yield next(a for a in lineage(node, module.source.parents) if isinstance(a, ast.stmt))
+            read = above.value
+        elif any(_AUTOMATIC.fullmatch(p) and _is_one_of(p, names) for p in text.split("/")):
+            read = next(a for a in lineage(node, parents) if isinstance(a, ast.stmt))
+        if read is not None and not any(each in rewritten for each in lineage(node, parents)):
+            yield read
 
 
 def _is_one_of(text: str, names: Collection[str]) -> bool:

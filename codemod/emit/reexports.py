@@ -117,8 +117,10 @@ def second_name(module: Module, name: str) -> ast.expr | None:
         and isinstance(node.targets[0], ast.Name)
         and node.targets[0].id == name
     ]
+    if len(values) != 1:
+        return None
     stored = sum(
         isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
         for node in ast.walk(module.tree)
     )
-    return values[0] if len(values) == 1 and stored == 1 else None
+    return values[0] if stored == 1 else None

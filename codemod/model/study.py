@@ -529,14 +529,19 @@ def _build(interp: Interpreter, root: Object, kind: str, contexts: Contexts) -> 
     call_function(interp, initialiser, [root], kwargs, None, root)
 
 
-def _distinct(values: Sequence[Value | None]) -> list[Value]:
+def _distinct(values: Iterable[Value | None]) -> list[Value]:
+    """Values but for None, unknown ones and equal ones: to compare sizes is dear, so values of two hashes are not."""
     found: list[Value] = []
+    seen: set[Value] = set()
     for value in values:
-        if (
-            value is not None
-            and value is not UNKNOWN
-            and not any(value is v or value == v for v in found)
-        ):
+        if value is None or value is UNKNOWN:
+            continue
+        try:
+            known = value in seen
+            seen.add(value)
+        except TypeError:  # a constant that is a list, say
+            known = value in found
+        if not known:
             found.append(value)
     return found
 

@@ -611,6 +611,7 @@ def call_function(
     return defaults.asked_again(interp, function, node, result)
 
 
+@functools.lru_cache(maxsize=4096)
 def _is_generator(node: ast.AST) -> bool:
     return any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in ast.walk(node))
 

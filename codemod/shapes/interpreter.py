@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ..rulebook import Rulebook
 
 MAX_STEPS = 400_000
+MAX_TOP_LEVEL = 100_000  # of a file: what a script does at its top is less than half of that
 MAX_UNROLLED = 16
 
 
@@ -129,22 +130,28 @@ class Interpreter:
             environment.names["__name__"] = Constant("__main__")
             self.globals[module] = environment
             with (
-                self.fresh(self.facts if module.rewritable else Facts()),
+                self.fresh(self.facts if module.rewritable else Facts(), MAX_TOP_LEVEL),
                 self.patient(None),  # a file is read once, for all who import it
             ):
                 self.frames.append(Frame(module.tree, environment))
                 try:
-                    self.execute(self._top_level(module), environment)
-                except OutOfBudget:
-                    self.trouble(module.tree, "the program takes too many steps to follow")
+                    self._run_top_level(module, environment)
                 finally:
                     self.frames.pop()
         return self.globals[module]
 
-    def _top_level(self, module: Module) -> list[ast.stmt]:
-        if not self.definitions_only:
-            return module.tree.body
-        return [statement for statement in module.tree.body if _defines(statement)]
+    def _run_top_level(self, module: Module, environment: Environment) -> None:
+        """Runs a file; what it defines below code that takes too many steps is there all the same."""
+        followed = not self.definitions_only
+        for statement in module.tree.body:
+            if not followed and not _defines(statement):
+                continue
+            try:
+                if self.execute([statement], environment):
+                    return
+            except OutOfBudget:
+                self.trouble(statement, "the program takes too many steps to follow")
+                followed, self._steps = False, 0
 
     def peek(self, node: ast.expr, env: Environment) -> Value:
         """What an expression means, without recording that it was asked."""

@@ -540,3 +540,46 @@ def test_a_module_that_is_given_to_one_that_stays(
     done = rewritten(GIVEN.replace("LAYER", layer).replace("USE", use))
     assert (done.statuses["Encoder"], done.statuses["Outer"]) == statuses
     check(done, tmp_path)
+
+
+HAIKU_GIVEN = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+class Encoder(hk.Module):
+    def __init__(self, width, name=None):
+        super().__init__(name=name)
+        self.width = width
+
+    def __call__(self, x):
+        return hk.Linear(self.width)(x)
+
+
+class Outer(hk.Module):
+    def __init__(self, encoder, name=None):
+        super().__init__(name=name)
+        self.encoder = encoder
+
+    def __call__(self, x):
+        x = {str(x.ndim): hk.Linear(2)}[str(x.ndim)](x)
+        return self.encoder(x)
+
+
+def forward(x):
+    encoder = Encoder(4)
+    return Outer(encoder)(x)
+
+
+x = jnp.linspace(-1.0, 1.0, 6).reshape(2, 3)
+net = hk.without_apply_rng(hk.transform(forward))
+params = net.init(jax.random.key(0), x)
+print('RESULT', float(jnp.square(net.apply(params, x)).sum()))
+"""
+
+
+def test_a_module_that_a_haiku_class_that_stays_is_given_by_place(tmp_path: Path) -> None:
+    done = rewritten(HAIKU_GIVEN)
+    assert done.statuses["Encoder"] == done.statuses["Outer"] == "kept"
+    check(done, tmp_path)
