@@ -6,7 +6,6 @@ import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..chains import last_name
 from ..model.module import AddedParameter
 from ..shapes import classes
 from ..shapes.values import Class
@@ -83,7 +82,7 @@ class Signature:
             text = declared.name
             if not blank:
                 text += f": {self._rewritten(declared.annotation, declared.owner)}"
-            if declared.default is not None:
+            if declared.has_default:
                 text += ("=" if blank else " = ") + self._default(declared)
             statement = declared.statement
             own = declared.owner is self.cls
@@ -92,19 +91,18 @@ class Signature:
         return found
 
     def _default(self, declared: classes.Field) -> str:
-        assert declared.default is not None
-        match declared.default:
-            case ast.Call(func=func, keywords=keywords) if last_name(func) == "field":
-                for keyword in keywords:
-                    if keyword.arg == "default":
-                        return self._rewritten(keyword.value, declared.owner)
-                    if keyword.arg == "default_factory":
-                        raise CannotMove(
-                            declared.default,
-                            f"field `{declared.name}` has a default factory",
-                            "give the field a plain default",
-                        )
-        return self._rewritten(declared.default, declared.owner)
+        default = declared.plain_default
+        if default is None:
+            raise CannotMove(
+                declared.default or declared.statement,
+                f"field `{declared.name}` has a default factory",
+                "give the field a plain default",
+            )
+        if default is not declared.default and isinstance(default, ast.List | ast.Tuple):
+            # As a parameter's default it is one for all; those who read a module's field get a tuple.
+            parts = [self._rewritten(part, declared.owner) for part in default.elts]
+            return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
+        return self._rewritten(default, declared.owner)
 
     def _rewritten(self, node: ast.expr, owner: Class) -> str:
         """An annotation or default with the names in it rewritten, where it stands in the class's file."""

@@ -509,7 +509,7 @@ def _build(interp: Interpreter, root: Object, kind: str, contexts: Contexts) -> 
                 interp,
                 declared.name,
                 annotation,
-                declared.default,
+                declared.plain_default,
                 declared.owner.environment,
                 examples,
             )

@@ -712,16 +712,15 @@ def _record_instance(
 def _field_default(interp: Interpreter, field: classes.Field) -> Value:
     if field.default is None:
         return UNKNOWN
-    value = interp.evaluate(field.default, field.owner.environment)
-    default = field.default
-    if isinstance(default, ast.Call) and ast.unparse(default.func).split(".")[-1] == "field":
-        for keyword in default.keywords:
-            if keyword.arg == "default":
-                return interp.evaluate(keyword.value, field.owner.environment)
+    default = field.plain_default
+    if default is not None:
+        return interp.evaluate(default, field.owner.environment)
+    if isinstance(field.default, ast.Call):
+        for keyword in field.default.keywords:
             if keyword.arg == "default_factory":
                 factory = interp.evaluate(keyword.value, field.owner.environment)
                 return interp.call(factory, [], {}, None)
-    return value
+    return UNKNOWN
 
 
 def ensure_setup(interp: Interpreter, owner: Object) -> None:

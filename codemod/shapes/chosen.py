@@ -82,7 +82,8 @@ def as_given(
 def defaults(cls: Class) -> dict[str, ast.expr]:
     """The defaults of a module's constructor."""
     if classes.framework(cls) == "linen":
-        return {f.name: f.default for f in classes.fields(cls) if f.default is not None}
+        found = {f.name: f.plain_default for f in classes.fields(cls)}
+        return {name: default for name, default in found.items() if default is not None}
     initialiser = classes.method(cls, "__init__")
     if initialiser is None:
         return {}

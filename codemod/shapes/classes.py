@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..chains import last_name
 from .values import Class, External, Function, Value
 
 if TYPE_CHECKING:
@@ -34,6 +35,47 @@ class Field:
     owner: Class
     statement: ast.AnnAssign
     keyword_only: bool = False
+
+    @property
+    def plain_default(self) -> ast.expr | None:
+        """The value that an instance has if none is given; None where each has one of its own, made by a factory."""
+        match self.default:
+            case ast.Call(func=func, keywords=keywords) if last_name(func) == "field":
+                given = {keyword.arg: keyword.value for keyword in keywords}
+                if "default_factory" in given:
+                    return _always_made(given["default_factory"])
+                return given.get("default")
+        return self.default
+
+    @property
+    def has_default(self) -> bool:
+        """Whether an instance can be made without a value for the field."""
+        match self.default:
+            case ast.Call(func=func, keywords=keywords) if last_name(func) == "field":
+                return any(k.arg in ("default", "default_factory") for k in keywords)
+        return self.default is not None
+
+
+_EMPTY = ast.Tuple([], ast.Load())
+
+
+def _always_made(factory: ast.expr) -> ast.expr | None:
+    """What a factory hands back, if that is as good as one value for all: modules of Linen hold lists as tuples."""
+    match factory:
+        case ast.Name(id="list" | "tuple"):
+            return _EMPTY
+        case ast.Lambda(args=args, body=body) if not ast.unparse(args) and _is_plain(body):
+            return body
+    return None
+
+
+def _is_plain(node: ast.expr) -> bool:
+    match node:
+        case ast.List(elts=parts) | ast.Tuple(elts=parts):
+            return all(map(_is_plain, parts))
+        case ast.Attribute(value=inner) | ast.UnaryOp(operand=inner):
+            return _is_plain(inner)
+    return isinstance(node, ast.Name | ast.Constant)
 
 
 def mro(cls: Class) -> list[Class]:
