@@ -230,7 +230,11 @@ def config_object(interp: Interpreter, text: str, cls: Class) -> Object:
     made = Object(cls)
     for field in classes.fields(cls):
         made.attributes[field.name] = field_value(
-            interp, f"{text}.{field.name}", field.annotation, field.plain_default, field.owner.environment
+            interp,
+            f"{text}.{field.name}",
+            field.annotation,
+            field.plain_default,
+            field.owner.environment,
         )
     return made
 
