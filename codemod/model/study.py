@@ -136,7 +136,11 @@ class Study:
     @functools.cached_property
     def alone(self) -> bool:
         """Whether the class takes one example at a time: whoever flattens all axes of it has none for a batch."""
-        return any(_is_whole(use) for use in self._uses if isinstance(use.target, LayerObject))
+        given = self.arguments.get("__call__", {}).items()
+        inputs = [v for name, v in given if name in self.guessed and isinstance(v, Array)]
+        first = set().union(*(names(each.shape[0]) for each in inputs if each.shape))
+        layers = [use for use in self._uses if isinstance(use.target, LayerObject)]
+        return any(_is_whole(use) or _sees_in_width(use, first) for use in layers)
 
     @functools.cached_property
     def doubts(self) -> int:
@@ -174,6 +178,13 @@ def _is_whole(use: Used) -> bool:
         and len(first.shape) == 1
         and len(names(first.shape[0])) > 1
     )
+
+
+def _sees_in_width(use: Used, symbols: set[str]) -> bool:
+    """Whether the last axis of what a layer is given, one of several, depends on any of these."""
+    first = next(iter([*use.args, *use.kwargs.values()]), None)
+    shape = first.shape if isinstance(first, Array) else None
+    return shape is not None and len(shape) > 1 and not symbols.isdisjoint(names(shape[-1]))
 
 
 def _is_blind(use: Used, alone: bool) -> bool:

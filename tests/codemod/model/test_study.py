@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import pytest
+from flax import nnx
 
 from nnx_codemod.tests.programs import check, rewritten
 
@@ -129,3 +131,30 @@ class Net(hk.Module):
     text = done.after["program.py"]
     assert "self.core = LSTM(in_features, 4, rngs=rngs)" in text
     assert "self.linear = nnx.Linear(4, 3" in text
+
+
+ONE_IMAGE = """
+import flax.linen as nn
+import jax.numpy as jnp
+
+
+class Angles(nn.Module):
+    actions: int
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.relu(nn.Conv(4, (3, 3), (2, 2))(x))
+        x = x.reshape(-1)
+        angles = jnp.cos(jnp.linspace(0.0, 3.0, 5 * 8).reshape(5, 8))
+        tiled = jnp.tile(x, [5, 1])
+        return nn.Dense(self.actions)(tiled * nn.Dense(x.shape[-1])(angles))
+"""
+
+
+def test_whoever_repeats_a_whole_image_as_a_width_takes_one_without_a_batch():
+    done = rewritten(ONE_IMAGE)
+    assert done.statuses == {"Angles": "rewritten"}
+    space: dict = {}
+    exec(done.after["program.py"], space)
+    module = space["Angles"](6, 4, 3, actions=2, rngs=nnx.Rngs(0))
+    assert module(jnp.ones((6, 4, 3))).shape == (5, 2)
