@@ -110,7 +110,7 @@ def _over_one(
     first: int,
     function: ast.FunctionDef,
 ) -> None:
-    name = _free_name(context, singular(site.attribute), function, site)
+    name = _free_name(singular(site.attribute), function, site)
     _element(context, function, loop, site, name)
     if index is None:
         context.edits.replace(
@@ -140,8 +140,10 @@ def _lengths(context: MethodContext, loop: ast.For, site: Site) -> None:
                     context.gone.add(arg)
 
 
-def _free_name(context: MethodContext, name: str, function: ast.FunctionDef, site: Site) -> str:
-    taken = {n.id for n in ast.walk(function) if isinstance(n, ast.Name)} - {site.alias}
+def _free_name(name: str, function: ast.FunctionDef, site: Site | None = None) -> str:
+    """A name that nothing in a function has, but for the layer of `site`, which may go by the name that it had."""
+    taken = {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
+    taken -= {site.alias} if site is not None else set()
     taken |= {a.arg for a in ast.walk(function) if isinstance(a, ast.arg)}
     while name in taken:
         name += "_"
@@ -156,10 +158,7 @@ def _zipped(
     read: set[str],
 ) -> None:
     lists = list(dict.fromkeys(site.attribute for site in sites))
-    names = {
-        attribute: _free_name(context, singular(attribute), function, sites[0])
-        for attribute in lists
-    }
+    names = {attribute: _free_name(singular(attribute), function, sites[0]) for attribute in lists}
     for site in sites:
         _element(context, function, loop, site, names[site.attribute])
     targets, iterables = [names[a] for a in lists], [f"self.{a}" for a in lists]
@@ -193,12 +192,12 @@ def _iterators(
 ) -> None:
     """Layers made under conditions or in inner loops are taken one by one, in the order in which they were made."""
     if _flattens(context, loop, sites):
-        name = _free_name(context, singular(sites[0].attribute), function, sites[0])
+        name = _free_name(singular(sites[0].attribute), function, sites[0])
         _element(context, function, loop, sites[0], name)
         context.flat[loop] = sites[0], name
         return
     for attribute in dict.fromkeys(site.attribute for site in sites):
-        local = _free_name(context, attribute, function, sites[0])
+        local = _free_name(attribute, function)
         context.edits.insert_before(loop, f"{local} = iter(self.{attribute})")
         for site in sites:
             if site.attribute == attribute:

@@ -29,7 +29,7 @@ from ..model.module import ModuleModel
 from ..project import Module
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
-from ..shapes.values import Class, Object
+from ..shapes.values import Class, External, Object
 from ..signatures import written_arguments
 from . import by_names, name_reads
 from .model_functions import runs_methods_alone
@@ -130,7 +130,9 @@ def bridges(
     if any(_reads_names(interp, m, model, module_nodes) for m in around):
         return None
     methods = {
-        name for m in modules for name in _asked_for(m, cls, model, module_nodes, m in found)
+        name
+        for m in modules
+        for name in _asked_for(interp, m, cls, model, module_nodes, m in found)
     }
     if "bind" in methods or (methods and not crosses_with(cls, model, methods)):
         return None
@@ -275,6 +277,7 @@ def _imported_in_functions(tree: ast.Module) -> frozenset[str]:
 
 
 def _asked_for(
+    interp: Interpreter,
     module: Module,
     cls: Class,
     model: ModuleModel,
@@ -289,10 +292,19 @@ def _asked_for(
         return
     for node in outside(module, module_nodes):
         match node:
-            case ast.Attribute(attr=attr) if attr in own or (mentioned and attr == "bind"):
-                yield attr
+            case ast.Attribute(value=owner, attr=attr) if attr in own or (
+                mentioned and attr == "bind"
+            ):
+                if mentioned or not _is_library(interp, module, owner):
+                    yield attr
             case ast.keyword(arg="method", value=ast.Constant(value=str(name))) if name in own:
                 yield name
+
+
+def _is_library(interp: Interpreter, module: Module, owner: ast.expr) -> bool:
+    """Whether `nn.pooling.pool` is read off a library, which is no model."""
+    found = interp.peek_name(owner, interp.environment_of(module))
+    return isinstance(found, External)
 
 
 def _reads_names(

@@ -605,9 +605,9 @@ def call_function(
         returns.append(NONE)
     result = returns[-1] if returns else UNKNOWN
     for place in reversed(range(len(returns) - 1)):
-        branch, taken = frame.early.get(place, (None, True))
+        branch, taken, name = frame.early.get(place, (function.node, True, "result"))
         ways = (returns[place], result) if taken else (result, returns[place])
-        result = joins.join(interp, branch or function.node, "result", *ways)
+        result = joins.join(interp, branch, name, *ways)
     return defaults.asked_again(interp, function, node, result)
 
 

@@ -71,6 +71,8 @@ def _bool_op(interp: Interpreter, node: ast.BoolOp, env: Environment) -> Value:
         value = interp.evaluate(operand, env)
         truth = interp.truth(value)
         if truth is deciding:
+            if _is_test(node):
+                return Constant(deciding)  # whatever the operands before it are
             return value if not values else joins.join(interp, node, "", values[-1], value)
         if operand is node.values[-1]:
             values.append(value)
@@ -80,6 +82,16 @@ def _bool_op(interp: Interpreter, node: ast.BoolOp, env: Environment) -> Value:
     for value in values[1:]:
         result = joins.join(interp, node, "", result, value) or UNKNOWN
     return result
+
+
+def _is_test(node: ast.expr) -> bool:
+    """Whether an expression is true or false, by the way it is written."""
+    match node:
+        case ast.Compare() | ast.UnaryOp(op=ast.Not()) | ast.Constant(value=bool()):
+            return True
+        case ast.BoolOp(values=values):
+            return all(map(_is_test, values))
+    return False
 
 
 def _compare(interp: Interpreter, node: ast.Compare, env: Environment) -> Value:

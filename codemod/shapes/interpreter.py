@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..chains import root_name
 from ..project import Module, Project
-from . import assignment, calls, forks, importing, joins, loops, named, operators, traced
+from . import assignment, calls, deciders, forks, importing, joins, loops, named, operators, traced
 from .dims import Symbols
 from .expressions import EXPRESSIONS
 from .facts import Facts, Stack, Used, VariableMade
@@ -372,30 +372,28 @@ class Interpreter:
         self.facts.conditions[node].update((True, False))
         returns = self.frames[-1].returns if self.frames else []
         start = middle = len(returns)
+        decided, straight = deciders.of(node, env)
 
-        def other() -> str | None:
+        def side(holds: bool) -> str | None:
             nonlocal middle
-            middle = len(returns)
-            return self._assuming(node.test, env, False, node.orelse)
+            middle = len(returns)  # as the second side leaves it
+            return self._assuming(node.test, env, holds, node.body if holds else node.orelse)
 
-        leaving = self.branch(
-            node, env, lambda: self._assuming(node.test, env, True, node.body), other
-        )
-        self._join_returns(node, start, middle, leaving)
-        return leaving
-
-    def _join_returns(self, node: ast.If, start: int, middle: int, leaving: str | None) -> None:
-        """What the ways of a branch return is one value, which the branch decides."""
+        sides = (lambda: side(straight)), (lambda: side(not straight))
+        leaving = self.branch(decided, env, *sides, own_names=decided is node)
         if not self.frames:
-            return
+            return leaving
         frame = self.frames[-1]
-        left, right = frame.returns[start:middle], frame.returns[middle:]
-        if leaving is not None and len(left) == len(right) == 1:
-            frame.returns[start:] = [joins.join(self, node, "result", left[0], right[0])]
-        elif len(left) + len(right) == 1 and leaving is None:
+        one, two = returns[start:middle], returns[middle:]
+        name = "result" if decided is node else ""
+        if leaving is not None and len(one) == len(two) == 1:
+            # what the ways of a branch return is one value, which the branch decides
+            returns[start:] = [joins.join(self, decided, name, one[0], two[0])]
+        elif len(one) + len(two) == 1 and leaving is None:
             body = getattr(frame.function, "body", [])
             if isinstance(body, list) and node in body:
-                frame.early[start] = (node, bool(left))
+                frame.early[start] = (decided, bool(one), name)
+        return leaving
 
     def _assuming(
         self, test: ast.expr, env: Environment, holds: bool, body: Sequence[ast.stmt]
@@ -409,8 +407,12 @@ class Interpreter:
         env: Environment,
         first: Callable[[], str | None],
         second: Callable[[], str | None],
+        own_names: bool = True,
     ) -> str | None:
-        """Takes both ways from the same state and joins what they leave."""
+        """Takes both ways from the same state and joins what they leave.
+
+        Without `own_names`, the statement is one of another function, which has no such locals.
+        """
         bound = self.symbols.snapshot()
         before = dict(env.names)
         self._journals.append({})
@@ -441,8 +443,9 @@ class Interpreter:
         self.symbols.restore(bound)
         env.names.clear()
         for name in {**left_names, **right_names}:
+            held = name if own_names else ""
             env.names[name] = joins.join(
-                self, node, name, left_names.get(name), right_names.get(name)
+                self, node, held, left_names.get(name), right_names.get(name)
             )
         self._redo_joined(node, left_states, right_states)
         return None

@@ -15,6 +15,7 @@ from .values import (
     Behaviour,
     Constant,
     Either,
+    Function,
     Items,
     LayerObject,
     Object,
@@ -87,6 +88,11 @@ def join(
             LayerObject() | Object() | Behaviour() as two,
         ) if isinstance(node, ast.If | ast.IfExp):
             return _decided(node, either(one, two))
+        case (Function() | LayerObject() | Object() | Behaviour(), Constant(value=None)) | (
+            Constant(value=None),
+            Function() | LayerObject() | Object() | Behaviour(),
+        ) if isinstance(node, ast.If | ast.IfExp):
+            return Either((left, right), node)
         case (Unknown(), _) | (_, Unknown()):
             return UNKNOWN
     return either(left, right)

@@ -59,9 +59,9 @@ class Frame:
     function: ast.AST
     environment: Environment
     returns: list[Value] = field(default_factory=list)
-    # The branches behind which a function goes on without what it returns there: the place among `returns`, and the test
-    # that leads to it.
-    early: dict[int, tuple[ast.If, bool]] = field(default_factory=dict)
+    # The branches behind which a function goes on without what it returns there: the place among `returns`, the
+    # outcome that leads to it, and the name of what is returned.
+    early: dict[int, tuple[ast.AST, bool, str]] = field(default_factory=dict)
     cls: Class | None = None
     self_value: Object | None = None
 

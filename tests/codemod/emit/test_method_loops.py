@@ -39,3 +39,18 @@ def test_a_header_that_is_too_long_goes_over_lines(tmp_path: Path) -> None:
     assert any(line.endswith(" in zip(") for line in lines)
     assert max(map(len, lines)) <= 100
     check(done, tmp_path)
+
+
+def test_an_iterator_does_not_take_the_name_of_a_local(tmp_path: Path) -> None:
+    made = """            if self.depth > 1:
+                layers = nn.Dense(8)
+            else:
+                layers = None
+            if layers is not None:
+                inputs = layers(inputs)
+"""
+    head, rest = PROGRAM.split("            projected", 1)
+    done = rewritten(head + made + "        return" + rest.split("        return", 1)[1])
+    assert done.statuses == {"Encoder": "rewritten"}
+    assert "layers = next(layers_)" in done.after["program.py"]
+    check(done, tmp_path)

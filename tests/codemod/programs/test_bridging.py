@@ -116,6 +116,18 @@ def test_a_method_keeps_the_class() -> None:
     assert done.after == done.before
 
 
+def test_a_function_of_a_library_is_no_method_of_the_class(tmp_path: Path) -> None:
+    method = "\n    @nn.nowrap\n    def pool(self, x):\n        return x\n"
+    text = program("functools.partial(Net, features=7)()").replace(
+        "import jax\n", "import functools\nimport jax\n", 1
+    )
+    text = text.replace("nn.Dense(2)(nn.relu(x))\n", "nn.Dense(2)(nn.relu(x))\n" + method)
+    pools = "import flax.linen as nn\n\n\ndef pooled(x):\n    return nn.pooling.pool(x)\n"
+    assert rewritten({"program.py": text, "other.py": pools}).statuses == {"Net": "rewritten"}
+    asks = "def pooled(model, x):\n    return model.pool(x)\n"
+    assert rewritten({"program.py": text, "other.py": asks}).statuses == {"Net": "kept"}
+
+
 def test_a_class_that_two_files_use(tmp_path: Path) -> None:
     head, rest = program("Net(4)").split("\n\ndef evaluate", 1)
     rest = "def evaluate" + rest
