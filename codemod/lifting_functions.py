@@ -7,7 +7,7 @@ follow, or none does; a function that other code calls, too, stays.
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .ancestry import lineage
@@ -85,13 +85,18 @@ def _references(
             yield functions[value.node], owner
 
 
-def torn(
-    interp: Interpreter, functions: Collection[LiftingFunction], found: ModuleRewrite
-) -> dict[ast.AST, Finding]:
+def following(
+    interp: Interpreter, functions: Sequence[LiftingFunction], found: ModuleRewrite
+) -> list[LiftingFunction]:
+    """The functions that follow the classes which call them, and which they lift."""
+    return [function for function in functions if _follows(interp, function, found)]
+
+
+def torn(staying: Iterable[LiftingFunction], found: ModuleRewrite) -> dict[ast.AST, Finding]:
     """The rewritten classes that call a function which stays: they stay, too."""
     stay: dict[ast.AST, Finding] = {}
-    for function in functions:
-        for cls in () if _follows(interp, function, found) else function.users:
+    for function in staying:
+        for cls in function.users:
             if cls.node in found.models:
                 stay[cls.node] = Finding(
                     cls.node,
@@ -102,16 +107,9 @@ def torn(
     return stay
 
 
-def given(
-    interp: Interpreter, functions: Collection[LiftingFunction], found: ModuleRewrite
-) -> dict[ast.AST, Given]:
-    """What the lifted transforms are given in the functions that follow."""
-    return {
-        argument: given
-        for function in functions
-        if _follows(interp, function, found)
-        for argument, given in _given(function).items()
-    }
+def given(functions: Iterable[LiftingFunction]) -> dict[ast.AST, Given]:
+    """What the lifted transforms are given in functions that follow."""
+    return {argument: given for each in functions for argument, given in _given(each).items()}
 
 
 def _given(function: LiftingFunction) -> dict[ast.AST, Given]:

@@ -151,6 +151,7 @@ class _Rounds:
         if blocked:
             self.stay.update({node: self.bridged.pop(node) for node in blocked})
             return None
+        following = lifting_functions.following(self.interp, self.lifting, found)
         broken = not_python(self.modules, found)
         units: set[Unit] = set()
         free = free_layers(found, self.layers_read)
@@ -161,7 +162,8 @@ class _Rounds:
             layers = second_layers.find(self.interp, found, self.layers_read, self.apart)
             broken = stranded(self.around, units, found)
             broken = broken or torn(found, self.layers_read, layers.names.keys())
-            broken = broken or lifting_functions.torn(self.interp, self.lifting, found)
+            staying = [each for each in self.lifting if each not in following]
+            broken = broken or lifting_functions.torn(staying, found)
             if not broken and not self._write_twins(shared, layers, found):
                 return None
             free |= layers.names.keys()
@@ -174,7 +176,7 @@ class _Rounds:
             outcome.findings,
             units,
             free,
-            lifting_functions.given(self.interp, self.lifting, found),
+            lifting_functions.given(following),
             self.bridged.keys() & found.models.keys(),
         )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ..ancestry import class_around
 from ..chains import root_name
 from ..project import Module
-from ..rule import Call, Declined, Use, Written
+from ..rule import Call, Declined, Drop, Refuse, To, Use, Written
 from ..rulebook import Rulebook
 from ..shapes import classes
 from ..shapes.classes import LINEN_MODULE
@@ -347,8 +347,6 @@ class CallWriter:
     text: Callable[[ast.expr], str]
 
     def write(self, node: ast.Call) -> str:
-        from ..rule import Drop, Refuse, To
-
         given = written_arguments(self.rule.signature, node)
         values = {name: self.names.value_of(expression) for name, expression in given.items()}
         known = {name: value for name, value in values.items() if value is not None}

@@ -6,6 +6,7 @@ They become attributes where they are made: `self.net = nn.Dense(3)`. A module h
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 
 from ..chains import is_own
@@ -46,23 +47,19 @@ def _kept_later(function: ast.FunctionDef) -> Iterator[tuple[ast.Name, ast.Assig
 
     Nothing else speaks of the name, or of the attribute in between.
     """
-    names = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
-    for place, made in enumerate(function.body):
-        match made:
+    count = Counter(n.id for n in ast.walk(function) if isinstance(n, ast.Name))
+    made: dict[str, tuple[int, ast.Name]] = {}
+    for place, statement in enumerate(function.body):
+        match statement:
             case ast.Assign(targets=[ast.Name(id=name) as local], value=ast.Call()):
-                pass
-            case _:
-                continue
-        for between, kept in enumerate(function.body[place + 1 :], place + 1):
-            match kept:
-                case ast.Assign(
-                    targets=[ast.Attribute(attr=attribute) as target], value=ast.Name(id=read)
-                ):
-                    alone = sum(n.id == name for n in names) == 2 and not _speaks_of(
-                        function.body[place + 1 : between], attribute
-                    )
-                    if read == name and is_own(target) and alone:
-                        yield local, kept
+                made[name] = place, local
+            case ast.Assign(
+                targets=[ast.Attribute(attr=attribute) as target], value=ast.Name(id=name)
+            ):
+                if name in made and count[name] == 2 and is_own(target):
+                    since, local = made[name]
+                    if not _speaks_of(function.body[since + 1 : place], attribute):
+                        yield local, statement
 
 
 def _speaks_of(statements: list[ast.stmt], attribute: str) -> bool:

@@ -21,6 +21,7 @@ from .kinds import (
 )
 from .modes import Demand
 from .roles import MODEL, net_of
+from .splits import MERGED
 from .statements import Statements
 
 
@@ -49,7 +50,7 @@ class Calls(Statements):
             return
         name = self.object_name(net, MODEL, node)
         if self._in_split(node):
-            name = self._split_name(node, net)
+            name = MERGED
         model = self.model_of(net)
         # Haiku's `apply` returns the state in evaluation, too, where nothing changes it.
         stateful = self.holds(net) - {"RngState", "Intermediate"}
@@ -323,7 +324,7 @@ class Calls(Statements):
     def _object_text(self, node: ast.Call, net: Net, kind: str) -> str:
         name = self.object_name(net, kind, node)
         if kind == MODEL and self._in_split(node):
-            name = self._split_name(node, net)
+            name = MERGED
         if node in self.cloned:
             return f"{self.names.target('flax.nnx.clone')}({name})"
         return name

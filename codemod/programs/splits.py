@@ -6,12 +6,11 @@ import ast
 
 from ..shapes.values import Function, Partial, Value
 from .ground import FunctionNode
-from .kinds import (
-    GradOf,
-    Net,
-)
+from .kinds import GradOf, Net
 from .nets import NetNames
 from .roles import net_of
+
+MERGED = "model"  # the local name of a model in a loss function that is given it split
 
 
 class Splits(NetNames):
@@ -60,9 +59,6 @@ class Splits(NetNames):
                 return current
             current = self.parents.get(current)
         return None
-
-    def _split_name(self, node: ast.AST, net: Net) -> str:
-        return "model"
 
     def _is_compiled(self, function: FunctionNode) -> bool:
         """Whether a function is compiled, differentiated, or stands in one that is."""

@@ -104,15 +104,9 @@ def _compare(interp: Interpreter, node: ast.Compare, env: Environment) -> Value:
 
 
 def _if_exp(interp: Interpreter, node: ast.IfExp, env: Environment) -> Value:
-    test = interp.truth(interp.evaluate(node.test, env))
-    if test is None:
-        test = operators.settled(interp, node.test, env)
-    if test is None:
-        test = interp.passed_by.get(node)
+    test = interp.side_taken(node, env)
     if test is not None:
-        interp.facts.conditions[node].add(test)
         return interp.evaluate(node.body if test else node.orelse, env)
-    interp.facts.conditions[node].update((True, False))
     results: list[Value] = []
 
     def side(expression: ast.expr, holds: bool) -> Callable[[], str | None]:

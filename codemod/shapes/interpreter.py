@@ -105,9 +105,7 @@ class Interpreter:
         self.enclosed: dict[ast.Call, list[Used | VariableMade]] = {}  # what ran in `hk.remat(f)`
         self.choices: named.Choices | None = None  # what code asks for by names, where that is read
         self.traced: traced.Traced | None = None  # what runs of the originals showed
-        self.derived: dict[
-            ast.AST, Behaviour
-        ] = {}  # the same where the class is made apart: nn.remat
+        self.derived: dict[ast.AST, Behaviour] = {}  # the same where the class is made apart
         # The classes that lifted transforms were given, with whether what they return is known.
         self.lift_targets: dict[ast.AST, list[tuple[list[Class], bool]]] = {}
         self.inherited: Behaviour | None = None  # `super()` of the refined layer that runs
@@ -358,18 +356,12 @@ class Interpreter:
         return self.evaluate(node, env)
 
     def _do_If(self, node: ast.If, env: Environment) -> str | None:
-        test = self.truth(self.evaluate(node.test, env))
-        if test is None:
-            test = operators.settled(self, node.test, env)
-        if test is None:
-            test = self.passed_by.get(node)
+        test = self.side_taken(node, env)
         if test is not None:
-            self.facts.conditions[node].add(test)
             left = self.execute(node.body if test else node.orelse, env)
             if left == "raise":
                 self.trouble(node, "what is assumed of the inputs is refused here")
             return left
-        self.facts.conditions[node].update((True, False))
         returns = self.frames[-1].returns if self.frames else []
         start = middle = len(returns)
         decided, straight = deciders.of(node, env)
@@ -394,6 +386,16 @@ class Interpreter:
             if isinstance(body, list) and node in body:
                 frame.early[start] = (decided, bool(one), name)
         return leaving
+
+    def side_taken(self, node: ast.If | ast.IfExp, env: Environment) -> bool | None:
+        """Which side of a branch runs, as far as is known; notes the sides that may."""
+        test = self.truth(self.evaluate(node.test, env))
+        if test is None:
+            test = operators.settled(self, node.test, env)
+        if test is None:
+            test = self.passed_by.get(node)
+        self.facts.conditions[node].update((True, False) if test is None else (test,))
+        return test
 
     def _assuming(
         self, test: ast.expr, env: Environment, holds: bool, body: Sequence[ast.stmt]

@@ -66,8 +66,10 @@ def _concatenate(
     for at in range(rank):
         dims = [shape[at] for shape in shapes if shape is not None]
         if at == axis:
-            dims = [_if_there(interp, a, d) for a, d in zip(arrays, dims, strict=True)]
-        dim = interp.symbols.total(dims) if at == axis else agree(interp, node, dims)
+            joined = [_if_there(interp, a, d) for a, d in zip(arrays, dims, strict=True)]
+            dim = interp.symbols.total(joined)
+        else:
+            dim = agree(interp, node, dims)
         if dim is None:
             return UNKNOWN
         result.append(dim)
