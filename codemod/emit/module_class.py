@@ -233,6 +233,7 @@ class ClassEmitter:
                 edit_method(changes, function)
                 read_variables(
                     function,
+                    model,
                     self.edits,
                     self.study.facts,
                     self.models,

@@ -1,4 +1,7 @@
-"""Variables of another module that a class reads by their Linen paths: `self.encoder.variables["params"]["embed"]["embedding"]`."""
+"""Variables that a class reads by their Linen paths: `self.encoder.variables["params"]["embed"]["embedding"]`.
+
+They are those of another module, or its own: `self.variables["params"]["codebook"]`.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from .transport import CannotMove
 
 def read_variables(
     function: ast.FunctionDef,
+    own: ModuleModel,
     edits: Edits,
     facts: Facts,
     models: Mapping[ast.AST, ModuleModel],
@@ -28,7 +32,15 @@ def read_variables(
     """Has a method read the attributes that took the place of such variables, and compute what a dense layer does with
     a kernel that it is given; what else Linen's modules do declines."""
     for node in ast.walk(function):
-        if not isinstance(node, ast.Attribute) or node.attr not in _OF_LINEN or is_own(node):
+        if not isinstance(node, ast.Attribute):
+            continue
+        if is_own(node):
+            whole, path = _own_read(node, parents)
+            place = _of_model(own, path)
+            if place is not None:
+                edits.replace(whole, f"self.{place}[...]")
+            continue
+        if node.attr not in _OF_LINEN:
             continue
         value = facts.value(node.value)
         if not _is_module(value):
@@ -63,6 +75,22 @@ def _is_module(value: Value | None) -> bool:
     )
 
 
+def _own_read(
+    node: ast.Attribute, parents: Mapping[ast.AST, ast.AST]
+) -> tuple[ast.expr, list[str]]:
+    """What reads a variable of the class's own, and its path; no path where nothing does."""
+    match parents.get(node):
+        case (
+            ast.Call(
+                func=called,
+                args=[ast.Constant(value=str(collection)), ast.Constant(value=str(name))],
+                keywords=[],
+            ) as call
+        ) if called is node and node.attr == "get_variable":
+            return call, [collection, name]
+    return path_read(node, parents) if node.attr == "variables" else (node, [])
+
+
 def path_read(node: ast.expr, parents: Mapping[ast.AST, ast.AST]) -> tuple[ast.expr, list[str]]:
     """What a chain of subscripts reads, and its keys."""
     path: list[str] = []
@@ -88,8 +116,12 @@ def _target(
         plain = [v for v in value.rule.variables if v.source == "/".join(path[1:])]
         return found if plain and not plain[0].layout else None
     model = models.get(value.cls.node) if isinstance(value, Object) else None
-    found = locate(model, "linen", path[1:]) if model is not None else None
-    if model is None or found is None:
+    return _of_model(model, path) if model is not None else None
+
+
+def _of_model(model: ModuleModel, path: list[str]) -> str | None:
+    found = locate(model, "linen", path[1:]) if path[:1] == ["params"] else None
+    if found is None:
         return None
     layouts = {v.layout for v in model.variables if ".".join(v.target).replace("/", ".") == found}
     return found if layouts == {""} else None
