@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import quotes
 from .ancestry import functions_around
 from .beside import helper_file, helper_module, import_either_way
 from .class_rewrites import Refusal
@@ -260,6 +261,7 @@ def _text(
     )
     if file.helpers:
         text = import_either_way(text, module, project)
+    text = quotes.like(text, module.source.text)
     return None if text == module.source.text else text
 
 

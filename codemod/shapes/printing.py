@@ -209,14 +209,15 @@ def _rounded_up(poly: Poly) -> Poly:
 
 def _positive(atom: Atom) -> Poly:
     match atom:
-        case Atom(op="floordiv", args=(dividend, ((((), int(divisor))),))):
-            inner = Poly(dividend)
+        case Atom(op="floordiv", args=(dividend, divisor)):
+            inner, size = Poly(dividend), Poly(divisor).value
             if all(factor < 0 for monomial, factor in dividend if monomial):
                 flipped = inner.scaled(-1)
                 if not inner.constant:
-                    up = Atom("ceildiv", args=(flipped.key(), Poly.integer(divisor).key()))
+                    up = Atom("ceildiv", args=(flipped.key(), divisor))
                     return Poly.of(up).scaled(-1)
-                return _quotient(flipped + Poly.integer(divisor - 1), divisor).scaled(-1)
+                if size is not None:
+                    return _quotient(flipped + Poly.integer(size - 1), size).scaled(-1)
     return Poly.of(atom)
 
 

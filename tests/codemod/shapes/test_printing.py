@@ -50,6 +50,12 @@ TEXTS = {
         ("- floordiv(- s1_, 2)", "-(-in_height // 2)"),
         ("- floordiv(floordiv(- s1_, 2), 2)", "-(-in_height // 4)"),
         ("8*floordiv(- s1_, 2)*floordiv(- s2_, 2)", "-(-in_height // 2) * -(-in_width // 2) * 8"),
+        (
+            "floordiv(- s1_, s3_)*floordiv(- s2_, s3_)",
+            "-(-in_height // features) * -(-in_width // features)",
+        ),
+        ("- floordiv(- s1_, s3_)", "-(-in_height // features)"),
+        ("floordiv(1 - s1_, s3_)", "(1 - in_height) // features"),
         ("floordiv(floordiv(s1_ - 2, 2) - 1, 2) + 1", "in_height // 4"),
         ("floordiv(s1_ - 3, 2) + 1", "(in_height - 1) // 2"),
         ("floordiv(s1_, 2) + 1", "in_height // 2 + 1"),
