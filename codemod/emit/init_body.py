@@ -454,7 +454,7 @@ class InitBody:
 
     def _header(self, statement: ast.For, scope: Scope, body: Sequence[str]) -> str:
         """The loop's header; loop variables that only the call reads go, an unread one becomes `_`."""
-        target, iterable = self._turns(statement.target, statement.iter, scope, "\n".join(body))
+        target, iterable = self._loop_turns(statement, scope, "\n".join(body))
         return f"for {target} in {iterable}:"
 
     def _as_comprehension(
@@ -478,10 +478,14 @@ class InitBody:
         match tree.body:
             case [ast.Expr(value=ast.Call(args=[element], keywords=[]))]:
                 made = " ".join((ast.get_source_segment(whole, element) or "").split())
-                target, iterable = self._turns(statement.target, statement.iter, scope, made)
+                target, iterable = self._loop_turns(statement, scope, made)
                 text = f"nnx.List([{_joined(made)} for {target} in {iterable}])"
                 return self._assigned(f"self.{lists[0].attribute} = ", text, "", depth)
         return None
+
+    def _loop_turns(self, loop: ast.For, scope: Scope, body: str) -> tuple[str, str]:
+        over_sizes = size_lists.header(loop, self.transport, scope)
+        return over_sizes or self._turns(loop.target, loop.iter, scope, body)
 
     def _turns(
         self, target: ast.expr, iterable: ast.expr, scope: Scope, body: str

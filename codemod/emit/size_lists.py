@@ -1,7 +1,8 @@
 """Lists of sizes in the constructor, beside lists of arrays that a method fills and takes from: the skips of a U-Net.
 
 `skips.append(x)` of the method is `skips_features.append(...)` in the constructor, at the same place, and `skips.pop()` is
-`skip_features = skips_features.pop()`, so that each layer is made with the width of what it is given.
+`skip_features = skips_features.pop()`, so that each layer is made with the width of what it is given. A loop over
+`reversed(skips)` goes through `reversed(skips_features)` there.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..ancestry import lineage
+from ..shapes import walked as walks
 from ..shapes.dims import Dim, Listed, Origin
 from ..shapes.facts import Facts
 from ..shapes.values import Array
 from .names import singular
-from .transport import CannotMove
+from .transport import CannotMove, Scope, Transport, splice
 
 Parents = Mapping[ast.AST, ast.AST]
 Sizes = Callable[[Dim, ast.AST], str]
@@ -39,6 +41,9 @@ class SizeList:
     items: list[ast.expr]
     appends: dict[ast.stmt, ast.expr] = field(default_factory=dict)
     pops: dict[ast.stmt, ast.expr] = field(default_factory=dict)
+    walks: dict[ast.Name, ast.Name] = field(
+        default_factory=dict
+    )  # where a loop names it: the loop variable
 
     @property
     def text(self) -> str:
@@ -48,6 +53,8 @@ class SizeList:
 
 def text_of(origin: Listed) -> str:
     """The size that is taken, in the constructor."""
+    if isinstance(origin.node, ast.Name):
+        return f"{origin.node.id}_features"
     if isinstance(origin.node, ast.Subscript):
         return f"{origin.name}_features[{ast.unparse(origin.node.slice)}]"
     one = singular(origin.name)
@@ -72,6 +79,38 @@ def before(statement: ast.stmt, lists: Collection[SizeList]) -> list[str]:
         for each in lists
         if statement in each.pops
     ]
+
+
+def header(loop: ast.For, transport: Transport, scope: Scope) -> tuple[str, str] | None:
+    """The loop variables and the iterable, in the constructor, of a loop over such lists. Raises CannotMove."""
+    over = [
+        pair for pair in walks.pairs(loop.target, loop.iter) if pair[0] in transport.facts.walked
+    ]
+    if not over:
+        return None
+    for (
+        target,
+        name,
+    ) in over:  # the list may be asked for here alone, by turns that do not ask for its sizes
+        origin = Listed(name.id, target)
+        transport.needs.symbols[str(transport.symbols.new(origin, ("walked", target)))] = origin
+    texts: dict[ast.expr, str] = {}
+    for target, name in over:
+        texts |= {target: text_of(Listed(name.id, target)), name: f"{name.id}_features"}
+    for leaf in walks.leaves(loop.iter):
+        if leaf not in texts:
+            texts[leaf] = transport.expression(leaf, scope)
+    source = transport.source
+    written = []
+    for part in (loop.target, loop.iter):
+        start, end = source.span(part)
+        inner = [
+            (*source.span(n), text)
+            for n, text in texts.items()
+            if part in lineage(n, source.parents)
+        ]
+        written.append(splice(source.text, start, end, inner))
+    return written[0], written[1]
 
 
 def after(statement: ast.stmt, lists: Collection[SizeList], facts: Facts, size: Sizes) -> list[str]:
@@ -116,6 +155,11 @@ def _note(name: ast.Name, found: SizeList, parents: Parents) -> None:
     use = parents[name]
     call = parents.get(use)
     statement = _statement(name, parents)
+    walked = isinstance(statement, ast.For) and walks.pairs(statement.target, statement.iter)
+    for variable, listed in walked or ():
+        if listed is name:
+            found.walks[name] = variable
+            return
     match use, call:
         case ast.Attribute(attr="append"), ast.Call(args=[item]) if parents[call] is statement:
             found.appends[statement] = item

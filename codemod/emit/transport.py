@@ -184,7 +184,12 @@ class Transport:
         if name.id in scope.parameters:
             return False
         if name.id in scope.loop_names:
-            return True
+            return not any(
+                isinstance(each, ast.Name) and each.id == name.id and each in self.facts.walked
+                for loop in scope.loop_names[name.id]
+                if isinstance(loop, ast.For)
+                for each in ast.walk(loop.target)
+            )
         if name.id not in scope.assignments:
             return True
         if name.id in seen:

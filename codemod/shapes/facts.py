@@ -80,6 +80,9 @@ class Facts:
     )  # by symbol name: if true, if false
     functions: dict[ast.AST, None] = field(default_factory=dict)  # entered functions, in order
     conditions: dict[ast.AST, set[bool]] = field(default_factory=lambda: defaultdict(set))
+    walked: set[ast.AST] = field(
+        default_factory=set
+    )  # loop variables that stand for arrays of a list that a loop has filled
 
     def clear_under(self, node: ast.AST) -> None:
         """Forgets what was recorded below a node: a loop body is run again until its sizes are stable."""

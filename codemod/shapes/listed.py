@@ -24,11 +24,19 @@ def taken(interp: Interpreter, node: ast.expr | None, owner: Items) -> Value:
     """Any one item of a list that may hold each of its items many times, as `node` takes it."""
     from .operators import element
 
-    arrays = [item for item in owner.items if isinstance(item, Array)]
     name = _list_of(node)
-    if node is None or name is None or len(arrays) < len(owner.items) or not _of_one_rank(arrays):
+    found = walked(interp, node, name, owner) if node is not None and name is not None else None
+    if found is None:
         item = element(interp, owner)
         return item if _is_last(node) else of_some_turn(interp, node, item)
+    return found
+
+
+def walked(interp: Interpreter, node: ast.expr, name: str, owner: Items) -> Array | None:
+    """Any one of the arrays of a list, as `node` takes it; None where they are not alike."""
+    arrays = [item for item in owner.items if isinstance(item, Array)]
+    if len(arrays) < len(owner.items) or not _of_one_rank(arrays):
+        return None
     dims = [
         _common(interp, node, name, [_shape(item)[axis] for item in arrays], axis - len(shape))
         for shape in [_shape(arrays[0])]

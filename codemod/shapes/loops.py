@@ -12,7 +12,7 @@ import ast
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import counted, last_turns, operators
+from . import counted, last_turns, operators, walked
 from .dims import Dim, Expression, Running, same
 from .facts import RunningSize, Used
 from .scopes import Environment
@@ -153,6 +153,7 @@ def _turn(
     interp._journals.append({})
     if not isinstance(node, ast.While):
         bind_target(interp, node, node.target, generic_item(interp, iterable), env)
+        walked.bind(interp, node, env)
     else:
         interp.evaluate(node.test, env)
     interp.execute(node.body, env)
