@@ -55,6 +55,7 @@ from .changing_names import refuse_changing_names, runs_once
 from .choices import Choices
 from .class_model import Describer
 from .class_tests import edit_class_tests
+from .computed_once import refuse_computed_once
 from .construct import Constructor
 from .constructors import annotation_of
 from .containers import kind_given
@@ -117,6 +118,7 @@ class ClassEmitter:
             unwritable.refuse_drawn_keys(self._functions(), self.file_names.qualified)
         unwritable.refuse_changing_objects(self._functions(), self.study)
         unwritable.refuse_sites(self.study, self.sites, self.base, self.models, self.interp.project)
+        refuse_computed_once(self._functions(), self.sites, self.study.facts, self.source.parents)
         refuse_changed_lists(self._functions(), self.study.facts)
         refuse_left_out(self._functions(), self.study.facts)
         refuse_changing_names(self.sites, self.cls.node, self.source.parents)
