@@ -19,6 +19,7 @@ from .shapes.scopes import Environment
 from .shapes.values import Class, External, Function
 
 _PLAIN_PACKAGES = frozenset((*sys.stdlib_module_names, "flax", "haiku"))
+_REGISTERS = frozenset(("gin.register", "gin.config.register"))  # for configurations alone
 _SPOKEN = frozenset(("__name__", "__qualname__", "__module__", "__doc__"))
 _HELP = "make the model by its class, or rewrite the class and that code by hand"
 
@@ -74,7 +75,7 @@ def _hands_back(interp: Interpreter, decorator: ast.expr, env: Environment) -> b
     """Whether a decorator does nothing with a class but to return it, as far as modules are concerned."""
     head = decorator.func if isinstance(decorator, ast.Call) else decorator
     named = interp.peek_name(head, env)
-    if isinstance(named, External):
+    if isinstance(named, External) and named.name not in _REGISTERS:
         return interp.transparent(named.name) or named.name.split(".")[0] in _PLAIN_PACKAGES
     value = interp.peek(decorator, env)
     return isinstance(value, Function) and _returns_it(value.node)

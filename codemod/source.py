@@ -303,6 +303,30 @@ class Source:
         return max(steps, key=lambda step: steps[step]) if steps else "    "
 
     @functools.cached_property
+    def hanging_indent(self) -> str:
+        """What the file indents the lines within brackets by, where nothing stands behind the first one.
+
+        Code of two spaces has four there, as a rule; without such lines it is one step.
+        """
+        steps: Counter[str] = Counter()
+        for node in ast.walk(self.tree):
+            match node:
+                case ast.Call(func=opened, args=args, keywords=keywords):
+                    line = opened.end_lineno or opened.lineno
+                    inner: list[ast.AST] = [*args, *keywords]
+                case ast.FunctionDef(args=spec):
+                    line, inner = node.lineno, [*spec.posonlyargs, *spec.args]
+                case _:
+                    continue
+            first = min((each.lineno for each in inner), default=line)  # type: ignore[attr-defined]
+            if first == line + 1:
+                outer, below = (self.line_indent(self.offset(at, 0)) for at in (line, first))
+                if below.startswith(outer) and below != outer:
+                    steps[below.removeprefix(outer)] += 1
+        common = steps.most_common(1)
+        return common[0][0] if common else self.indent_unit
+
+    @functools.cached_property
     def comments(self) -> list[tuple[int, int, str]]:
         """Every comment: start, end and text; raises Unreadable."""
         # Columns do not depend on line ends, and not every tokenizer knows all three of them.

@@ -134,7 +134,7 @@ def _definition(
     for decorator in reversed(decorators):
         head, args = source.segment(decorator), [f"{head}({', '.join(args)})"]
     return layout.call(
-        head, args, prefix=f"{name} = ", indent="", unit=source.indent_unit, limit=limit
+        head, args, prefix=f"{name} = ", indent="", unit=source.hanging_indent, limit=limit
     )
 
 

@@ -340,7 +340,7 @@ class Bridges:
             head,
             args,
             indent=indent,
-            unit=self.source.indent_unit,
+            unit=self.source.hanging_indent,
             limit=self.limit,
             prefix=prefix,
         )

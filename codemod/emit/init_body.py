@@ -21,6 +21,7 @@ from ..project import Module
 from ..shapes.dims import Running, names
 from ..shapes.facts import RunningSize
 from ..shapes.lifts import Lifted
+from ..source import Source
 from . import layout, size_lists, turns
 from .arms import (
     Arm,
@@ -56,7 +57,7 @@ class InitBody:
     variables: VariableWriter
     sites: Sequence[Site]
     child_of: Callable[[Site], ModuleModel | None]
-    unit: str
+    source: Source
     limit: int
     indent: str
     running_names: Callable[[str], str]
@@ -387,7 +388,10 @@ class InitBody:
                     nested[0] = nested[0].replace("if ", "elif ", 1)
                     return nested
                 return (
-                    [self.line(depth, "else:"), *[self.unit + line for line in nested]]
+                    [
+                        self.line(depth, "else:"),
+                        *[self.source.indent_unit + line for line in nested],
+                    ]
                     if nested
                     else []
                 )
@@ -872,9 +876,14 @@ class InitBody:
         return self._assigned(f"{site.text} = ", text, "", depth)
 
     def _assigned(self, prefix: str, text: str, suffix: str, depth: int) -> list[str]:
-        indent = self.indent + self.unit * depth
+        indent = self.indent + self.source.indent_unit * depth
         written = layout.expression(
-            text, indent=indent, unit=self.unit, limit=self.limit, prefix=prefix, suffix=suffix
+            text,
+            indent=indent,
+            unit=self.source.hanging_indent,
+            limit=self.limit,
+            prefix=prefix,
+            suffix=suffix,
         )
         return (indent + written).split("\n")
 
@@ -909,16 +918,18 @@ class InitBody:
     # ---- text ---------------------------------------------------------------------------------------------
 
     def clause(self, depth: int, keyword: str, test: str) -> list[str]:
-        indent = self.indent + self.unit * depth
-        return layout.clause(keyword, test, indent=indent, unit=self.unit, limit=self.limit)
+        indent = self.indent + self.source.indent_unit * depth
+        return layout.clause(
+            keyword, test, indent=indent, unit=self.source.hanging_indent, limit=self.limit
+        )
 
     def line(self, depth: int, text: str) -> str:
-        return self.indent + self.unit * depth + text
+        return self.indent + self.source.indent_unit * depth + text
 
     def _lines(self, depth: int, text: str, original: str) -> list[str]:
         from ..edits import move
 
-        indent = self.indent + self.unit * depth
+        indent = self.indent + self.source.indent_unit * depth
         return (
             (indent + move(text, original, indent).lstrip(" \t")).split("\n")
             if "\n" in text

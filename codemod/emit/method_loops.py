@@ -174,7 +174,7 @@ def _zipped(
         "zip",
         iterables,
         indent=source.line_indent(context.start(loop)),
-        unit=source.indent_unit,
+        unit=source.hanging_indent,
         limit=context.limit,
         prefix=f"for {', '.join(targets)} in ",
         suffix=":",

@@ -520,7 +520,7 @@ class ClassEmitter:
             self.writer,
             self._made_first(),
             self._child,
-            self.source.indent_unit,
+            self.source,
             self.limit,
             indent,
             sizes.running,
@@ -574,7 +574,7 @@ class ClassEmitter:
         written = layout.expression(
             f"super().__init__({', '.join(args)})",
             indent=indent,
-            unit=self.source.indent_unit,
+            unit=self.source.hanging_indent,
             limit=self.limit,
         )
         return (indent + written).split("\n")

@@ -25,7 +25,7 @@ class ScanWriter:
     ) -> str:
         """Puts `scan_local = nnx.scan(...)` before a statement; returns the name."""
         name = f"{transform}_{local.lstrip('_')}"
-        unit = self.edits.source.indent_unit
+        unit = self.edits.source.hanging_indent
         room = self.limit - len(self.edits.source.line_indent(self.edits.source.span(statement)[0]))
         text = layout.call(
             f"nnx.{transform}", arguments, indent="", unit=unit, limit=room, prefix=f"{name} = "
@@ -116,7 +116,7 @@ class ScanWriter:
                 f"out_axes=(nnx.Carry, {lift.out_axis})",
             ],
             indent=indent,
-            unit=source.indent_unit,
+            unit=source.hanging_indent,
             limit=self.limit,
             prefix=before,
             suffix=behind,

@@ -64,7 +64,7 @@ class Signature:
             [p.text for p in parameters],
             self.source.segment(returns) if returns is not None else None,
             indent=indent,
-            unit=self.source.indent_unit,
+            unit=self.source.hanging_indent,
             limit=self.limit,
             comments=[p.comment for p in parameters],
         )

@@ -121,7 +121,12 @@ class Writer:
         if not closure.takes_name:
             taken.append(f"{NAME}=None")
         yield unit + layout.signature(
-            "__init__", ["self", *taken], None, indent=unit, unit=unit, limit=self.limit
+            "__init__",
+            ["self", *taken],
+            None,
+            indent=unit,
+            unit=source.hanging_indent,
+            limit=self.limit,
         )
         yield f"{unit * 2}super().__init__({NAME}={NAME})"
         edits = self.edits[closure.module]

@@ -178,6 +178,6 @@ def _pair(source: Source, call: ast.Call, zeros: str, limit: int) -> str:
     indent = source.line_indent(start)
     prefix = source.text[source.line_start(start) + len(indent) : start]
     text = layout.call(
-        "", [zeros, zeros], indent=indent, unit=source.indent_unit, limit=limit, prefix=prefix
+        "", [zeros, zeros], indent=indent, unit=source.hanging_indent, limit=limit, prefix=prefix
     )
     return text.removeprefix(prefix)

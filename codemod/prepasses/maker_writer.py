@@ -154,7 +154,7 @@ class Writer:
             made,
             data,
             indent=indent,
-            unit=source.indent_unit,
+            unit=source.hanging_indent,
             limit=self.limit,
             prefix=before.strip(),
             suffix=source.text[end : line_end if line_end >= 0 else None].rstrip(),
@@ -162,7 +162,7 @@ class Writer:
         broken = "\n" in text and not any("\n" in argument for argument in data)
         if not broken:
             return f"{made}({', '.join(data)})"
-        return layout.call(made, data, indent=indent, unit=source.indent_unit, limit=0)
+        return layout.call(made, data, indent=indent, unit=source.hanging_indent, limit=0)
 
     def _head(self, module: Module, func: ast.expr, maker: Maker) -> str:
         name = self.class_names[maker.node]
@@ -304,7 +304,7 @@ class Writer:
             ["self", *arguments],
             returns.removeprefix(" -> ") or None,
             indent=unit,
-            unit=unit,
+            unit=source.hanging_indent,
             limit=self.limit,
         )
         body = maker.node.body[1:] if ast.get_docstring(maker.node) else maker.node.body

@@ -68,7 +68,7 @@ def _write(cls: Class, edits: Edits) -> None:
     declared = classes.fields(cls)
     inner = source.line_indent(source.span(cls.node)[0]) + unit
     lines = ["def __init__("]
-    lines += [unit * 2 + line for line in _parameters(source, declared)]
+    lines += [source.hanging_indent + line for line in _parameters(source, declared)]
     lines += ["):", f"{unit}super().__init__(name=name)"]
     lines += [f"{unit}self.{f.name} = {f.name}" for f in declared if f.name != "name"]
     text = f"\n{inner}".join(lines)

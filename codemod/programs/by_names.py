@@ -126,7 +126,7 @@ def _text(lookup: Lookup, source: Source, limit: int) -> str:
         "getattr",
         [source.segment(owner), asked, source.segment(lookup.node)],
         indent=indent,
-        unit=source.indent_unit,
+        unit=source.hanging_indent,
         limit=limit,
         prefix=before,
         suffix=after,

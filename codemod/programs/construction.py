@@ -303,7 +303,7 @@ class Construction:
 
     def statement(self, name: str, call: str, indent: str) -> str:
         """`name = call`, broken over lines where it is too long; later lines carry `indent`."""
-        unit = self.names.module.source.indent_unit
+        unit = self.names.module.source.hanging_indent
         return layout.expression(
             call, indent=indent, unit=unit, limit=self.limit, prefix=f"{name} = "
         )

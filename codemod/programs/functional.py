@@ -561,7 +561,7 @@ class FunctionalRewriter(MergedCalls):
             head,
             items,
             indent=indent,
-            unit=self.source.indent_unit,
+            unit=self.source.hanging_indent,
             limit=self.limit,
             prefix=before,
             suffix=after,

@@ -126,7 +126,7 @@ def write(
     made = f"{names.text(found.maker.func)}({', '.join(arguments)})"
     indent = source.line_indent(source.span(found.result)[0])
     text = layout.expression(
-        made, indent=indent, unit=source.indent_unit, limit=limit, prefix="return "
+        made, indent=indent, unit=source.hanging_indent, limit=limit, prefix="return "
     )
     edits.replace(found.result, text.removeprefix("return "))
     for statement in found.gone:

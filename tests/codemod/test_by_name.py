@@ -78,3 +78,13 @@ def test_names_that_are_asked_for(asked: str, follows: bool) -> None:
     done = rewritten({"net.py": NET.replace("DECORATOR\n", ""), "user.py": user})
     assert (done.statuses["Net"] == "rewritten") is follows
     assert done.statuses["Layer"] == "rewritten"
+
+
+@pytest.mark.parametrize(
+    ("decorator", "follows"),
+    [("gin.register", False), ("gin.configurable", True), ("gin.configurable(name='net')", True)],
+)
+def test_what_is_registered_for_configurations_alone(decorator: str, follows: bool) -> None:
+    text = NET.replace("DECORATOR", f"@{decorator}").replace("from registry import *", "import gin")
+    done = rewritten({"net.py": text})
+    assert done.statuses["Net"] == ("rewritten" if follows else "kept")

@@ -262,6 +262,24 @@ def test_the_file_s_own_step_of_indentation(text: str, unit: str) -> None:
     assert source(text).indent_unit == unit
 
 
+@pytest.mark.parametrize(
+    ("text", "indent"),
+    [
+        ("def f():\n  return g(\n      1,\n      2)\n", "    "),
+        ("def f(\n    a,\n    b=1,\n):\n  return a\n", "    "),
+        ("x = a(\n  b).c(\n    1)\n", "  "),
+        ("def f():\n  return g(1,\n           2)\n", "  "),
+        ("def f():\n  return g(1)\n", "  "),
+        ("f(\n  1)\nf(\n    1)\nf(\n    x=2)\n", "    "),
+        ("f(\n1)\n", "    "),
+        ("f(\n  # why\n  1)\n", "    "),
+        ("class A:\n\tdef f(\n\t\t\tself,\n\t):\n\t\tpass\n", "\t\t"),
+    ],
+)
+def test_what_lines_within_brackets_are_indented_by(text: str, indent: str) -> None:
+    assert source(text).hanging_indent == indent
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_comments(newline: str) -> None:
     text = "# é\na = '# no'  # one\nb = '''\n# no\n'''\nif a:  #two\n\t# three\n\tpass\n# end"
