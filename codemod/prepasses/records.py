@@ -66,12 +66,11 @@ def _write(cls: Class, edits: Edits) -> None:
     source, unit = edits.source, edits.source.indent_unit
     edits.remove_item(cls.node, cls.node.decorator_list[0])
     declared = classes.fields(cls)
-    inner = source.line_indent(source.span(cls.node)[0]) + unit
     lines = ["def __init__("]
     lines += [source.hanging_indent + line for line in _parameters(source, declared)]
     lines += ["):", f"{unit}super().__init__(name=name)"]
     lines += [f"{unit}self.{f.name} = {f.name}" for f in declared if f.name != "name"]
-    text = f"\n{inner}".join(lines)
+    text = "\n".join(lines)
     methods = [n for n in cls.node.body if isinstance(n, ast.FunctionDef)]
     if methods:
         edits.insert_before(methods[0], text + "\n\n")
