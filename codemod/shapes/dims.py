@@ -238,6 +238,11 @@ class Symbols:
                 return True
         return False
 
+    def met(self, dim: Dim) -> int:
+        """When an axis of an input was met; 0 for other sizes."""
+        name = symbol_name(self.resolve(dim))
+        return int(name[1:-1]) if name and isinstance(self.origins[name], InputAxis) else 0
+
     def is_explained(self, dim: Dim) -> bool:
         """Whether reading tells what every symbol of a size stands for."""
         return not any(isinstance(o, Unexplained) for o in self.origins_of(dim).values())

@@ -279,7 +279,12 @@ def broadcast(interp: Interpreter, node: ast.AST, *shapes: Shape | None) -> Shap
     result: list[Dim] = []
     for axis in range(-rank, 0):
         dims = [shape[axis] for shape in shapes if shape is not None and -axis <= len(shape)]
-        dim = agree(interp, node, [d for d in dims if not (isinstance(d, int) and d == 1)] or [1])
+        known = [d for d in dims if not (isinstance(d, int) and d == 1)]
+        if all(
+            map(interp.symbols.met, known)
+        ):  # a mask, which comes later, may have an axis of one
+            known.sort(key=interp.symbols.met, reverse=True)
+        dim = agree(interp, node, known or [1])
         if dim is None:
             return None
         result.append(dim)
