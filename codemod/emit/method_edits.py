@@ -144,7 +144,7 @@ def _alias(context: MethodContext, function: ast.FunctionDef, site: Site, text: 
     """A local that held the layer, or a list of layers, goes; its uses read the attribute."""
     if site.statement in context.gone:
         return
-    if bound_otherwise(context, function, site):
+    if bound_otherwise(context, function, site) or _is_either(context, function, site):
         keep_local(context, site, text)
         return
     context.edits.delete_statement(
@@ -175,6 +175,25 @@ def _is_another(context: MethodContext, name: ast.Name, function: ast.FunctionDe
         ):
             return True
     return False
+
+
+def _is_either(context: MethodContext, function: ast.FunctionDef, site: Site) -> bool:
+    """Whether a read of a site's local may be of this layer, or of another that has another attribute."""
+    others = [
+        each
+        for each in context.sites
+        if each.alias == site.alias and each.attribute != site.attribute
+    ]
+    reads = [
+        node
+        for node in ast.walk(function)
+        if isinstance(node, ast.Name) and node.id == site.alias and isinstance(node.ctx, ast.Load)
+    ]
+    return any(
+        _reads(context, name, site) and any(_reads(context, name, each) for each in others)
+        for name in reads
+        if others
+    )
 
 
 def _reads(context: MethodContext, name: ast.Name, site: Site) -> bool:
