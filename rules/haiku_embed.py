@@ -46,7 +46,9 @@ def _width(use: Use) -> Dim | None:
 
 def _embedded(use: Use) -> Value | None:
     shape, width = use.shape(), _width(use)
-    return None if shape is None or width is None else Array((*shape, width), "float32")
+    if shape is None or width is None:
+        return None if width is None else Array(None, "float32", last=width)
+    return Array((*shape, width), "float32")
 
 
 def _by_index(written: Written) -> None:

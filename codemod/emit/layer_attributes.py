@@ -18,7 +18,13 @@ _SIZES = {
     "in_features": ("input_size",),
     "out_features": ("output_size", "output_channels", "features"),
 }
-_KEPT = (("flax.nnx.Sequential", "layers"), ("flax.nnx.Embed", "embedding"))
+_KEPT = {
+    ("flax.nnx.Sequential", "layers"): "layers",
+    ("flax.nnx.Embed", "embedding"): "embedding",
+    ("flax.nnx.Embed", "features"): "features",
+    ("flax.nnx.Embed", "vocab_size"): "num_embeddings",
+    ("flax.nnx.Embed", "embed_dim"): "features",
+}
 
 
 def edit_layer_attributes(
@@ -55,8 +61,8 @@ def _own(rule: Layer) -> set[str]:
 
 def _there(rule: Layer, name: str) -> str | None:
     """The attribute under which the counterpart of a layer keeps something, None where it does not."""
-    if (rule.target, name) in _KEPT:
-        return name
+    if (rule.target, name) in _KEPT and not rule.around:
+        return _KEPT[rule.target, name]
     if rule.target in TELLING and not rule.around:
         return next((new for new, old in _SIZES.items() if name in old), None)
     argument = rule.arguments.get(name, To(name))

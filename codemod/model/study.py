@@ -46,7 +46,14 @@ from ..strangers import makers
 from . import composites, library_records
 from .module import ModuleModel
 from .partials import Given
-from .symbolic import argument_value, array_of_rank, field_value, is_flag, looks_like_array
+from .symbolic import (
+    argument_value,
+    array_of_rank,
+    field_value,
+    is_flag,
+    looks_like_array,
+    without_aliases,
+)
 
 RANKS = (2, 3, 4, 1, 5)
 WIDE = 4  # the rank of an image
@@ -457,7 +464,8 @@ def _holds_known(value: Value) -> bool:
 
 def _parameters(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
     spec = function.node.args
-    found = [(each.arg, each.default) for each in parameters(spec)]
+    scope = function.environment
+    found = [(without_aliases(each.arg, scope), each.default) for each in parameters(spec)]
     bound = function.owner is not None and bool(spec.posonlyargs or spec.args)
     return found[1:] if bound else found
 

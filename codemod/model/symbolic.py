@@ -54,6 +54,7 @@ _ARRAYS = re.compile(
     # Files that export nothing but their modules begin the names of types with an underscore.
     r"(^|\.|\[)_*(Array|ndarray|NDArray|ArrayLike|DeviceArray|Tensor|JTensor|JaxArray|Float|Int|Bool|Num|Shaped)\b"
 )
+_WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 
 
 def is_flag(name: str, annotation: ast.expr | None, default: ast.expr | None) -> bool:
@@ -296,3 +297,17 @@ def array_of_rank(rank: int, dtype: str = "float32", optional: bool = False) -> 
 
 def looks_like_array(annotation: ast.expr | None) -> bool:
     return annotation is None or bool(_ARRAYS.search(ast.unparse(annotation)))
+
+
+def without_aliases(parameter: ast.arg, environment: Environment) -> ast.arg:
+    """A parameter with the library's types in the place of names for them: `Tokens`, of `Tokens = jnp.ndarray`."""
+    names = [n for n in ast.walk(parameter) if isinstance(n, ast.Name)]
+    meant = {
+        name.id: value.name
+        for name in names
+        if isinstance(value := environment.lookup(name.id), External) and _ARRAYS.search(value.name)
+    }
+    if not meant or parameter.annotation is None:
+        return parameter
+    text = _WORD.sub(lambda m: meant.get(m[0], m[0]), ast.unparse(parameter.annotation))
+    return ast.arg(parameter.arg, ast.parse(text, mode="eval").body)

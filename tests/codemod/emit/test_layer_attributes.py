@@ -22,11 +22,12 @@ class Net(hk.Module):
     self.layers = [Doubled(width), jax.nn.relu, hk.Linear(width)]
     self.norm = hk.LayerNorm(-1, True, True)
     self.head = hk.Linear(3)
+    self.table = hk.Embed(7, 3)
 
   def __call__(self, x):
     for layer in self.layers:
       x = layer(x)
-    return self.head(self.norm(x))
+    return self.head(self.norm(x)) + self.table(jax.numpy.array([0]))
 
   def told(self):
     return TOLD
@@ -38,6 +39,9 @@ class Net(hk.Module):
     [
         ("self.head.output_size", "self.head.out_features"),
         ("self.head.input_size + 1", "self.head.in_features + 1"),
+        ("self.table.vocab_size", "self.table.num_embeddings"),
+        ("self.table.embed_dim", "self.table.features"),
+        ("self.table.lookup_style", None),
         ("self.head.with_bias", None),
         ("self.norm.eps", None),
         ("sum(isinstance(layer, hk.Linear) for layer in self.layers)", None),
