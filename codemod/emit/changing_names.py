@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from ..ancestry import lineage
 from ..chains import stored_names
 from ..model.sites import Site
+from .agreement import branches
 from .transport import CannotMove
 
 _FUNCTIONS = (ast.FunctionDef, ast.Lambda)
@@ -98,3 +99,23 @@ def runs_once(
     if caller is None or caller is method or any(isinstance(each, _REPEATED) for each in inside):
         return False
     return caller.name == "__call__" or runs_once(caller, cls, parents)
+
+
+def run_apart(
+    one: ast.AST, two: ast.AST | None, cls: ast.ClassDef, parents: Mapping[ast.AST, ast.AST]
+) -> bool:
+    """Whether no run comes to both of two methods: each is called in one place, and these are the sides of one `if`."""
+    sides: list[dict[ast.AST, str]] = []
+    for method in (one, two):
+        calls = [
+            node
+            for node in ast.walk(cls)
+            if isinstance(node, ast.Attribute) and node.attr == getattr(method, "name", "")
+        ]
+        if len(calls) != 1:
+            return False
+        sides.append(dict(branches(calls[0], parents)))
+    return any(
+        isinstance(branch, ast.If) and {side, sides[1].get(branch)} == {"body", "orelse"}
+        for branch, side in sides[0].items()
+    )

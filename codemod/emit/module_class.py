@@ -51,7 +51,7 @@ from . import (
 from .added import argument_value, handed_on
 from .agreement import Measured, agreed
 from .brackets import bare
-from .changing_names import refuse_changing_names, runs_once
+from .changing_names import refuse_changing_names, run_apart, runs_once
 from .choices import Choices
 from .class_model import Describer
 from .class_tests import edit_class_tests
@@ -770,13 +770,16 @@ class ClassEmitter:
         it says: another call would make them anew.
         """
         kind = ast.unparse(decorator).split(".")[-1]
-        made = [site for site in self.sites if site.made]
+        parents = self.source.parents
+        made = [
+            site
+            for site in self.sites
+            if site.made and not run_apart(function, site.function, self.cls.node, parents)
+        ]
         named = [ast.dump(site.explicit) if site.explicit is not None else "" for site in made]
         own = [n for n, site in zip(named, made, strict=True) if site.function is function]
         modules = any(not name or named.count(name) > 1 for name in own)
-        modules = modules or (
-            bool(own) and not runs_once(function, self.cls.node, self.source.parents)
-        )
+        modules = modules or (bool(own) and not runs_once(function, self.cls.node, parents))
         return kind in ("compact", "nowrap") or (kind == "transparent" and not modules)
 
     def _scanned(self, function: ast.FunctionDef, model: ModuleModel) -> None:

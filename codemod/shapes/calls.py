@@ -17,6 +17,7 @@ from . import (
     alike,
     builtin,
     classes,
+    configured,
     defaults,
     dtypes,
     held,
@@ -55,6 +56,7 @@ from .values import (
     OpenShape,
     Partial,
     Repeated,
+    Size,
     Super,
     SuperMethod,
     Table,
@@ -114,8 +116,13 @@ def attribute(interp: Interpreter, owner: Value, name: str, node: ast.AST) -> Va
             having = [option for option in values if option != NONE and _may_have(option, name)]
             options = [attribute(interp, option, name, node) for option in having]
             return joins.either(*options) if options else UNKNOWN
-        case Unknown(text=text):
-            return Unknown(f"{text}.{name}", owner.why, owner.loop) if text else UNKNOWN
+        case Unknown(text=str(text)):
+            told = Unknown(f"{text}.{name}", owner.why, owner.loop)
+            is_size = configured.is_count(interp.project, name, interp.configured)
+            dim = operators.dim_of(interp, told) if is_size else None
+            return told if dim is None else Size(dim)
+        case Unknown():
+            return UNKNOWN
         case Items() | Table() | Repeated() | Constant():
             return Bound(owner, External(f"builtins.{type(owner).__name__}.{name}"), name)
     return _module_attribute(interp, owner, name)

@@ -79,6 +79,9 @@ class Interpreter:
         self.symbols = Symbols()
         self.facts = Facts()
         self.globals: dict[Module, Environment] = {}
+        self.configured: dict[
+            str, bool
+        ] = {}  # attributes of configurations, and whether they are sizes
         self.frames: list[Frame] = []
         self.stack: Stack = ()
         self.recording = True

@@ -10,8 +10,10 @@ from . import dtypes, joins, named_tuples, records, slices, trees
 from .arrays import matmul, product, reshape, reshape_target
 from .binding import bind_signature
 from .dims import Dim, Expression, InputAxis, is_symbolic, same
+from .einsum import einsum
 from .values import (
     NONE,
+    SOME_FLOAT,
     UNKNOWN,
     Appended,
     Array,
@@ -359,6 +361,20 @@ def _broadcasting(
     return Array(shape, promoted(args[-2], args[-1]) if len(args) > 1 else arrays[-1].dtype)
 
 
+def _one_hot(
+    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value | None:
+    """Of indices of unknown rank, the last axis is known."""
+    given = bind_signature(("x", "num_classes"), args, kwargs)
+    width = as_dim(given.get("num_classes"))
+    indices = given.get("x")
+    if width is None or "axis" in kwargs or isinstance(indices, Constant | Size):
+        return None
+    if isinstance(indices, Array) and indices.shape is not None:
+        return None
+    return Array(None, SOME_FLOAT if "dtype" in kwargs else "float32", last=width)
+
+
 def _masks(
     interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value | None:
@@ -459,43 +475,6 @@ def _matmul(
     if len(args) != 2 or len(ranks) != 2 or min(ranks) < 3 or kwargs.keys() - {"precision"}:
         return None
     return matmul(interp, node, *args)
-
-
-def _einsum(
-    interp: Interpreter, node: ast.AST, args: Sequence[Value], kwargs: Mapping[str, Value]
-) -> Value | None:
-    """Sizes of equal letters agree; then the result follows from the letters."""
-    from .operators import agree
-
-    if not args or not isinstance(args[0], Constant) or not isinstance(args[0].value, str):
-        return Array(None)
-    inputs, _, output = args[0].value.replace(" ", "").partition("->")
-    if not output and "->" not in args[0].value:
-        return None
-    sizes: dict[str, list[Dim]] = {}
-    lead: Shape = ()
-    for term, value in zip(inputs.split(","), args[1:], strict=False):
-        if not isinstance(value, Array) or value.shape is None:
-            return Array(None)
-        letters = term.replace("...", "")
-        extra = len(value.shape) - len(letters)
-        if extra < 0 or (extra and "..." not in term):
-            interp.trouble(node, f"einsum term {term} for an array of rank {len(value.shape)}")
-            return UNKNOWN
-        at = term.find("...")
-        shape = list(value.shape)
-        if at >= 0:
-            lead = tuple(shape[at : at + extra]) or lead
-            del shape[at : at + extra]
-        for letter, dim in zip(letters, shape, strict=True):
-            sizes.setdefault(letter, []).append(dim)
-    agreed = {letter: agree(interp, node, dims) for letter, dims in sizes.items()}
-    if any(dim is None for dim in agreed.values()):
-        return UNKNOWN
-    result: list[Dim] = []
-    for part in output.replace("...", "."):
-        result.extend(lead if part == "." else [agreed[part]])
-    return Array(tuple(result), "float32")
 
 
 def _random(
@@ -635,8 +614,9 @@ SPECIAL: dict[str, Special] = {
     "jax.numpy.where": _broadcasting,
     **{f"flax.linen.{home}combine_masks": _masks for home in ("", "attention.")},
     **{f"{home}.glu": _glu for home in ("jax.nn", "flax.linen", "flax.linen.activation")},
-    "jax.numpy.einsum": _einsum,
+    "jax.numpy.einsum": einsum,
     "jax.numpy.outer": _outer,
+    "jax.nn.one_hot": _one_hot,
     "jax.numpy.matmul": _matmul,
     "jax.image.resize": _resized,
     "jax.numpy.prod": _prod,

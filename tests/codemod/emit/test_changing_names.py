@@ -71,3 +71,39 @@ def program(made: str, calls: str) -> Rewritten:
     if "both" not in calls:
         text = text.replace("    def both(self, x):\n        return self.part(x, 3)\n\n", "")
     return rewritten(text)
+
+
+APART = """
+import haiku as hk
+import jax
+
+
+class Net(hk.Module):
+    def __init__(self, deep):
+        super().__init__()
+        self.deep = deep
+
+    @hk.transparent
+    def wide(self, x):
+        return hk.Linear(4, name="first")(x)
+
+    @hk.transparent
+    def narrow(self, x):
+        return hk.Linear(4, name="first")(jax.nn.relu(x))
+
+    def __call__(self, x):
+        CALLS
+"""
+
+
+@pytest.mark.parametrize(
+    ("calls", "status"),
+    [
+        ("if self.deep:\n    return self.wide(x)\nelse:\n    return self.narrow(x)", "rewritten"),
+        ("if self.deep:\n    x = self.wide(x)\nreturn self.narrow(x)", "kept"),
+        ("return self.wide(x) + self.narrow(x)", "kept"),
+    ],
+)
+def test_methods_of_one_run_share_no_names(calls: str, status: str) -> None:
+    text = APART.replace("CALLS", calls.replace("\n", "\n        "))
+    assert rewritten(text).statuses["Net"] == status
