@@ -10,6 +10,6 @@ setup(
     packages=["nnx_codemod", *(f"nnx_codemod.{name}" for name in find_packages(exclude=OUTSIDE))],
     package_data={
         "nnx_codemod": ["py.typed"],
-        "nnx_codemod.codemod": ["sample/**/*", "shapes/in_place/*"],
+        "nnx_codemod.codemod": ["sample/**/*", "shapes/in_place/**/*"],
     },
 )

@@ -18,9 +18,13 @@ Loader = Callable[[Path], "Source | None"]
 
 FRAMEWORKS = ("flax", "haiku")
 
-# Libraries that call what they are given: a file in the folder says with what.
+# Libraries that call what they are given, or say what may be called: a file in the folder says with what, and what.
 IN_PLACE = Path(__file__).parent / "shapes" / "in_place"
-READ_IN_PLACE = ("jraph",)
+READ_IN_PLACE = (
+    "jraph",
+    "transformers.modeling_flax_outputs",
+    "transformers.modeling_flax_utils",
+)
 
 
 def _is_framework(path: Path) -> bool:
@@ -98,7 +102,9 @@ class Module:
 
 def read_in_place(module: Module) -> str | None:
     """The library in whose place a file is read."""
-    return module.path.stem if module.path.parent == IN_PLACE else None
+    if IN_PLACE not in module.path.parents:
+        return None
+    return ".".join(module.path.relative_to(IN_PLACE).with_suffix("").parts)
 
 
 @dataclass
@@ -194,14 +200,19 @@ class Project:
 
     def find(self, dotted: str, importer: Path, level: int = 0) -> Module | None:
         """The module that `import dotted` means in a file: one of the tree, or what is read in a library's place."""
-        root = dotted.split(".")[0]
-        if level or root not in READ_IN_PLACE:
+        library = next(
+            (each for each in READ_IN_PLACE if f"{dotted}.".startswith(f"{each}.")), None
+        )
+        if level or library is None:
             return self._find(dotted, importer, level)
-        return self._in_place(root) if dotted == root else None
+        if dotted != library:
+            return None
+        own = self._find(dotted, importer) if "." in library else None
+        return own or self._in_place(library)
 
     def _in_place(self, library: str) -> Module:
-        """What is read in the place of a library, in its own repository too."""
-        path = IN_PLACE / f"{library}.py"
+        """What is read in the place of a library, of a whole one in its own repository too."""
+        path = IN_PLACE.joinpath(*library.split(".")).with_suffix(".py")
         if path not in self.modules:
             self.modules[path] = Module(Source(path), rewritable=False)
         return self.modules[path]
