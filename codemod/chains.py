@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TypeGuard
 
+# By framework, the method that makes a module ready before it is called.
+CONSTRUCTORS = {"linen": "setup", "haiku": "__init__"}
+
 
 def root(node: ast.AST) -> ast.Name | None:
     """What a chain of attributes begins with, None where that is no name."""
@@ -33,6 +36,11 @@ def is_own(node: object) -> TypeGuard[ast.Attribute]:
         and isinstance(node.value, ast.Name)
         and node.value.id == "self"
     )
+
+
+def constructs(function: object) -> bool:
+    """Whether a function makes a module ready before it is called: `setup` of Linen, `__init__` of Haiku."""
+    return getattr(function, "name", "") in CONSTRUCTORS.values()
 
 
 def stored_names(tree: ast.AST) -> set[str]:

@@ -11,6 +11,7 @@ import ast
 from collections.abc import Collection, Mapping, Sequence
 
 from ..ancestry import class_around
+from ..chains import constructs
 from ..model.sites import Site
 from ..shapes.dims import Dim, Unexplained, same
 from ..shapes.facts import Facts, Used
@@ -64,7 +65,7 @@ def _agree_by_method(
     """Whether each of several methods gives what the constructor made inputs of one size: that of its own input."""
     first: dict[str, Dim] = {}
     alike = all(same(first.setdefault(_entry(use, parents), dim), dim) for use, dim in known)
-    made = getattr(site.function, "name", "") in ("setup", "__init__")
+    made = constructs(site.function)
     given = not any(isinstance(dim, int) for dim in first.values())
     return made and alike and len(first) > 1 and given
 
@@ -136,7 +137,7 @@ def _runs_with(
     """
     if use.call is None or use.call not in parents:
         return False
-    if getattr(site.function, "name", "") in ("setup", "__init__"):
+    if constructs(site.function):
         return _runs_with_module([*use.stack, use.call], parents, entries)
     around, function = branches(use.call, parents), _function(use.call, parents)
     if function is None or _left_before(use.call, function, site.node):
@@ -240,6 +241,6 @@ def _changes(asked: ast.Attribute, parents: Mapping[ast.AST, ast.AST]) -> bool:
         and node.attr == asked.attr
         and not isinstance(node.ctx, ast.Load)
         for function in cls.body
-        if getattr(function, "name", "") not in ("setup", "__init__")
+        if not constructs(function)
         for node in ast.walk(function)
     )

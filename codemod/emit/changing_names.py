@@ -10,7 +10,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from ..ancestry import lineage
-from ..chains import stored_names
+from ..chains import constructs, stored_names
 from ..model.sites import Site
 from .agreement import branches
 from .transport import CannotMove
@@ -28,7 +28,7 @@ def refuse_changing_names(
     for site in sites:
         name = _name(site)
         method = _method(site.node, cls, parents)
-        if name is None or method is None or method.name in ("__init__", "setup"):
+        if name is None or method is None or constructs(method):
             continue
         argument = _argument(name, site.node, method, parents)
         if argument is not None and not runs_once(method, cls, parents):

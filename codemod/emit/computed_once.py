@@ -8,12 +8,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from ..chains import is_own, last_name
+from ..chains import CONSTRUCTORS, is_own, last_name
 from ..model.sites import Site, walk_own
 from ..shapes.facts import Facts
 from .transport import CannotMove
 
-_RUN_EACH_TIME = ("setup", "__init__")
 _VARIABLES = ("param", "variable", "state")
 _STATIC = ("shape", "ndim", "dtype", "size")
 _OF_ANY = ("len", "isinstance", "type", "partial")
@@ -42,7 +41,7 @@ def refuse_computed_once(
                 computes = _read(node) in live and not _is_held(node, facts, parents)
                 if node in runs or computes or called in computing:
                     computing.setdefault(function.name, node)
-    for name in _RUN_EACH_TIME:
+    for name in CONSTRUCTORS.values():
         if name in computing:
             raise CannotMove(
                 computing[name],

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from ..chains import constructs
 from ..model.built import BuiltList, appended
 from ..model.filled import Filled
 from ..model.module import ModuleModel
@@ -725,7 +726,7 @@ class InitBody:
     @staticmethod
     def _constructs(site: Site) -> bool:
         """Whether a site stands in `setup` or `__init__` itself."""
-        return getattr(site.function, "name", "") in ("setup", "__init__")
+        return constructs(site.function)
 
     def _container(self, statement: ast.stmt, sites: Sequence[Site]) -> ast.expr | None:
         """The right-hand side, where it is a list, dict or comprehension of sites."""

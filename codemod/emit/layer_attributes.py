@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Mapping
 
+from ..chains import constructs
 from ..edits import Edits
 from ..rule import Layer, To
 from ..shapes.facts import Facts
@@ -41,7 +42,7 @@ def edit_layer_attributes(
         if not isinstance(layer, LayerObject) or node.attr not in _own(layer.rule):
             continue
         name = _there(layer.rule, node.attr)
-        if name is None or (name != node.attr and function.name in ("setup", "__init__")):
+        if name is None or (name != node.attr and constructs(function)):
             raise CannotMove(
                 node,
                 f"`{node.attr}` of `{layer.rule.source}` is read, which the layer of NNX does not keep",

@@ -9,18 +9,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from ..chains import constructs
 from ..shapes import classes
 from ..shapes.facts import Facts
 from ..shapes.values import Either, Items, LayerObject, Object, Repeated, Value
 from .transport import CannotMove
 
 _CHANGES = ("clear", "insert", "pop", "remove", "reverse", "sort")
-_CONSTRUCTING = ("__init__", "setup")
 
 
 def refuse_changed_lists(functions: Iterable[ast.FunctionDef], facts: Facts) -> None:
     for function in functions:
-        for node in ast.walk(function) if function.name not in _CONSTRUCTING else ():
+        for node in ast.walk(function) if not constructs(function) else ():
             match node:
                 case ast.Call(func=ast.Attribute(value=layers, attr=name)) if (
                     name in _CHANGES and has_layers(facts.value(layers))

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..chains import is_own, stored_names
+from ..chains import constructs, is_own, stored_names
 from ..edits import Edits, dedent_block
 from ..model import built
 from ..model.filled import Filled, changed_attributes, changes
@@ -230,7 +230,7 @@ class ClassEmitter:
         for function in self._functions():
             edit_layer_attributes(function, self.edits, self.study.facts, self.source.parents)
             edit_class_tests(function, self.edits, self.study.facts, self.file_names.names_layer)
-            if function.name not in ("setup", "__init__"):
+            if not constructs(function):
                 self.call_made.run(function)
                 edit_method(changes, function)
                 read_variables(
@@ -480,7 +480,7 @@ class ClassEmitter:
         self.super_lines = self._super_call(indent)
         lines: list[str] = []
         for function in self._constructing():
-            whole = function.name in ("setup", "__init__")
+            whole = constructs(function)
             lines += self.body.method(function, self.scopes[function], whole)
         lines += self.body.rest()
         if any(self._draws_at_call(site) for site in self.sites):
@@ -725,7 +725,7 @@ class ClassEmitter:
         return {
             target.attr
             for function in self._functions()
-            if function.name in ("__init__", "setup")
+            if constructs(function)
             for node in ast.walk(function)
             if isinstance(node, ast.Assign | ast.AnnAssign)
             and node.value is not None
@@ -934,7 +934,7 @@ class ClassEmitter:
         """The attributes of `self` that the edited methods read, and the constructor where a loop hides a field."""
         read: set[str] = set(self.transport.needs.kept_fields)
         for function in self._functions():
-            if function.name in ("setup", "__init__"):
+            if constructs(function):
                 continue
             text = self.edits.render((self.source.span(function)[0], self.source.span(function)[1]))
             try:

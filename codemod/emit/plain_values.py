@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..ancestry import lineage
-from ..chains import is_own
+from ..chains import constructs, is_own
 from ..model.sites import Site
 from ..shapes import classes
 from ..shapes.facts import Facts
@@ -31,7 +31,7 @@ def starts(
     made: Mapping[ast.AST, Site] = {site.node: site for site in sites}
     found: set[ast.stmt] = set()
     for function in functions:
-        if function.name in ("setup", "__init__"):
+        if constructs(function):
             for assigned in _assigned(function).values():
                 _refuse_mixed(assigned, made)
                 found |= _starting(assigned, made, facts, parents)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 
-from ..chains import stored_names
+from ..chains import constructs, stored_names
 from ..model.sites import Loop, Site
 from ..shapes.dims import Expression
 
@@ -36,7 +36,7 @@ def reads(origin: Expression, node: ast.AST, parents: Parents) -> bool:
 
 def _is_over(one: ast.AST | None, other: ast.AST | None, parents: Parents) -> bool:
     """Whether one function is a constructor, whose loops have ended where another runs, which it does not call."""
-    if not isinstance(one, ast.FunctionDef) or one.name not in ("__init__", "setup"):
+    if not isinstance(one, ast.FunctionDef) or not constructs(one):
         return False
     cls = parents.get(one)
     methods = {m.name: m for m in getattr(cls, "body", ()) if isinstance(m, ast.FunctionDef)}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ..ancestry import lineage
-from ..chains import is_own, last_name
+from ..chains import constructs, is_own, last_name
 from ..model.module import ModuleModel
 from ..model.sites import Site, walk_own
 from ..model.study import Study
@@ -46,7 +46,7 @@ def refuse_changing_attributes(functions: Iterable[ast.FunctionDef]) -> None:
 def refuse_changing_objects(functions: Iterable[ast.FunctionDef], study: Study) -> None:
     """An object that keeps something for the next call: the original made it anew for each run of the module."""
     for function in functions:
-        for node in ast.walk(function) if function.name in ("setup", "__init__") else ():
+        for node in ast.walk(function) if constructs(function) else ():
             if not isinstance(node, ast.Assign) or not any(is_own(t) for t in node.targets):
                 continue
             made = study.facts.value(node.value)
@@ -228,14 +228,13 @@ def _lost(site: Site, sites: Sequence[Site]) -> str | None:
         ):
             owner = target.value if isinstance(target, ast.Subscript) else target
             if is_own(owner):
-                constructs = getattr(site.function, "name", "") in ("__init__", "setup")
-                return owner.attr if constructs else None
+                return owner.attr if constructs(site.function) else None
     return None
 
 
 def _is_put_away(site: Site) -> bool:
     """Whether a statement of the constructor only puts what it makes into a container that was there before."""
-    if getattr(site.function, "name", "") not in ("__init__", "setup"):
+    if not constructs(site.function):
         return False
     match site.statement:
         case ast.Assign(targets=[ast.Subscript()]) | ast.AnnAssign(target=ast.Subscript()):

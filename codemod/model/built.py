@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from ..chains import constructs
 from .sites import Site, statement_of
 
 
@@ -157,7 +158,7 @@ def _built(
         if isinstance(n, ast.Name | ast.Attribute) and _is_list_name(n) and ast.unparse(n) == name
     ]
     on_self = name.startswith("self.")
-    if on_self and getattr(function, "name", "") not in ("__init__", "setup"):
+    if on_self and not constructs(function):
         return None
     statements = [s for s in ast.walk(function) if isinstance(s, ast.stmt)]
     starts = [s for s in statements if _starts(s, name)]
@@ -183,8 +184,7 @@ def _given_to(
 ) -> str | None:
     """`blocks` in `self.blocks = layers` or `self.blocks = tuple(layers)`, where a constructor does that once."""
     found = [name for read in reads if (name := _given(read, parents)) is not None]
-    constructs = getattr(function, "name", "") in ("__init__", "setup")
-    return found[0] if constructs and len(found) == 1 else None
+    return found[0] if constructs(function) and len(found) == 1 else None
 
 
 def _given(read: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> str | None:
@@ -237,11 +237,7 @@ def _feeds(node: ast.AST, constructors: set[ast.Call], parents: Mapping[ast.AST,
 def set_apart(lists: Iterable[BuiltList], fields: Set[str], cls: ast.ClassDef) -> bool:
     """Gives other names to lists that move to the constructor, where a field has their name; whether there are any."""
     taken = {n.id for n in ast.walk(cls) if isinstance(n, ast.Name)} | fields
-    moved = [
-        each
-        for each in lists
-        if not each.kept and getattr(each.function, "name", "") not in ("__init__", "setup")
-    ]
+    moved = [each for each in lists if not each.kept and not constructs(each.function)]
     hiding = [each for each in moved if each.name in fields]
     for each in hiding:
         while each.name in taken:

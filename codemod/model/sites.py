@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..chains import is_own
+from ..chains import constructs, is_own
 from ..rule import Layer
 from ..shapes.facts import Made, Used, VariableMade
 from ..shapes.values import LayerObject, Object
@@ -127,7 +127,7 @@ def _drawing(
         if not _is_within(method) or loops_of(at, method, parents):
             return node
         at, method = method, enclosing_function(method, parents)
-    is_call = getattr(method, "name", "") not in ("__init__", "setup")
+    is_call = not constructs(method)
     return at if is_call and not loops_of(at, method, parents) else node
 
 
@@ -228,8 +228,7 @@ def _describe(site: Site, parents: Mapping[ast.AST, ast.AST], made: Collection[a
 
 def _is_local(site: Site, sites: Collection[Site], parents: Mapping[ast.AST, ast.AST]) -> bool:
     """Whether a constructor's local only hands what it holds to the constructors of other modules."""
-    constructs = getattr(site.function, "name", "") in ("__init__", "setup")
-    if site.alias is None or not constructs or site.variable is not None:
+    if site.alias is None or not constructs(site.function) or site.variable is not None:
         return False
     if any(not isinstance(loop, ast.ListComp) for loop in site.loops):
         return False

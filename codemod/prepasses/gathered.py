@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..ancestry import lineage
-from ..chains import is_own, root_name
+from ..chains import constructs, is_own, root_name
 from ..project import Project
 from ..rulebook import Rulebook
 from ..shapes import classes
@@ -22,7 +22,6 @@ from ..shapes.values import Class, External
 from ..source import Source
 from .prepared import Draft, Leave, Prepared, class_by_class
 
-_CONSTRUCTORS = ("__init__", "setup")
 _PLAIN = frozenset(("haiku.Flatten", "haiku.Reshape"))  # modules that have rules as functions
 _RUN_THEM = frozenset(("haiku.Sequential", "flax.linen.Sequential"))
 # What may be done with a tuple of layers that can be done with a list of them, too.
@@ -42,7 +41,7 @@ def _prepare_class(draft: Draft, cls: Class) -> bool:
     if classes.framework(cls) is None:
         return False
     methods = [n for n in cls.node.body if isinstance(n, ast.FunctionDef)]
-    constructor = next((m for m in methods if m.name in _CONSTRUCTORS), None)
+    constructor = next((m for m in methods if constructs(m)), None)
     found = {method: _gathered(draft, method, method is constructor) for method in methods}
     layers = [layer for each in found.values() for layer in each]
     for layer in layers:

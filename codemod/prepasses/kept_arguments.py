@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..chains import is_own
+from ..chains import CONSTRUCTORS, is_own
 from ..project import Project
 from ..rulebook import Rulebook
 from ..shapes import classes
@@ -18,7 +18,6 @@ from ..signatures import dict_entries
 from ..source import Source
 from .prepared import Draft, Leave, Prepared, class_by_class, spare_name
 
-_CONSTRUCTORS = {"haiku": "__init__", "linen": "setup"}
 _SUFFIXES = ("kwargs", "kwds", "args", "options", "config", "params")
 
 
@@ -37,7 +36,7 @@ def _prepare_class(draft: Draft, cls: Class) -> bool:
         (
             node
             for node in cls.node.body
-            if isinstance(node, ast.FunctionDef) and node.name == _CONSTRUCTORS.get(framework or "")
+            if isinstance(node, ast.FunctionDef) and node.name == CONSTRUCTORS.get(framework or "")
         ),
         None,
     )

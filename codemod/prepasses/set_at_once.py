@@ -9,14 +9,12 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 
-from ..chains import is_own
+from ..chains import CONSTRUCTORS, is_own
 from ..project import Project
 from ..rulebook import Rulebook
 from ..shapes import classes
 from ..shapes.values import Class
 from .prepared import Draft, Leave, Prepared, class_by_class
-
-_CONSTRUCTORS = {"linen": "setup", "haiku": "__init__"}
 
 
 def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:
@@ -31,7 +29,7 @@ def prepare(project: Project, rules: Rulebook, leave: Leave) -> Prepared:
 
 
 def _prepare_class(draft: Draft, cls: Class) -> bool:
-    constructor = _CONSTRUCTORS.get(classes.framework(cls) or "")
+    constructor = CONSTRUCTORS.get(classes.framework(cls) or "")
     written = False
     for function in cls.node.body:
         if isinstance(function, ast.FunctionDef) and function.name == constructor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..chains import is_own, last_name
+from ..chains import CONSTRUCTORS, constructs, is_own, last_name
 from ..emit.names import haiku_name
 from ..project import Project
 from ..rulebook import Rulebook
@@ -18,7 +18,6 @@ from ..shapes.values import Class
 from ..source import Source
 from .prepared import Draft, Leave, Prepared, class_by_class
 
-_CONSTRUCTORS = {"haiku": "__init__", "linen": "setup"}
 # What makes the numbers, initialisers and functions that a layer is given.
 _PLAIN = (
     "haiku.initializers.",
@@ -44,7 +43,7 @@ def _may_have(source: Source) -> bool:
 def _assigned(cls: ast.ClassDef) -> Iterator[ast.expr]:
     """The attributes that a class's constructor gives what a call returns."""
     for method in cls.body:
-        if isinstance(method, ast.FunctionDef) and method.name in _CONSTRUCTORS.values():
+        if isinstance(method, ast.FunctionDef) and constructs(method):
             for statement in method.body:
                 if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
                     yield from (target for target in statement.targets if is_own(target))
@@ -54,7 +53,7 @@ def _prepare_class(draft: Draft, cls: Class) -> bool:
     framework = classes.framework(cls)
     if framework is None:
         return False
-    name = _CONSTRUCTORS[framework]
+    name = CONSTRUCTORS[framework]
     constructor = next(
         (n for n in cls.node.body if isinstance(n, ast.FunctionDef) and n.name == name), None
     )
