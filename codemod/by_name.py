@@ -1,4 +1,5 @@
-"""Classes that code finds by a name which reading does not tell: those that a decorator registers, or `getattr` asks for.
+"""Classes that code finds by a name which reading does not tell: those that a decorator registers, `getattr` asks
+for, or a configuration makes.
 
 No second name can come in the place of such a class, so it stays.
 """
@@ -6,6 +7,7 @@ No second name can come in the place of such a class, so it stays.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
@@ -42,6 +44,11 @@ def found_by_name(
                 )
                 message = f"class `{cls.name}` is handed to `{shown}`, which may keep it for others"
                 found[cls.node] = Refusal(cls, cls.node, "NX104", message, _HELP)
+    for cls in own:
+        place = _configured(interp, cls.name)
+        if place is not None:
+            message = f"class `{cls.name}` is made by a configuration ({place})"
+            found.setdefault(cls.node, Refusal(cls, cls.node, "NX104", message, _HELP))
     for asked in _not_followed(interp, modules):
         for value in asked.values(interp):
             named_class = named.module_class(value)
@@ -51,6 +58,16 @@ def found_by_name(
                 refusal = Refusal(named_class, named_class.node, "NX104", message, _HELP)
                 found.setdefault(named_class.node, refusal)
     return found
+
+
+def _configured(interp: Interpreter, name: str) -> str | None:
+    """Where a configuration of gin speaks of a class: `model = @networks.Net()`."""
+    spoken = re.compile(rf"(?m)^[^#\n]*@(?:[\w./]*[./])?{name}\b")
+    for path, text in interp.project.configurations.items():
+        match = spoken.search(text) if name in text else None
+        if match is not None:
+            return f"line {text.count(chr(10), 0, match.end()) + 1} of {path.name}"
+    return None
 
 
 def functions_found_by_name(interp: Interpreter, modules: Collection[Module]) -> set[ast.AST]:

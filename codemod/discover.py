@@ -13,6 +13,7 @@ from . import git
 from .config import Options
 
 FRAMEWORKS = (b"flax", b"haiku")
+CONFIGURATION = ".gin"
 _NEVER = frozenset(("__pycache__", "node_modules", "site-packages"))
 
 
@@ -29,12 +30,13 @@ class Problem:
 class Found:
     """The Python files below the given paths and what is in them.
 
-    `named` are those that a path of the command line names itself; the others were met in a folder.
+    `configurations` are gin's files, which speak of classes by their names. `named` are those that a path of the command line names itself; the others were met in a folder.
     """
 
     files: dict[Path, bytes] = field(default_factory=dict)
     named: set[Path] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+    configurations: dict[Path, bytes] = field(default_factory=dict)
 
     @property
     def candidates(self) -> list[Path]:
@@ -57,17 +59,18 @@ def discover(paths: Iterable[Path], options: Options) -> Found:
                 continue
             if real not in seen:
                 seen[real] = file
-                _read(file, found)
+                configures = path.is_dir() and file.suffix == CONFIGURATION
+                _read(file, found.configurations if configures else found.files, found.problems)
             if not path.is_dir() and seen[real] in found.files:
                 found.named.add(seen[real])
     return found
 
 
-def _read(file: Path, found: Found) -> None:
+def _read(file: Path, into: dict[Path, bytes], problems: list[Problem]) -> None:
     try:
-        found.files[file] = file.read_bytes()
+        into[file] = file.read_bytes()
     except OSError as error:
-        found.problems.append(Problem(file, f"cannot be read: {error.strerror}"))
+        problems.append(Problem(file, f"cannot be read: {error.strerror}"))
 
 
 def mentions_framework(data: bytes) -> bool:
@@ -105,12 +108,12 @@ def _named(path: Path, problems: list[Problem]) -> Iterator[Path]:
 
 
 def _below(folder: Path, problems: list[Problem]) -> Iterator[Path]:
-    """The Python files in a folder that are files of their own; links to others of them are not."""
+    """The Python files in a folder, and gin's, that are files of their own; links to others of them are not."""
     listed = git.files(folder)
     for path in _walk(folder) if listed is None else listed:
         if path.is_symlink():
             problems.extend(_link(path, folder))
-        elif path.suffix == ".py" and path.is_file():
+        elif path.suffix in (".py", CONFIGURATION) and path.is_file():
             yield path
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +32,17 @@ def rewrite(
     load: Callable[[Path], Source | None] = lambda path: None,
     progress: Callable[[str], None] = lambda path: None,
     traced: Traced | None = None,
+    configurations: Mapping[Path, str] | None = None,
 ) -> list[Outcome]:
     """What each source becomes, and the files that are made beside them; nothing is written.
 
     All sources can be parsed. `fixed` are files that use the sources' code and stay as they are: what they take from
     the sources has to stay usable. `load` reads any other file for information, None where there is none. `progress`
     is told the path of the file that work begins on, and an exception is taken for a failure at that file. `traced` holds
-    facts from runs of the originals.
+    facts from runs of the originals, `configurations` texts that speak of classes by their names.
     """
     project = Project.of(sources, load)
+    project.configurations = configurations or {}
     for source in sources:
         if is_helper_file(source):
             project.modules[source.path].rewritable = False

@@ -113,6 +113,7 @@ class Project:
 
     modules: dict[Path, Module] = field(default_factory=dict)
     load: Loader = lambda path: None
+    configurations: Mapping[Path, str] = field(default_factory=dict)  # the texts of gin's files
     functions: set[tuple[Path, str]] = field(
         default_factory=set
     )  # the classes that stand for functions
@@ -130,6 +131,10 @@ class Project:
     @classmethod
     def of(cls, sources: Iterable[Source], load: Loader = lambda path: None) -> Project:
         return cls({s.path: Module(s, not _is_framework(s.path)) for s in sources}, load)
+
+    def copy(self) -> Project:
+        """The same files, of which some may become others."""
+        return Project(dict(self.modules), self.load, self.configurations)
 
     def module_at(self, path: Path) -> Module | None:
         """The module of a file; one outside the rewritten set is read for information only."""

@@ -82,7 +82,9 @@ def examine(
     found = discover(paths, options)
     as_given = _AsGiven({path.resolve(): path for path in found.files})
     located = as_given.located(found)
-    bystanders = _bystanders(paths, located, options)
+    around = _around(paths, options)
+    bystanders = {path: data for path, data in around.files.items() if path not in located.files}
+    located.configurations |= around.configurations
     stuck: dict[Path, Outcome] = dict(stay or {})
     while True:
         fixed = {**bystanders, **_contents(located, [path.resolve() for path in stuck])}
@@ -114,7 +116,9 @@ class _AsGiven:
         """What was found, by where it lies."""
         real = {given: place for place, given in self.paths.items()}
         files = {real[path]: data for path, data in found.files.items()}
-        return Found(files, {real[path] for path in found.named}, found.problems)
+        named = {real[path] for path in found.named}
+        configurations = {path.resolve(): data for path, data in found.configurations.items()}
+        return Found(files, named, found.problems, configurations)
 
     def path(self, place: Path) -> Path:
         """A file as the user would write it; one that is new is written like its neighbours."""
@@ -145,17 +149,17 @@ def _unwritable(outcome: Outcome) -> Iterator[tuple[Path, Outcome]]:
         yield path, report.failed(path, Diagnostic(report.UNWRITABLE, 1, 0, error.message))
 
 
-def _bystanders(paths: Sequence[Path], found: Found, options: Options) -> dict[Path, bytes]:
-    """The other Python files of the git work tree, which may use what is going to change."""
+def _around(paths: Sequence[Path], options: Options) -> Found:
+    """What there is in the git work tree, by where it lies, where `paths` are not all of it: it may use what changes."""
     trees = {git.work_tree(path) for path in paths if path.exists()}
     if len(trees) != 1 or None in trees:
-        return {}
+        return Found()
     (tree,) = trees
     assert tree is not None
     if any(path.resolve() == tree.resolve() for path in paths):
-        return {}
-    everything = {path.resolve(): data for path, data in discover([tree], options).files.items()}
-    return {path: data for path, data in everything.items() if path not in found.files}
+        return Found()
+    found = discover([tree], options)
+    return _AsGiven({path.resolve(): path for path in found.files}).located(found)
 
 
 # ---- one question to the engine ----------------------------------------------------------------------
@@ -176,7 +180,7 @@ class _Task:
         if cache is None:
             return self._work_out(progress)
         name = key(
-            {**self.found.files, **self.fixed},
+            {**self.found.files, **self.fixed, **self.found.configurations},
             self.options,
             sorted(self.fixed),
             sorted(self.found.named),
@@ -263,6 +267,10 @@ class _Task:
             load=self._load,
             progress=at,
             traced=self.traced,
+            configurations={
+                path: data.decode(errors="replace")
+                for path, data in self.found.configurations.items()
+            },
         )
 
     def _load(self, path: Path) -> Source | None:

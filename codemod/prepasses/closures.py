@@ -29,7 +29,7 @@ from .prepared import Leave, Prepared, is_python
 
 def prepare(project: Project, rules: Rulebook, leave: Leave, limit: int = 100) -> Prepared:
     """Writes classes for the functions of a project that hand back functions, but for those named in `leave`."""
-    prepared = Prepared(Project(dict(project.modules), project.load))
+    prepared = Prepared(project.copy())
     modules = [m for m in project.modules.values() if m.rewritable]
     if not any("haiku" in module.source.text for module in modules):
         return prepared
@@ -47,7 +47,7 @@ def prepare(project: Project, rules: Rulebook, leave: Leave, limit: int = 100) -
         if edits[module].touched:
             text = edits[module].apply()
             if not is_python(text):
-                return Prepared(Project(dict(project.modules), project.load))
+                return Prepared(project.copy())
             prepared.put(module, imports.tidy(text, module.source.text, ()))
     return prepared
 

@@ -42,7 +42,7 @@ def prepare(project: Project, rules: Rulebook, leave: Leave, kept: Leave = froze
     for module in candidates:
         interp.environment_of(module)
     explorer.run_rest(candidates)
-    prepared = Prepared(Project(dict(project.modules), project.load))
+    prepared = Prepared(project.copy())
     for module in candidates:
         with working_on(module.path):
             _prepare_module(interp, explorer, module, leave, kept, prepared)

@@ -34,7 +34,7 @@ def prepare(
     modules = [m for m in project.modules.values() if m.rewritable]
     finder = Finder(interp, modules, leave, apart)
     makers = finder.find()
-    prepared = Prepared(Project(dict(project.modules), project.load), reasons=finder.unfit)
+    prepared = Prepared(project.copy(), reasons=finder.unfit)
     if not makers:
         return prepared
     edits: dict[Module, Edits] = {}

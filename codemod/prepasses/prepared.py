@@ -142,7 +142,7 @@ def class_by_class(
     `write` records its edits of a class in the draft, and says whether there are any. The classes in `leave` are not
     shown to it.
     """
-    prepared = Prepared(Project(dict(project.modules), project.load))
+    prepared = Prepared(project.copy())
     candidates = [m for m in project.modules.values() if m.rewritable and may_have(m.source)]
     if not candidates:
         return prepared

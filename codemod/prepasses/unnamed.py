@@ -69,7 +69,7 @@ def prepare(
         if len(kept) == len(found):
             return prepared
         found = kept
-    return Prepared(Project(dict(project.modules), project.load))
+    return Prepared(project.copy())
 
 
 def _makers(
@@ -84,7 +84,7 @@ def _makers(
 
 
 def _written(project: Project, found: Sequence[_Unnamed]) -> Prepared:
-    prepared = Prepared(Project(dict(project.modules), project.load))
+    prepared = Prepared(project.copy())
     for module in dict.fromkeys(each.module for each in found):
         edits = Edits(module.source)
         for each in found:

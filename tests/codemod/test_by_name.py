@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from nnx_codemod.codemod import engine
+from nnx_codemod.codemod.config import Options
+from nnx_codemod.codemod.source import Source
 from nnx_codemod.tests.programs import rewritten
 
 NET = """
@@ -88,3 +93,26 @@ def test_what_is_registered_for_configurations_alone(decorator: str, follows: bo
     text = NET.replace("DECORATOR", f"@{decorator}").replace("from registry import *", "import gin")
     done = rewritten({"net.py": text})
     assert (done.statuses["Net"] == "rewritten") is follows
+
+
+@pytest.mark.parametrize(
+    ("line", "follows"),
+    [
+        ("train.model = @Net()", False),
+        ("train.model = @net.Net", False),
+        ("train.model = @eval/models.net.Net()", False),
+        ("Net.width = 3", True),
+        ("train.model = @NetOfNets()", True),
+        ("train.optimizer = @optim.Adam()", True),
+        ("# train.model = @Net()", True),
+    ],
+)
+def test_what_a_configuration_makes_stays(line: str, follows: bool) -> None:
+    source = Source(Path("/nowhere/net.py"), NET.replace("DECORATOR\n", "").encode())
+    (outcome, *_) = engine.rewrite(
+        [source], Options(), configurations={Path("/nowhere/base.gin"): f"# all\n{line}\n"}
+    )
+    statuses = {each.name: each.status for each in outcome.report.classes}
+    assert (statuses["Net"] == "rewritten") is follows
+    messages = [d.message for d in outcome.report.diagnostics if d.code == "NX104"]
+    assert follows or messages == ["class `Net` is made by a configuration (line 2 of base.gin)"]

@@ -216,3 +216,12 @@ def test_a_file_that_cannot_be_read(tree: Path, monkeypatch: pytest.MonkeyPatch)
     found = discover([tree], Options())
     assert notes(found) == [("tool.py", "cannot be read: Permission denied", True)]
     assert len(found.candidates) == 3
+
+
+def test_configurations_of_gin_are_met_in_folders(plain: Path) -> None:
+    (plain / "pkg" / "base.gin").write_text("train.model = @MLP\n")
+    (plain / "build" / "gen.gin").write_text("train.model = @MLP\n")
+    found = discover([plain], Options())
+    assert list(found.configurations) == [plain / "pkg" / "base.gin"]
+    assert not any(path.suffix == ".gin" for path in found.files)
+    assert plain / "pkg" / "base.gin" in discover([plain / "pkg" / "base.gin"], Options()).files

@@ -346,3 +346,26 @@ def test_bugs_are_not_kept(tree: Path, tmp_path: Path, use: Callable[[Engine], N
 def test_the_cache_is_not_asked_without_being_given(tree: Path, tmp_path: Path) -> None:
     examine([tree], Options())
     assert os.listdir(tmp_path) == ["tree"]
+
+
+@pytest.mark.parametrize("named", [".", "models.py"])
+def test_configurations_of_the_work_tree_are_handed_on(
+    named: str, tree: Path, tmp_path: Path, use: Callable[[Engine], None]
+) -> None:
+    """They count as what is read: a change of one is no case for the cache."""
+    subprocess.run(["git", "-C", str(tree), "init", "-q"], check=True)
+    (tree / "configs").mkdir()
+    asked = []
+
+    def engine_of(sources: Sequence[Source], options: Options, **given: object) -> list[Outcome]:
+        asked.append(given["configurations"])
+        return marking(sources, options)
+
+    use(engine_of)
+    for text in ("a.model = @MLP", "a.model = @Other", "a.model = @Other"):
+        (tree / "configs" / "base.gin").write_text(text)
+        examine([tree / named], Options(), cache=Cache(tmp_path / "cache"))
+    assert asked == [
+        {(tree / "configs" / "base.gin").resolve(): text}
+        for text in ("a.model = @MLP", "a.model = @Other")
+    ]
