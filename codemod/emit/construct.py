@@ -544,6 +544,7 @@ class Constructor:
                     "pass it by hand",
                     unsized=True,
                 )
+            text = bare(text)
             if added.keyword_only:
                 named.append(f"{added.name}={text}")
             else:

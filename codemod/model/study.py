@@ -12,7 +12,7 @@ import functools
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
@@ -669,7 +669,8 @@ def _decides_layers(parameter: ast.arg, default: ast.expr | None, function: Func
     tests = [
         node
         for node in ast.walk(function.node)
-        if isinstance(node, ast.If | ast.IfExp) and ast.unparse(node.test) in asked
+        if isinstance(node, ast.If | ast.IfExp)
+        and any(ast.unparse(part) in asked for part in _parts(node.test))
     ]
     if any(_calls_new(inner) for node in tests for inner in ast.walk(node)):
         return True
@@ -683,6 +684,18 @@ def _decides_layers(parameter: ast.arg, default: ast.expr | None, function: Func
         for argument in [*node.args, *(k.value for k in node.keywords)]
     }
     return may_be_left_out and not tests and bool(reads) and reads <= given
+
+
+def _parts(test: ast.expr) -> Iterator[ast.expr]:
+    """What a test joins by `and`, `or` and `not`."""
+    match test:
+        case ast.BoolOp(values=values):
+            for value in values:
+                yield from _parts(value)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            yield from _parts(operand)
+        case _:
+            yield test
 
 
 def _calls_new(node: ast.AST) -> TypeGuard[ast.Call]:

@@ -21,7 +21,10 @@ from ..shapes.facts import Facts, Made, Used
 from ..shapes.interpreter import Interpreter
 from ..shapes.named import meant
 from ..shapes.values import (
+    NONE,
     UNKNOWN,
+    Array,
+    Either,
     External,
     Function,
     LayerObject,
@@ -47,10 +50,14 @@ class Inputs:
     written: Mapping[str, ast.expr]
     by_method: Mapping[str, Inputs] | None = None  # where `init` is a function that calls several
 
+    @property
+    def given(self) -> dict[str, Value]:
+        """The values by the parameters of the call."""
+        return {**dict(zip(self.parameters, self.args, strict=False)), **self.kwargs}
+
     def expression(self, value: Value) -> ast.expr | None:
         """The expression of an input that is handed on as it is."""
-        known = {**dict(zip(self.parameters, self.args, strict=False)), **self.kwargs}
-        return next((self.written.get(n) for n, given in known.items() if given is value), None)
+        return next((self.written.get(n) for n, it in self.given.items() if it is value), None)
 
 
 class Construction:
@@ -203,8 +210,10 @@ class Construction:
         tree = ast.parse(added.source, mode="eval").body
         names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
         roots = [arguments[name] for name in names if name in arguments]
-        if added.optional and not roots:
+        if added.optional and not roots and number is None:
             return None
+        if any(_may_be_missing(inputs.given.get(name)) for name in names):
+            return self._size_if_given(made, added, roots, text)
         if roots and all(_is_short(root) for root in roots):
             return substituted(added.source, {name: text(arguments[name]) for name in names})
         written = written_size(added.source, arguments)
@@ -216,6 +225,17 @@ class Construction:
         if roots:
             return substituted(added.source, {name: text(arguments[name]) for name in names})
         raise _not_known(made, added)
+
+    def _size_if_given(
+        self, made: Object, added: AddedParameter, roots: Sequence[ast.expr], text: Text
+    ) -> str:
+        """The size of an input that some runs of the program have and others have not."""
+        if len(roots) != 1 or not _is_short(roots[0]):
+            raise _not_known(made, added)
+        (root,) = (text(root) for root in roots)
+        names = {n.id for n in ast.walk(ast.parse(added.source)) if isinstance(n, ast.Name)}
+        size = substituted(added.source, dict.fromkeys(names, root))
+        return f"None if {root} is None else {size}"
 
     @staticmethod
     def _literal(made: Object, added: AddedParameter, sizes: object) -> str:
@@ -321,6 +341,13 @@ def _binds_positions(function: Value | None) -> bool:
             return True
         function = function.function
     return False
+
+
+def _may_be_missing(value: Value | None) -> bool:
+    """Whether an input is an array in some runs of the program, and None in others."""
+    if isinstance(value, Either):
+        return NONE in value.values
+    return isinstance(value, Array) and value.optional
 
 
 def _not_known(made: Object, added: AddedParameter) -> Declined:

@@ -219,3 +219,46 @@ def test_a_key_of_the_parameters_serves_all_streams(
     done = rewritten(program.replace("KEY", "jax.random.key(0)"))
     assert f"rngs={rngs})" in done.after["program.py"]
     check(done, tmp_path)
+
+
+TURNS = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Field(nn.Module):
+    @nn.compact
+    def __call__(self, points, view=None, light=None):
+        if view is not None:
+            points = points + nn.Dense(points.shape[-1], use_bias=False)(view)
+        if light is not None:
+            points = points + nn.Dense(points.shape[-1], use_bias=False)(light)
+        return nn.Dense(6)(points)
+
+
+points = jnp.linspace(-1.0, 1.0, 12).reshape(3, 4)
+view = jnp.linspace(0.0, 1.0, 6).reshape(3, 2)
+light = jnp.linspace(0.5, 1.0, 15).reshape(3, 5)
+for LOOP:
+    field = Field()
+    variables = field.init(jax.random.key(0), points, GIVEN)
+    print("RESULT", float(jnp.square(field.apply(variables, points, GIVEN)).sum()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "given", "text"),
+    [
+        ("one in (view, light)", "one", "view_features=one.shape[-1]"),
+        ("one in (view, None)", "one", "None if one is None else one.shape[-1]"),
+        ("a, b in ((view, light), (view, None))", "a, b", "None if b is None else b.shape[-1]"),
+        ("both in ((view, light), (view, light))", "*both", "light_features=5"),
+        ("both in ((view, light), (view, None), (None, None))", "*both", "linen_module("),
+    ],
+)
+def test_inputs_that_some_turns_leave_out(loop: str, given: str, text: str, tmp_path: Path) -> None:
+    done = rewritten(TURNS.replace("LOOP", loop).replace("GIVEN", given))
+    assert text in done.after["program.py"]
+    assert done.statuses == {"Field": "rewritten"}
+    check(done, tmp_path)
