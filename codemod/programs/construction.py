@@ -210,9 +210,12 @@ class Construction:
         tree = ast.parse(added.source, mode="eval").body
         names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
         roots = [arguments[name] for name in names if name in arguments]
+        roots = [root for root in roots if not isinstance(root, ast.Constant)]
         if added.optional and not roots and number is None:
             return None
-        if any(_may_be_missing(inputs.given.get(name)) for name in names):
+        seen = [inputs.given.get(name) for name in names]
+        seen += [value for root in roots for value in self.interp.facts.values.get(root, ())]
+        if added.optional and any(map(_may_be_missing, seen)):
             return self._size_if_given(made, added, roots, text)
         if roots and all(_is_short(root) for root in roots):
             return substituted(added.source, {name: text(arguments[name]) for name in names})
@@ -347,7 +350,7 @@ def _may_be_missing(value: Value | None) -> bool:
     """Whether an input is an array in some runs of the program, and None in others."""
     if isinstance(value, Either):
         return NONE in value.values
-    return isinstance(value, Array) and value.optional
+    return value == NONE or (isinstance(value, Array) and value.optional)
 
 
 def _not_known(made: Object, added: AddedParameter) -> Declined:

@@ -257,8 +257,52 @@ for LOOP:
         ("both in ((view, light), (view, None), (None, None))", "*both", "linen_module("),
     ],
 )
-def test_inputs_that_some_turns_leave_out(loop: str, given: str, text: str, tmp_path: Path) -> None:
+def test_inputs_that_some_runs_leave_out(loop: str, given: str, text: str, tmp_path: Path) -> None:
     done = rewritten(TURNS.replace("LOOP", loop).replace("GIVEN", given))
     assert text in done.after["program.py"]
     assert done.statuses == {"Field": "rewritten"}
+    check(done, tmp_path)
+
+
+IN_FUNCTION = (
+    TURNS.split("for LOOP")[0]
+    + """
+def run(points, DECLARED):
+    field = Field()
+    variables = field.init(jax.random.key(0), points, GIVEN)
+    return jnp.square(field.apply(variables, points, GIVEN)).sum()
+
+
+for result in RUNS:
+    print("RESULT", float(result))
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("declared", "given", "runs", "text"),
+    [
+        (
+            "view=None",
+            "view",
+            "(run(points), run(points, view))",
+            "view_features=None if view is None else",
+        ),
+        ("view=None", "view=view", "(run(points),)", "view_features=None if view is None else"),
+        (
+            "view",
+            "view",
+            "(run(points, view),)",
+            "Field(in_features=points.shape[-1], view_features=view.",
+        ),
+        ("view", "None, view", "(run(points, view),)", "], light_features=view.shape[-1]"),
+        ("view", "None", "(run(points, view),)", "Field(in_features=points.shape[-1], rngs"),
+    ],
+)
+def test_inputs_that_callers_of_a_function_leave_out(
+    declared: str, given: str, runs: str, text: str, tmp_path: Path
+) -> None:
+    program = IN_FUNCTION.replace("DECLARED", declared).replace("GIVEN", given)
+    done = rewritten(program.replace("RUNS", runs))
+    assert text in " ".join(done.after["program.py"].split())
     check(done, tmp_path)
