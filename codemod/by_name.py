@@ -66,7 +66,8 @@ def _configured(interp: Interpreter, name: str) -> str | None:
     for path, text in interp.project.configurations.items():
         match = spoken.search(text) if name in text else None
         if match is not None:
-            return f"line {text.count(chr(10), 0, match.end()) + 1} of {path.name}"
+            line = text.count("\n", 0, match.end()) + 1
+            return f"line {line} of {path.name}"
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from typing import TypeGuard
 
 # By framework, the method that makes a module ready before it is called.
@@ -47,6 +48,13 @@ def stored_names(tree: ast.AST) -> set[str]:
     """The names that get values anywhere in a tree, inner functions' too."""
     names = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
     return {name.id for name in names if isinstance(name.ctx, ast.Store)}
+
+
+@functools.lru_cache(maxsize=4096)
+def bound_names(scope: ast.AST) -> frozenset[str]:
+    """The names that are parameters or get values anywhere in a function or an expression, inner functions' too."""
+    parameters = {node.arg for node in ast.walk(scope) if isinstance(node, ast.arg)}
+    return frozenset(stored_names(scope) | parameters)
 
 
 def names_initializer(name: str) -> bool:

@@ -30,7 +30,8 @@ class Problem:
 class Found:
     """The Python files below the given paths and what is in them.
 
-    `configurations` are gin's files, which speak of classes by their names. `named` are those that a path of the command line names itself; the others were met in a folder.
+    `configurations` are gin's files, which speak of classes by their names. `named` are those that a path of the
+    command line names itself; the others were met in a folder.
     """
 
     files: dict[Path, bytes] = field(default_factory=dict)

@@ -43,9 +43,8 @@ class FileRewrite:
     kept: list[Refusal] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)  # functions that make layers, and stay
     helpers: set[str] = field(default_factory=set)
-    unsized: list[tuple[str, str]] = field(
-        default_factory=list
-    )  # names and kinds of what wants a size
+    # names and kinds of what wants a size
+    unsized: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass

@@ -44,9 +44,8 @@ class ModuleRewrite:
     flag_requests: set[ast.AST] = field(default_factory=set)  # classes that have to keep flags
     handed_flags: set[ast.AST] = field(default_factory=set)  # classes that cannot keep them
     aliases: set[ast.AST] = field(default_factory=set)  # classes that have a Linen name as well
-    made_for: dict[ast.AST, Finding] = field(
-        default_factory=dict
-    )  # classes that functions make for classes that stay
+    # classes that functions make for classes that stay
+    made_for: dict[ast.AST, Finding] = field(default_factory=dict)
 
     def edits_of(self, module: Module) -> Edits:
         """The edits of a file, which none may have been made of so far."""

@@ -114,15 +114,12 @@ class Project:
     modules: dict[Path, Module] = field(default_factory=dict)
     load: Loader = lambda path: None
     configurations: Mapping[Path, str] = field(default_factory=dict)  # the texts of gin's files
-    functions: set[tuple[Path, str]] = field(
-        default_factory=set
-    )  # the classes that stand for functions
-    left: dict[tuple[Path, str], Finding] = field(
-        default_factory=dict
-    )  # the functions and classes that an earlier attempt could not rewrite, and why
-    reasons: dict[tuple[Path, str], str] = field(
-        default_factory=dict
-    )  # why functions that make layers stay, in a few words
+    # the classes that stand for functions
+    functions: set[tuple[Path, str]] = field(default_factory=set)
+    # the functions and classes that an earlier attempt could not rewrite, and why
+    left: dict[tuple[Path, str], Finding] = field(default_factory=dict)
+    # why functions that make layers stay, in a few words
+    reasons: dict[tuple[Path, str], str] = field(default_factory=dict)
     _imports: dict[Module, list[Module]] | None = field(default=None, repr=False, compare=False)
     _importers: dict[Module, list[Module]] | None = field(default=None, repr=False, compare=False)
     _neighbours: dict[Module, list[Module]] = field(default_factory=dict, repr=False, compare=False)

@@ -121,12 +121,10 @@ class _Reach:
     def __init__(self, files: Mapping[Path, bytes], found: Mapping[Path, list[Import]]) -> None:
         self.files = files
         self.paths = {str(path): path for path in files}
-        self.users: dict[Path, set[Path]] = defaultdict(
-            set
-        )  # of each file: those that import it or from it
-        self.taken: dict[Path, list[tuple[Path, str, str]]] = defaultdict(
-            list
-        )  # of each file: from, name, bound
+        # Of each file: those that import it or from it.
+        self.users: dict[Path, set[Path]] = defaultdict(set)
+        # Of each file: from, name, bound.
+        self.taken: dict[Path, list[tuple[Path, str, str]]] = defaultdict(list)
         for path, own in found.items():
             for one in own:
                 self._resolve(path, one)

@@ -113,9 +113,8 @@ class FileReport:
     status: FileStatus = "unchanged"
     diagnostics: list[Diagnostic] = field(default_factory=list)
     classes: list[ClassReport] = field(default_factory=list)
-    unsized: list[tuple[str, ClassSource]] = field(
-        default_factory=list
-    )  # what stays for want of a size
+    # what stays for want of a size
+    unsized: list[tuple[str, ClassSource]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -172,9 +171,8 @@ class Outcome:
 UNREADABLE = "E001"
 INTERNAL_ERROR = "E002"
 UNWRITABLE = "E003"
-FATAL = frozenset(
-    (UNREADABLE, INTERNAL_ERROR, UNWRITABLE)
-)  # what the user has to see to before anything else
+# What the user has to see to before anything else.
+FATAL = frozenset((UNREADABLE, INTERNAL_ERROR, UNWRITABLE))
 
 
 def failed(path: Path | str, diagnostic: Diagnostic) -> Outcome:

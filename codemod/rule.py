@@ -47,9 +47,8 @@ class Use:
     unknown: Callable[[str], Dim] = lambda why: 1
     written: Callable[[str], Dim | None] = lambda text: None  # the size that an expression computes
     own_features: Callable[[], Dim] = lambda: 1  # `out_features` of the layer that is made
-    computed: Callable[[Sequence[Dim | str]], Dim] = lambda parts: (
-        1
-    )  # by sizes, and the text between
+    # By sizes, and the text between.
+    computed: Callable[[Sequence[Dim | str]], Dim] = lambda parts: 1
 
     def input(self, which: int | str = 0) -> Value | None:
         if isinstance(which, str):
@@ -354,9 +353,8 @@ class Layer(Rule):
     call: Mapping[str, Argument] = field(default_factory=dict)
     output: ShapeOf = same_shape()
     runs: Callable[[Use, Run], Value | None] | None = None
-    methods: Mapping[str, ShapeOf | Method] = field(
-        default_factory=dict
-    )  # other methods and what they return, by name
+    # other methods and what they return, by name
+    methods: Mapping[str, ShapeOf | Method] = field(default_factory=dict)
     attribute: str = "layer"
     variables: tuple[VariableName, ...] = ()
     rngs: bool = True

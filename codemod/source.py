@@ -313,12 +313,12 @@ class Source:
             match node:
                 case ast.Call(func=opened, args=args, keywords=keywords):
                     line = opened.end_lineno or opened.lineno
-                    inner: list[ast.AST] = [*args, *keywords]
+                    inner: list[ast.expr | ast.keyword | ast.arg] = [*args, *keywords]
                 case ast.FunctionDef(args=spec):
                     line, inner = node.lineno, [*spec.posonlyargs, *spec.args]
                 case _:
                     continue
-            first = min((each.lineno for each in inner), default=line)  # type: ignore[attr-defined]
+            first = min((each.lineno for each in inner), default=line)
             if first == line + 1:
                 outer, below = (self.line_indent(self.offset(at, 0)) for at in (line, first))
                 if below.startswith(outer) and below != outer:

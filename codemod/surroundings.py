@@ -43,9 +43,8 @@ class Unit:
     node: ast.stmt
     bound: list[ast.expr] = field(default_factory=list)  # names that mean something else in NNX
     certain: list[ast.expr] = field(default_factory=list)  # those of them that no rule renames
-    mentions: set[ast.AST] = field(
-        default_factory=set
-    )  # nodes of the functions and classes it speaks of
+    # nodes of the functions and classes it speaks of
+    mentions: set[ast.AST] = field(default_factory=set)
     reads: set[tuple[Module, str]] = field(default_factory=set)  # variables at the top of a file
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from .chains import is_own
+from .chains import is_own, stored_names
 
 
 def read_too_early(cls: ast.ClassDef) -> str | None:
@@ -107,17 +107,12 @@ def _own_names(
         elif not isinstance(node, _SCOPES):
             inside, decided = looped, later
             if isinstance(node, ast.For | ast.While):
-                inside |= _bound_within(node)
+                inside |= stored_names(node)
             tests = [node.test] if isinstance(node, ast.If | ast.IfExp | ast.While) else []
             read = {n.id for test in tests for n in ast.walk(test) if isinstance(n, ast.Name)}
             if read & inside or isinstance(node, ast.Try):
                 decided |= inside
             yield from _own_names(ast.iter_child_nodes(node), inside, decided)
-
-
-def _bound_within(node: ast.AST) -> set[str]:
-    names = (n for n in ast.walk(node) if isinstance(n, ast.Name))
-    return {n.id for n in names if isinstance(n.ctx, ast.Store)}
 
 
 _SCOPES = (

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .. import signatures
 from ..ancestry import lineage
-from ..chains import is_own, root_name, stored_names
+from ..chains import bound_names, is_own, root_name
 from ..edits import Edits
 from ..model.module import AddedParameter, ModuleModel
 from ..shapes import classes
@@ -664,14 +663,7 @@ def _is_local(node: ast.expr, source: Source) -> bool:
     """Whether a function around a name gives it a meaning of its own."""
     name = root_name(node)
     return any(
-        name in _bound_within(above)
+        name in bound_names(above)
         for above in lineage(node, source.parents)
         if isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
     )
-
-
-@functools.lru_cache(maxsize=4096)
-def _bound_within(function: ast.AST) -> frozenset[str]:
-    """The names that are parameters or locals of a function, or of one within it."""
-    parameters = {node.arg for node in ast.walk(function) if isinstance(node, ast.arg)}
-    return frozenset(stored_names(function) | parameters)

@@ -30,9 +30,8 @@ class Flags:
     parameters: dict[ast.AST, dict[str, str]] = field(default_factory=dict)  # by function
     fields: dict[str, str] = field(default_factory=dict)
     dropped_loads: set[ast.AST] = field(default_factory=set)
-    meanings: dict[ast.AST, str] = field(
-        default_factory=dict
-    )  # what a true flag says, by its reads
+    # what a true flag says, by its reads
+    meanings: dict[ast.AST, str] = field(default_factory=dict)
 
     def is_mode(self, node: ast.AST) -> bool:
         """Whether an expression only says a mode that goes: `train`, `not train`, `self.deterministic`."""

@@ -67,22 +67,19 @@ class InitBody:
     keep: Callable[[ast.stmt], bool]  # statements of setup or __init__ that stay
     dropped_test: Callable[[ast.expr], bool | None]  # tests on flags that go
     built: Sequence[BuiltList] = ()
-    telling: Set[ast.Call] = (
-        frozenset()
-    )  # sites whose modules are asked for the size of what they return
+    # Sites whose modules are asked for the size of what they return.
+    telling: Set[ast.Call] = frozenset()
     fills: Mapping[ast.stmt, Filled] = field(default_factory=dict)
     starts: Set[ast.stmt] = frozenset()  # give an attribute something plain before it holds data
     data: str = "nnx.data"
     rngs_bound: set[str] = field(default_factory=set)
     carried: set[str] = field(default_factory=set)  # the running sizes that some loop here updates
-    begun: dict[ast.AST, dict[str, RunningSize]] = field(
-        default_factory=dict
-    )  # by loop: sizes that a loop around it has started, and it updates
+    # by loop: sizes that a loop around it has started, and it updates
+    begun: dict[ast.AST, dict[str, RunningSize]] = field(default_factory=dict)
     moved: set[ast.stmt] = field(default_factory=set)
     lists: dict[int, list[Site]] = field(default_factory=dict)
-    waiting: Waiting = field(
-        default_factory=list, init=False
-    )  # what a loop of another method tells
+    # what a loop of another method tells
+    waiting: Waiting = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.method_arms = MethodArms(self)
@@ -593,7 +590,11 @@ class InitBody:
         """The lines that make what a statement makes."""
         sites = self.by_statement[statement]
         for site in _innermost_first(sites):
-            if site.variable is not None and site.variable.kind == "rng" and self._constructs(site):
+            if (
+                site.variable is not None
+                and site.variable.kind == "rng"
+                and constructs(site.function)
+            ):
                 self.variables.uses_rngs = True
                 self.transport.substitutes[site.node] = (
                     f"{stream_text(site, self.transport, scope)}()"
@@ -722,11 +723,6 @@ class InitBody:
 
     def _made(self) -> set[ast.AST]:
         return {site.node for site in self.sites}
-
-    @staticmethod
-    def _constructs(site: Site) -> bool:
-        """Whether a site stands in `setup` or `__init__` itself."""
-        return constructs(site.function)
 
     def _container(self, statement: ast.stmt, sites: Sequence[Site]) -> ast.expr | None:
         """The right-hand side, where it is a list, dict or comprehension of sites."""
@@ -877,7 +873,7 @@ class InitBody:
         return self._assigned(f"{site.text} = ", text, "", depth)
 
     def _assigned(self, prefix: str, text: str, suffix: str, depth: int) -> list[str]:
-        indent = self.indent + self.source.indent_unit * depth
+        indent = self.line(depth, "")
         written = layout.expression(
             text,
             indent=indent,
@@ -919,7 +915,7 @@ class InitBody:
     # ---- text ---------------------------------------------------------------------------------------------
 
     def clause(self, depth: int, keyword: str, test: str) -> list[str]:
-        indent = self.indent + self.source.indent_unit * depth
+        indent = self.line(depth, "")
         return layout.clause(
             keyword, test, indent=indent, unit=self.source.hanging_indent, limit=self.limit
         )
@@ -930,7 +926,7 @@ class InitBody:
     def _lines(self, depth: int, text: str, original: str) -> list[str]:
         from ..edits import move
 
-        indent = self.indent + self.source.indent_unit * depth
+        indent = self.line(depth, "")
         return (
             (indent + move(text, original, indent).lstrip(" \t")).split("\n")
             if "\n" in text

@@ -889,9 +889,8 @@ class ClassEmitter:
         base = self.base
         read |= inheritance.attributes_read(self.cls, base.cls if base is not None else None)
         known: set[str] = set()
-        if (
-            self.study.framework == "haiku"
-        ):  # what the base's constructor sets, this one may set anew
+        # What the base's constructor sets, this one may set anew.
+        if self.study.framework == "haiku":
             read |= constructors.read_by_heirs(self.interp, self.cls)
         elif base is not None and base.reached:
             known = base.model.stored

@@ -44,9 +44,8 @@ def rename_within(
                     edits.replace(node, new or "")
             return
         if new is not None:
-            with contextlib.suppress(
-                EditConflict
-            ):  # the node is part of code that was written anew
+            # The node may be part of code that was written anew.
+            with contextlib.suppress(EditConflict):
                 edits.replace(node, new)
             return
         for child in ast.iter_child_nodes(node):

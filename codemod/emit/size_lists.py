@@ -41,9 +41,8 @@ class SizeList:
     items: list[ast.expr]
     appends: dict[ast.stmt, ast.expr] = field(default_factory=dict)
     pops: dict[ast.stmt, ast.expr] = field(default_factory=dict)
-    walks: dict[ast.Name, ast.Name] = field(
-        default_factory=dict
-    )  # where a loop names it: the loop variable
+    # where a loop names it: the loop variable
+    walks: dict[ast.Name, ast.Name] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -88,10 +87,8 @@ def header(loop: ast.For, transport: Transport, scope: Scope) -> tuple[str, str]
     ]
     if not over:
         return None
-    for (
-        target,
-        name,
-    ) in over:  # the list may be asked for here alone, by turns that do not ask for its sizes
+    # The list may be asked for here alone, by turns that do not ask for its sizes.
+    for target, name in over:
         origin = Listed(name.id, target)
         transport.needs.symbols[str(transport.symbols.new(origin, ("walked", target)))] = origin
     texts: dict[ast.expr, str] = {}

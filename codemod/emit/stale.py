@@ -46,9 +46,8 @@ class Stale:
     parents: Mapping[ast.AST, ast.AST]
     sites: Sequence[Site]
     changed: dict[tuple[str, ast.AST], Dim | None] = field(default_factory=dict)
-    chosen: dict[str, ast.AST] = field(
-        default_factory=dict
-    )  # what the constructor changed names in
+    # what the constructor changed names in
+    chosen: dict[str, ast.AST] = field(default_factory=dict)
     now: set[str] = field(default_factory=set)  # symbols of what names have behind the change
 
     def forget(self, loop: ast.AST) -> None:

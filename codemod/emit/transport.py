@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..chains import stored_names
+from ..chains import bound_names
 from ..rule import Declined
 from ..shapes import dtypes
 from ..shapes.dims import Choice, Dim, Expression, Origin, Symbols, Unexplained
@@ -110,9 +110,8 @@ class Transport:
     scopes: dict[ast.AST, Scope] = field(default_factory=dict)
     substitutes: dict[ast.AST, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)  # locals that would hide a field
-    presence: Mapping[str, ast.expr] = field(
-        default_factory=dict
-    )  # tests that decide on attributes
+    # tests that decide on attributes
+    presence: Mapping[str, ast.expr] = field(default_factory=dict)
     changed: Set[str] = frozenset()  # attributes that methods set to something else
     locals: Set[tuple[ast.AST, str]] = frozenset()  # what holds layers in the constructor, too
     current: Callable[[Dim, ast.AST], Dim] = lambda dim, node: dim  # a size in terms that hold now
@@ -168,7 +167,7 @@ class Transport:
 
     def is_static(self, node: ast.AST, scope: Scope, seen: frozenset[str] = frozenset()) -> bool:
         """Whether an expression can be computed from fields and constants alone, as it is written."""
-        inner = _bound_within(node)
+        inner = bound_names(node)
         for name in ast.walk(node):
             if (
                 isinstance(name, ast.Name)
@@ -269,7 +268,7 @@ class Transport:
                 pieces.append((*self.source.span(node), written))
                 return
         inner = (
-            bound | _bound_within(node) if isinstance(node, ast.Lambda | _COMPREHENSIONS) else bound
+            bound | bound_names(node) if isinstance(node, ast.Lambda | _COMPREHENSIONS) else bound
         )
         for child in ast.iter_child_nodes(node):
             if not isinstance(child, ast.expr_context | ast.operator):
@@ -552,21 +551,6 @@ _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 def _is_self(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
-
-
-def _bound_within(node: ast.AST) -> frozenset[str]:
-    """The names that lambdas and comprehensions inside an expression bind."""
-    found: set[str] = set()
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Lambda | ast.FunctionDef):
-            spec = inner.args
-            found |= {a.arg for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]}
-            found |= {a.arg for a in (spec.vararg, spec.kwarg) if a is not None}
-            if isinstance(inner, ast.FunctionDef):
-                found |= stored_names(inner)
-        elif isinstance(inner, ast.comprehension):
-            found |= {n.id for n in ast.walk(inner.target) if isinstance(n, ast.Name)}
-    return frozenset(found)
 
 
 def _takes_axes(statement: ast.stmt) -> bool:

@@ -83,9 +83,8 @@ class ModuleModel:
     streams: set[str] = field(default_factory=set)
     collections: dict[str, str] = field(default_factory=dict)
     takes_rngs: bool = True
-    notes: list[tuple[ast.AST, str, str]] = field(
-        default_factory=list
-    )  # what a person has to know of the rewrite: where, what, and what to do
+    # what a person has to know of the rewrite: where, what, and what to do
+    notes: list[tuple[ast.AST, str, str]] = field(default_factory=list)
     sows: bool = False
     transforms: bool = False  # its calls run it, or a part of it, under transforms such as nnx.scan
     quiet: set[str] = field(default_factory=set)  # methods of one that sows whose calls sow nothing
@@ -93,31 +92,24 @@ class ModuleModel:
     names_axes: bool = False  # its parameters are boxes in Linen
     makes_in_calls: bool = False  # a call makes variables of it, where it is asked to
     writes_at_init: bool = False  # a run by Linen's `init` changes its own state
-    parameters: list[str] = field(
-        default_factory=list
-    )  # of the new constructor, positional ones in order
+    # of the new constructor, positional ones in order
+    parameters: list[str] = field(default_factory=list)
     variables: list[VariablePath] = field(default_factory=list)
-    totals: dict[str, str | None] = field(
-        default_factory=dict
-    )  # how many names of each kind the original counts out, as expressions
-    children: dict[str, ModuleModel] = field(
-        default_factory=dict
-    )  # source name of a submodule -> its model
-    attributes: dict[str, str] = field(
-        default_factory=dict
-    )  # source name of a submodule or variable -> attribute text
+    # how many names of each kind the original counts out, as expressions
+    totals: dict[str, str | None] = field(default_factory=dict)
+    # source name of a submodule -> its model
+    children: dict[str, ModuleModel] = field(default_factory=dict)
+    # source name of a submodule or variable -> attribute text
+    attributes: dict[str, str] = field(default_factory=dict)
 
-    constructor: list[tuple[str, bool]] = field(
-        default_factory=list
-    )  # the original's parameters that the constructor still has, each with whether it is keyword-only
+    # the original's parameters that the constructor still has, each with whether it is keyword-only
+    constructor: list[tuple[str, bool]] = field(default_factory=list)
     constructs: bool = False  # there is a constructor to call, its own or an inherited one
-    stored: set[str] = field(
-        default_factory=set
-    )  # attributes that the constructor sets to parameters
+    # attributes that the constructor sets to parameters
+    stored: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)  # all attributes that the constructor sets
-    traced: list[tuple[int, int]] = field(
-        default_factory=list
-    )  # lines and columns of code whose sizes a run of the original told
+    # lines and columns of code whose sizes a run of the original told
+    traced: list[tuple[int, int]] = field(default_factory=list)
     site_nodes: set[ast.AST] = field(default_factory=set)  # of its own text and of its bases'
 
     @property

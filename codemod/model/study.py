@@ -130,9 +130,8 @@ class Study:
     arguments: dict[str, dict[str, Value]]  # by method, by parameter
     results: dict[str, Value]
     troubles: list[Trouble]
-    reached: list[ast.AST] = field(
-        default_factory=list
-    )  # functions, in the order in which they were first entered
+    # functions, in the order in which they were first entered
+    reached: list[ast.AST] = field(default_factory=list)
     ambiguous: bool = False
     guessed: frozenset[str] = frozenset()  # the inputs whose ranks no call tells
 

@@ -60,9 +60,8 @@ def _match(source: Sequence[str], parts: Sequence[str]) -> dict[str, str] | None
         text = r"(\d+)".join(re.escape(piece) for piece in _BRACES.split(pattern)[::2])
         found = re.fullmatch(text, part)
         if found is None and expressions and part == _BRACES.sub("", pattern).removesuffix("_"):
-            indices.update(
-                dict.fromkeys(expressions, "0")
-            )  # Haiku's first of several has no number
+            # Haiku's first of several has no number.
+            indices.update(dict.fromkeys(expressions, "0"))
             continue
         if found is None:
             return None

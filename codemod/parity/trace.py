@@ -157,9 +157,8 @@ class _Round:
     progress: Callable[[str], None]
     users: _Users
     inside: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
-    reading: threading.Lock = field(
-        default_factory=threading.Lock
-    )  # `ast.parse` is not for two threads
+    # `ast.parse` is not for two threads
+    reading: threading.Lock = field(default_factory=threading.Lock)
     looking: threading.Lock = field(default_factory=threading.Lock)
     samples: list[Sample] = field(default_factory=list)
 

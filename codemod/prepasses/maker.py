@@ -35,9 +35,8 @@ class Maker:
     fields: list[ast.arg] = field(default_factory=list)
     captured: list[str] = field(default_factory=list)
     attributes: list[str] = field(default_factory=list)  # of `self` around a nested function
-    returned: list[ast.expr] = field(
-        default_factory=list
-    )  # the layers that it hands back, uncalled
+    # the layers that it hands back, uncalled
+    returned: list[ast.expr] = field(default_factory=list)
 
     @property
     def place(self) -> tuple[Path, str]:

@@ -18,9 +18,8 @@ from ..shapes.values import External, Items, LayerObject, Object, Table, Unknown
 from .explore import Explorer
 
 _PROGRAMS = __name__.rpartition(".")[0]  # the values of programs are defined in this package
-_MODULE = (
-    object()
-)  # ties what runs in the scope of the module: new names there are seen by all of it
+# Ties what runs in the scope of the module: new names there are seen by all of it.
+_MODULE = object()
 
 
 def apart(

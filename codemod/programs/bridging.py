@@ -41,9 +41,8 @@ class ProgramBridges:
 
     calls: dict[Module, list[Bridge]] = field(default_factory=dict)
     alias: Alias | None = None
-    asked: list[tuple[Module, ast.expr]] = field(
-        default_factory=list
-    )  # where a name finds the class
+    # where a name finds the class
+    asked: list[tuple[Module, ast.expr]] = field(default_factory=list)
 
     def places(self) -> Iterator[tuple[Module, ast.AST, str | None]]:
         """Each place that is bridged, with the helper that it needs."""

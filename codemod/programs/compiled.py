@@ -48,9 +48,8 @@ def renumbered(keyword: ast.keyword, parameters: Parameters) -> str | None:
         names = parameters.by_place()
         numbers = [n for n in each if isinstance(n, int) and 0 <= n < len(names)]
         if len(numbers) < len(each):
-            raise _not_written_out(
-                keyword
-            )  # those below zero count from the end of what a call gives
+            # Those below zero count from the end of what a call gives.
+            raise _not_written_out(keyword)
         named = [names[n] for n in numbers]
         places = parameters.places()
         kept = _kept(named, parameters, _NUMBERS[keyword.arg])

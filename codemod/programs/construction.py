@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..emit import layout
@@ -201,14 +201,13 @@ class Construction:
             inputs = inputs.by_method[added.method]
         arguments = inputs.written
         number = self._number(inputs, made, added)
-        if added.rows and isinstance(number, int):
-            return str(number)
         if added.rows:
-            raise _not_known(made, added)
+            if not isinstance(number, int):
+                raise _not_known(made, added)
+            return str(number)
         if added.annotation != "int" or (added.fields and number is None):
             return self._literal(made, added, number)
-        tree = ast.parse(added.source, mode="eval").body
-        names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+        names = _names_in(added.source)
         roots = [arguments[name] for name in names if name in arguments]
         roots = [root for root in roots if not isinstance(root, ast.Constant)]
         if added.optional and not roots and number is None:
@@ -216,29 +215,19 @@ class Construction:
         seen = [inputs.given.get(name) for name in names]
         seen += [value for root in roots for value in self.interp.facts.values.get(root, ())]
         if added.optional and any(map(_may_be_missing, seen)):
-            return self._size_if_given(made, added, roots, text)
-        if roots and all(_is_short(root) for root in roots):
-            return substituted(added.source, {name: text(arguments[name]) for name in names})
-        written = written_size(added.source, arguments)
-        if written is not None:
-            return text(written)
-        parents = self.names.module.source.parents
-        if isinstance(number, int) and not any(local_names(root, parents) for root in roots):
-            return str(number)
+            if len(roots) != 1 or not _is_short(roots[0]):
+                raise _not_known(made, added)
+            return _size_if_given(added, text(roots[0]), names)
+        if not (roots and all(_is_short(root) for root in roots)):
+            written = written_size(added.source, arguments)
+            if written is not None:
+                return text(written)
+            parents = self.names.module.source.parents
+            if isinstance(number, int) and not any(local_names(root, parents) for root in roots):
+                return str(number)
         if roots:
             return substituted(added.source, {name: text(arguments[name]) for name in names})
         raise _not_known(made, added)
-
-    def _size_if_given(
-        self, made: Object, added: AddedParameter, roots: Sequence[ast.expr], text: Text
-    ) -> str:
-        """The size of an input that some runs of the program have and others have not."""
-        if len(roots) != 1 or not _is_short(roots[0]):
-            raise _not_known(made, added)
-        (root,) = (text(root) for root in roots)
-        names = {n.id for n in ast.walk(ast.parse(added.source)) if isinstance(n, ast.Name)}
-        size = substituted(added.source, dict.fromkeys(names, root))
-        return f"None if {root} is None else {size}"
 
     @staticmethod
     def _literal(made: Object, added: AddedParameter, sizes: object) -> str:
@@ -335,6 +324,15 @@ class Construction:
 def only_of_parameters(key: ast.Dict) -> bool:
     """Whether `init` got a key for the parameters and no other."""
     return [getattr(name, "value", None) for name in key.keys] == ["params"]
+
+
+def _names_in(text: str) -> set[str]:
+    return {n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)}
+
+
+def _size_if_given(added: AddedParameter, given: str, names: Collection[str]) -> str:
+    """The size of an input that some runs of the program have and others have not."""
+    return f"None if {given} is None else {substituted(added.source, dict.fromkeys(names, given))}"
 
 
 def _binds_positions(function: Value | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from ..chains import bound_names
 from ..shapes.values import LayerObject, Object
 from . import graphdefs
 from .construction import only_of_parameters
@@ -294,7 +295,7 @@ class Definitions(ProgramRewriter):
                 name, within, owner = definition.name, scopes[: scopes.index(made)], ""
             case _:
                 return None
-        if any(name in graphdefs.bound_in(scope) for scope in within):
+        if any(name in bound_names(scope) for scope in within):
             return None
         return f"{owner}." if owner else ""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from ..chains import stored_names
+from ..chains import bound_names
 from ..emit import layout
 from ..model.trees import locate
 from ..shapes.values import Object
@@ -364,7 +364,7 @@ class FunctionalRewriter(MergedCalls):
                 continue
             between = inner[: inner.index(scope)]
             used = {n.id for n in ast.walk(expression) if isinstance(n, ast.Name)}
-            if not any(used & graphdefs.names_in(s) & _bound_by(s) for s in between):
+            if not any(used & graphdefs.names_in(s) & bound_names(s) for s in between):
                 found[name] = expression
         return found
 
@@ -586,9 +586,3 @@ def _call_of(text: str) -> ast.Call | None:
     except SyntaxError:
         return None
     return node if isinstance(node, ast.Call) and (node.args or node.keywords) else None
-
-
-def _bound_by(scope: ast.AST) -> set[str]:
-    """The names that a function binds."""
-    found = {a.arg for a in ast.walk(scope) if isinstance(a, ast.arg)}
-    return found | stored_names(scope)

@@ -7,7 +7,6 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..chains import stored_names
 from ..shapes.values import LayerObject, Object, Value
 from .kinds import Net, Transformed
 
@@ -112,11 +111,6 @@ def is_first_parameter(name: str, *functions: ast.AST) -> bool:
         and function.args.args[0].arg == name
         for function in functions
     )
-
-
-def bound_in(scope: ast.AST) -> set[str]:
-    """The names that a function binds, with what is bound within it."""
-    return stored_names(scope) | {n.arg for n in ast.walk(scope) if isinstance(n, ast.arg)}
 
 
 def names_in(tree: ast.AST) -> set[str]:

@@ -58,15 +58,12 @@ class Net:
     current: int = 0
     stale: list[ast.AST] = field(default_factory=list)
     escaped: list[tuple[ast.AST, str]] = field(default_factory=list)
-    sharing: list[Value] = field(
-        default_factory=list
-    )  # functions of other transforms of the same module
-    early: list[ast.expr] = field(
-        default_factory=list
-    )  # what is asked of it without parameters, before `init` may be
-    entered: list[Used] = field(
-        default_factory=list
-    )  # what an `init` of its own calls the methods of the module with
+    # functions of other transforms of the same module
+    sharing: list[Value] = field(default_factory=list)
+    # what is asked of it without parameters, before `init` may be
+    early: list[ast.expr] = field(default_factory=list)
+    # what an `init` of its own calls the methods of the module with
+    entered: list[Used] = field(default_factory=list)
     writes: int = 0
 
     def advance(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
+from ..chains import stored_names
 from ..shapes import classes
 from ..shapes.named import meant
 from ..shapes.values import External, Function, Object, Partial, Value
@@ -75,7 +76,7 @@ class Makings(Keys):
         if block.index(first) > block.index(node):
             return None
         between = block[block.index(first) : block.index(node)]
-        bound = {name for statement in between for name in _bound_in(statement)}
+        bound = {name for statement in between for name in stored_names(statement)}
         read = ast.walk(ast.parse("\n".join(lines)))
         if any(isinstance(n, ast.Name) and n.id in bound for n in read):
             raise Stay(
@@ -298,12 +299,3 @@ class Makings(Keys):
         found = dict(zip(names, args, strict=False))
         found.update({k.arg: k.value for k in net.init.keywords if k.arg is not None})
         return found
-
-
-def _bound_in(statement: ast.stmt) -> set[str]:
-    """The names that a statement gives values."""
-    return {
-        n.id
-        for n in ast.walk(statement)
-        if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)
-    }

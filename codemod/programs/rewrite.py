@@ -61,9 +61,8 @@ class Programs:
         self.explorer = Explorer(interp)
         self.asked_for: Collection[ast.AST] = ()  # functions that code finds by names, as they are
         self._handed: Handed | None = None
-        self._staying: set[Net] = (
-            set()
-        )  # those of programs that cannot follow, with no class behind
+        # Those of programs that cannot follow, with no class behind.
+        self._staying: set[Net] = set()
 
     def explore(self, modules: Iterable[Module]) -> None:
         self.explorer.run_rest(modules)

@@ -717,16 +717,11 @@ def _record_instance(
 
 
 def _field_default(interp: Interpreter, field: classes.Field) -> Value:
-    if field.default is None:
-        return UNKNOWN
-    default = field.plain_default
+    default, factory = field.plain_default, field.factory
     if default is not None:
         return interp.evaluate(default, field.owner.environment)
-    if isinstance(field.default, ast.Call):
-        for keyword in field.default.keywords:
-            if keyword.arg == "default_factory":
-                factory = interp.evaluate(keyword.value, field.owner.environment)
-                return interp.call(factory, [], {}, None)
+    if factory is not None:
+        return interp.call(interp.evaluate(factory, field.owner.environment), [], {}, None)
     return UNKNOWN
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,23 +37,29 @@ class Field:
     keyword_only: bool = False
 
     @property
+    def factory(self) -> ast.expr | None:
+        """What makes the value of each instance to which none is given."""
+        return self._specified().get("default_factory")
+
+    @property
     def plain_default(self) -> ast.expr | None:
         """The value that an instance has if none is given; None where each has one of its own, made by a factory."""
-        match self.default:
-            case ast.Call(func=func, keywords=keywords) if last_name(func) == "field":
-                given = {keyword.arg: keyword.value for keyword in keywords}
-                if "default_factory" in given:
-                    return _always_made(given["default_factory"])
-                return given.get("default")
-        return self.default
+        factory = self.factory
+        return self._specified().get("default") if factory is None else _always_made(factory)
 
     @property
     def has_default(self) -> bool:
         """Whether an instance can be made without a value for the field."""
+        return not {"default", "default_factory"}.isdisjoint(self._specified())
+
+    def _specified(self) -> Mapping[str | None, ast.expr]:
+        """What `field(...)` says of the field, by keyword; a plain value is its default."""
         match self.default:
+            case None:
+                return {}
             case ast.Call(func=func, keywords=keywords) if last_name(func) == "field":
-                return any(k.arg in ("default", "default_factory") for k in keywords)
-        return self.default is not None
+                return {keyword.arg: keyword.value for keyword in keywords}
+        return {"default": self.default}
 
 
 _EMPTY = ast.Tuple([], ast.Load())

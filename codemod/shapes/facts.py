@@ -67,22 +67,18 @@ class Facts:
 
     values: dict[ast.AST, list[Value]] = field(default_factory=lambda: defaultdict(list))
     made: dict[ast.AST, list[Made]] = field(default_factory=lambda: defaultdict(list))
-    used: dict[ast.AST, list[Used]] = field(
-        default_factory=lambda: defaultdict(list)
-    )  # by the call
-    uses_of: dict[ast.AST, list[Used]] = field(
-        default_factory=lambda: defaultdict(list)
-    )  # by the site
+    # by the call
+    used: dict[ast.AST, list[Used]] = field(default_factory=lambda: defaultdict(list))
+    # by the site
+    uses_of: dict[ast.AST, list[Used]] = field(default_factory=lambda: defaultdict(list))
     variables: dict[ast.AST, list[VariableMade]] = field(default_factory=lambda: defaultdict(list))
     running: dict[str, RunningSize] = field(default_factory=dict)  # by symbol name
-    choices: dict[str, tuple[Dim, Dim]] = field(
-        default_factory=dict
-    )  # by symbol name: if true, if false
+    # by symbol name: if true, if false
+    choices: dict[str, tuple[Dim, Dim]] = field(default_factory=dict)
     functions: dict[ast.AST, None] = field(default_factory=dict)  # entered functions, in order
     conditions: dict[ast.AST, set[bool]] = field(default_factory=lambda: defaultdict(set))
-    walked: set[ast.AST] = field(
-        default_factory=set
-    )  # loop variables that stand for arrays of a list that a loop has filled
+    # loop variables that stand for arrays of a list that a loop has filled
+    walked: set[ast.AST] = field(default_factory=set)
 
     def clear_under(self, node: ast.AST) -> None:
         """Forgets what was recorded below a node: a loop body is run again until its sizes are stable."""

@@ -344,9 +344,8 @@ class Interpreter:
             cls.members.setdefault(name, value)
         self.bind(node.name, cls, env)
         for decorator in reversed(node.decorator_list if self.choices is not None else []):
-            register = self.evaluate(
-                decorator, env
-            )  # a function of the tree may put it into a table
+            # A function of the tree may put it into a table.
+            register = self.evaluate(decorator, env)
             if isinstance(register, Function):
                 self.call(register, [cls], {}, None)
 

@@ -76,13 +76,11 @@ class Choices:
     known: Mapping[ast.AST, Sequence[Hashable]] | None = None
     turn: int = 0
     met: dict[ast.AST, Lookup] = field(default_factory=dict)
-    siblings: dict[Object, list[Object]] = field(
-        default_factory=dict
-    )  # made in the place of a model
+    # made in the place of a model
+    siblings: dict[Object, list[Object]] = field(default_factory=dict)
     bridged: bool = False  # programs run the models in bridges
-    registered: dict[ast.AST, list[ast.expr]] = field(
-        default_factory=dict
-    )  # by class, the decorators that put it into tables
+    # by class, the decorators that put it into tables
+    registered: dict[ast.AST, list[ast.expr]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -280,9 +280,8 @@ def broadcast(interp: Interpreter, node: ast.AST, *shapes: Shape | None) -> Shap
     for axis in range(-rank, 0):
         dims = [shape[axis] for shape in shapes if shape is not None and -axis <= len(shape)]
         known = [d for d in dims if not (isinstance(d, int) and d == 1)]
-        if all(
-            map(interp.symbols.met, known)
-        ):  # a mask, which comes later, may have an axis of one
+        # A mask, which comes later, may have an axis of one.
+        if all(map(interp.symbols.met, known)):
             known.sort(key=interp.symbols.met, reverse=True)
         dim = agree(interp, node, known or [1])
         if dim is None:

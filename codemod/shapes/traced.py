@@ -103,9 +103,8 @@ class TracedClass:
     names: dict[tuple[str, int, str], Shown | None]  # by file, line and name
     calls: dict[Place, Called]
     runs: tuple[Mapping[Variable, int], ...] = ()  # the numbers of each run
-    made: dict[tuple[Any, ...], Called] = field(
-        default_factory=dict
-    )  # by the place where what is called is made, the method, and the place of the call
+    # by the place where what is called is made, the method, and the place of the call
+    made: dict[tuple[Any, ...], Called] = field(default_factory=dict)
 
 
 @dataclass
@@ -117,12 +116,10 @@ class Traced:
 
     classes: Mapping[tuple[Path, str], TracedClass]
     line: Callable[[Path, int], int] = lambda path, line: line
-    name: Callable[[Path, str], str] = lambda path, name: (
-        name
-    )  # of the function that a class stands for
-    used: dict[object, set[ast.AST]] = field(
-        default_factory=dict
-    )  # by root: where a fact was taken
+    # Of the function that a class stands for.
+    name: Callable[[Path, str], str] = lambda path, name: name
+    # by root: where a fact was taken
+    used: dict[object, set[ast.AST]] = field(default_factory=dict)
 
     def of(self, interp: Interpreter) -> TracedClass | None:
         """The facts about the module that is studied, if its own code runs now."""

@@ -46,18 +46,15 @@ class FlaxCausalLMOutput(NamedTuple):
     attentions: Any = None
 
 
+FlaxMaskedLMOutput = FlaxCausalLMOutput
+
+
 class FlaxCausalLMOutputWithCrossAttentions(NamedTuple):
     logits: Any = None
     past_key_values: Any = None
     hidden_states: Any = None
     attentions: Any = None
     cross_attentions: Any = None
-
-
-class FlaxMaskedLMOutput(NamedTuple):
-    logits: Any = None
-    hidden_states: Any = None
-    attentions: Any = None
 
 
 class FlaxSeq2SeqModelOutput(NamedTuple):
