@@ -73,35 +73,47 @@ def _within_package(module: Module, project: Project, stem: str) -> str:
 
 
 def import_either_way(text: str, module: Module, project: Project) -> str:
-    """The new text of a file of a package that may also be run as a script: its helpers are found both ways."""
+    """The new text of a file of a package that may also be found without it: its helpers are found both ways.
+
+    Such are scripts, and files at the root of what was handed to us, where that folder is the package itself: whoever
+    stands in it has these files without the package.
+    """
     stem = HELPER_FILE.removesuffix(".py")
     name = helper_module(module, project)
     if name == stem or not _runs_alone(module, name, project):
         return text
+    how = "run as a script" if _has_main(module) else "imported on its own"
     source = Source(module.path, text.encode())
     for node in source.tree.body:
         if isinstance(node, ast.ImportFrom) and f"{'.' * node.level}{node.module}" == name:
             start, end = source.span(node)
             names = textwrap.indent(text[start:end], source.indent_unit)
             other = names.replace(f"from {name}", f"from {stem}", 1)
-            lines = ["try:", names, "except ImportError:  # run as a script", other]
+            lines = ["try:", names, f"except ImportError:  # {how}", other]
             return text[:start] + "\n".join(lines) + text[end:]
     return text
 
 
 def _runs_alone(module: Module, name: str, project: Project) -> bool:
-    """Whether a file that finds its helpers by a name of a package's is there to be run, and needs no package for it."""
+    """Whether a file that finds its helpers by a name of a package's may be used without one, and needs none for it."""
     if name.startswith("."):
         relative = any(isinstance(n, ast.ImportFrom) and n.level for n in ast.walk(module.tree))
         return not relative and _is_script(module, project)
-    package = name.split(".")[0]
-    return _has_main(module) and all(each.split(".")[0] != package for each in module.imported)
+    package, *_, stem = name.split(".")
+    if any(each.split(".")[0] == package for each in module.imported):
+        return False
+    return _has_main(module) or (name == f"{package}.{stem}" and _is_all_there_is(module, project))
 
 
 def _is_script(module: Module, project: Project) -> bool:
     """Whether a file is there to be run, and imported by nobody."""
     imported = {each for found in project.imports().values() for each in found}
     return module not in imported and _has_main(module)
+
+
+def _is_all_there_is(module: Module, project: Project) -> bool:
+    """Whether a file's folder is the root of the project."""
+    return all(path.is_relative_to(module.path.parent) for path in project.modules)
 
 
 def _has_main(module: Module) -> bool:

@@ -81,6 +81,8 @@ def test_helper_module(
         ({"lib/net.py": SCRIPT, "lib/a.py": "", "main.py": "from lib import a"}, True),
         ({"lib/net.py": f"from lib import a\n{SCRIPT}", "lib/a.py": ""}, False),
         ({"lib/net.py": "import os", "main.py": "from lib import net"}, False),
+        ({"lib/net.py": "import os", "lib/a.py": "", "lib/main.py": "from lib import a"}, True),
+        ({"lib/net.py": "from lib import a", "lib/a.py": ""}, False),
     ],
 )
 def test_a_script_in_a_package_finds_its_helpers_either_way(
