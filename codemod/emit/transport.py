@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..ancestry import lineage
 from ..chains import bound_names
 from ..rule import Declined
 from ..shapes import dtypes
@@ -316,13 +317,33 @@ class Transport:
                 f"`self.{node.attr}` is set to something else when the module is called",
                 "give it its value in the constructor, or hold the new one in a local",
             )
-        if parameter is not None and parameter not in scope.loop_names:
+        if parameter is not None and not self._is_hidden(parameter, node, scope):
             self.needs.fields.add(parameter)
             return parameter
         if node.attr in self.late:
             return self._from_value(node)
         self.needs.kept_fields.add(node.attr)
         return None
+
+    def _is_hidden(self, parameter: str, node: ast.expr, scope: Scope) -> bool:
+        """Whether a name is no more that of a constructor's parameter: a loop or a local has it by then.
+
+        The constructor of Haiku's class has the same locals, and sets its attributes by them.
+        """
+        if parameter in scope.loop_names:
+            return True
+        if parameter in self.renamed or getattr(scope.function, "name", "") == "__init__":
+            return False
+        return any(
+            statement in self.needs.statements
+            and ((statement.end_lineno or 0) < node.lineno or self._share_loop(statement, node))
+            for statement in scope.assignments.get(parameter, ())
+        )
+
+    def _share_loop(self, statement: ast.stmt, node: ast.expr) -> bool:
+        parents = self.source.parents
+        loops = {a for a in lineage(statement, parents) if isinstance(a, ast.For | ast.While)}
+        return any(above in loops for above in lineage(node, parents))
 
     def _parameter(self, field: str) -> str | None:
         """The parameter that gives a field its value, if that is what methods find there."""
