@@ -22,6 +22,7 @@ from .prepasses import (
     abreast,
     called_in_turns,
     closures,
+    computed_of_parameters,
     first_carries,
     functions,
     gathered,
@@ -125,6 +126,7 @@ def _prepared(
     stages.append(kept_arguments.prepare(stages[-1].project, rules, leave))
     stages.append(one_layer.prepare(stages[-1].project, rules, leave))
     stages.append(set_at_once.prepare(stages[-1].project, rules, leave))
+    stages.append(computed_of_parameters.prepare(stages[-1].project, rules, leave))
     stages.append(own_names.prepare(stages[-1].project, rules, leave))
     stages.append(renamed_methods.prepare(stages[-1].project, rules, leave))
     stages.append(handed_streams.prepare(stages[-1].project, rules, leave))

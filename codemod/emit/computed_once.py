@@ -8,7 +8,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from ..chains import CONSTRUCTORS, is_own, last_name
+from ..ancestry import lineage
+from ..chains import CONSTRUCTORS, constructs, is_own, last_name
 from ..model.sites import Site, walk_own
 from ..shapes.facts import Facts
 from .transport import CannotMove
@@ -28,7 +29,9 @@ def refuse_computed_once(
     """Raises CannotMove where one of these computes something of a variable, or of what a layer returns."""
     runs = {use.call for uses in facts.uses_of.values() for use in uses if use.method == "__call__"}
     functions = list(functions)
+    making = {site.node for site in sites if site.variables}  # what these are given is for `init`
     live = set(_variables(sites))
+    live |= set(_other_names(functions, live))
     computing: dict[str, ast.AST] = {}  # by method: one of the nodes that do
     before = -1
     while before != len(computing):  # until no more methods are found that call one
@@ -39,6 +42,7 @@ def refuse_computed_once(
                     node.func.attr if isinstance(node, ast.Call) and is_own(node.func) else None
                 )
                 computes = _read(node) in live and not _is_held(node, facts, parents)
+                computes = computes and not making.intersection(lineage(node, parents))
                 if node in runs or computes or called in computing:
                     computing.setdefault(function.name, node)
     for name in CONSTRUCTORS.values():
@@ -59,8 +63,18 @@ def _variables(sites: Collection[Site]) -> Iterator[str]:
                     yield from (ast.unparse(target) for target in targets if is_own(target))
 
 
+def _other_names(functions: Iterable[ast.FunctionDef], live: Collection[str]) -> Iterator[str]:
+    """The locals of constructors that are no more than another name for a variable."""
+    for function in functions:
+        for node in walk_own(function) if constructs(function) else ():
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if _read(value) in live:
+                    yield name
+
+
 def _read(node: ast.AST) -> str | None:
-    return ast.unparse(node) if is_own(node) and isinstance(node.ctx, ast.Load) else None
+    named = is_own(node) or isinstance(node, ast.Name)
+    return ast.unparse(node) if named and isinstance(node.ctx, ast.Load) else None  # type: ignore[attr-defined]  # names and attributes have one
 
 
 def _is_held(node: ast.AST, facts: Facts, parents: Mapping[ast.AST, ast.AST]) -> bool:

@@ -53,10 +53,7 @@ class Net(hk.Module):
 @pytest.mark.parametrize(
     "kept",
     [
-        "jnp.exp(-self.decay)",
-        "self.decay[..., 0]",
-        "self.decay.sum()",
-        "self.rates()",
+        "self.embed(jnp.arange(3)) * self.decay",
         "self.embed(jnp.arange(3))",
         "self.count.value * 2",
     ],
@@ -70,11 +67,20 @@ def test_what_is_computed_of_variables_keeps_the_class(kept: str) -> None:
 
 def test_so_does_what_a_constructor_of_haiku_computes() -> None:
     assert rewritten(HAIKU.replace("KEPT", "jnp.exp(self.decay)")).statuses == {"Net": "kept"}
+    other = HAIKU.replace("self.kept", "w = self.decay\n        self.kept", 1)
+    assert rewritten(other.replace("KEPT", "jnp.exp(w)")).statuses == {"Net": "kept"}
     assert rewritten(HAIKU.replace("KEPT", "self.decay.shape[0]")).statuses == {"Net": "rewritten"}
 
 
 @pytest.mark.parametrize(
-    "kept", ["self.decay.shape[0]", "self.states * 2", "len(self.decay.shape)"]
+    "kept",
+    [
+        "self.decay.shape[0]",
+        "self.states * 2",
+        "len(self.decay.shape)",
+        "self.param('kept', lambda key, rates: jnp.exp(rates[0]), (self.decay, 1))",
+        "self.param('kept', lambda key, rate: rate + 1, jnp.exp(self.decay))",
+    ],
 )
 def test_what_never_changes_does_not(kept: str, tmp_path) -> None:
     done = rewritten(LINEN.replace("KEPT", kept))
