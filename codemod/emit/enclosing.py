@@ -1,4 +1,4 @@
-"""Functions that JAX traces on their own, as `hk.vmap` and `hk.scan` have it: they may only read parameters.
+"""Functions that JAX traces on their own, as `jax.vmap` and `hk.scan` have it: they may only read parameters.
 
 In NNX such a function captures the modules that it calls, which may be read there, but not changed.
 """
@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 from ..model.module import ModuleModel
-from ..shapes import classes
-from ..shapes.enclosed import HANDLERS, Ran
+from ..shapes import classes, control_flow, enclosed
+from ..shapes.enclosed import Ran
 from ..shapes.facts import Used, VariableMade
 from ..shapes.interpreter import Interpreter
 from ..shapes.values import LayerObject, Object, Value
 from .transport import CannotMove
 
+_TRACING = {*enclosed.HANDLERS, *control_flow.HANDLERS}
 # What is pointless for functions that call no layers.
 _CALLING = ("haiku.remat", "haiku.vmap")
 
@@ -28,8 +30,12 @@ def refuse_changes(
 ) -> None:
     """Raises CannotMove where such a function of a class draws keys or changes a variable, or was not followed."""
     for node in ast.walk(cls):
+        if isinstance(node, ast.FunctionDef) and any(
+            _changes(each, models) for each in interp.enclosed.get(node, ())
+        ):
+            _refuse_changing(node, ast.unparse(node.decorator_list[0]))
         enclosing = qualified(node.func) if isinstance(node, ast.Call) else None
-        if not isinstance(node, ast.Call) or enclosing not in HANDLERS:
+        if not isinstance(node, ast.Call) or enclosing not in _TRACING:
             continue
         if enclosing == "haiku.scan" and node.args and _is_module(interp.facts.value(node.args[0])):
             continue  # it becomes nnx.scan
@@ -42,11 +48,15 @@ def refuse_changes(
                 "call the layers without it, or with nnx.vmap or nnx.remat by hand",
             )
         if any(_changes(each, models) for each in ran or ()):
-            raise CannotMove(
-                node,
-                f"`{name}` is given what draws random keys or keeps averages",
-                "hand the module to a function under nnx.vmap, nnx.remat or nnx.scan",
-            )
+            _refuse_changing(node, name)
+
+
+def _refuse_changing(node: ast.AST, name: str) -> NoReturn:
+    raise CannotMove(
+        node,
+        f"`{name}` is given what draws random keys or keeps averages",
+        "hand the module to a function under nnx.vmap, nnx.remat or nnx.scan",
+    )
 
 
 def changes_inside(

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..emit.file_names import FileNames
 from ..shapes import classes
+from ..shapes.control_flow import Mapped
 from ..shapes.facts import Facts
 from ..shapes.values import Bound, Class, Function, Items, Object, Partial, Table, Unknown, Value
 from .ground import Stay
 from .kinds import GradOf, Net, OptState, TrainState, Transformed, Tree, is_model
-from .transforms import DERIVED, Mapped
+from .transforms import DERIVED
 
 Parents = Mapping[ast.AST, ast.AST]
 _RUN_AS_WRITTEN = frozenset(

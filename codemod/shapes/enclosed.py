@@ -42,7 +42,7 @@ class Enclosed(Behaviour):
         node: ast.Call | None,
     ) -> Value:
         layer = isinstance(self.function, LayerObject | Object)
-        return _recorded(
+        return recorded(
             interp, self.site, lambda: self.run(interp, args, kwargs, node if layer else None)
         )
 
@@ -113,7 +113,7 @@ def _stacked(value: Value, length: Dim | None, axis: int | None) -> Value:
     return reshaped(value, change)
 
 
-def _recorded(interp: Interpreter, site: ast.Call | None, run: Callable[[], Result]) -> Result:
+def recorded(interp: Interpreter, site: ast.AST | None, run: Callable[[], Result]) -> Result:
     """Keeps what runs inside, by the call that encloses it."""
     before = {id(each) for each in _everything(interp.facts)}
     result = run()
@@ -147,13 +147,13 @@ def _eval_shape(
     return interp.call(args[0], list(args[1:]), dict(kwargs), None) if args else None
 
 
-def _noting(handler: Handler) -> Handler:
+def noting(handler: Handler) -> Handler:
     """A handler that calls the functions that it is given right away."""
 
     def handle(
         interp: Interpreter, node: ast.Call | None, args: Args, kwargs: Kwargs
     ) -> Value | None:
-        return _recorded(interp, node, lambda: handler(interp, node, args, kwargs))
+        return recorded(interp, node, lambda: handler(interp, node, args, kwargs))
 
     return handle
 
@@ -162,7 +162,7 @@ CONTROL = ("cond", "switch", "while_loop", "fori_loop")
 HANDLERS: dict[str, Handler] = {
     "haiku.remat": _remat,
     "haiku.vmap": _vmap,
-    "haiku.scan": _noting(haiku_scan),
-    "haiku.eval_shape": _noting(_eval_shape),
-    **{f"haiku.{name}": _noting(applied.HANDLERS[f"haiku.{name}"]) for name in CONTROL},
+    "haiku.scan": noting(haiku_scan),
+    "haiku.eval_shape": noting(_eval_shape),
+    **{f"haiku.{name}": noting(applied.HANDLERS[f"haiku.{name}"]) for name in CONTROL},
 }

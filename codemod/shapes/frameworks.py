@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import (
     applied,
+    control_flow,
     dtypes,
     enclosed,
     joins,
@@ -57,6 +58,7 @@ def install(interp: Interpreter) -> None:
     lifts.install(interp)
     scanned_functions.install(interp)
     numpy_random.install(interp)
+    interp.handlers.update(control_flow.HANDLERS)
     interp.handlers.update(applied.HANDLERS)
     interp.handlers.update(enclosed.HANDLERS)
     interp.handlers["importlib.import_module"] = named.imported

@@ -105,7 +105,7 @@ class Interpreter:
         self.stacked: dict[ast.AST, ast.expr] = {}  # functions of layer stacks, and how many layers
         self.lifted: dict[ast.AST, Behaviour] = {}  # constructor calls of lifted classes
         self.read_outside: dict[ast.AST, set[str]] = {}  # attributes read off modules, by class
-        self.enclosed: dict[ast.Call, list[Used | VariableMade]] = {}  # what ran in `hk.remat(f)`
+        self.enclosed: dict[ast.AST, list[Used | VariableMade]] = {}  # what ran in `hk.remat(f)`
         self.choices: named.Choices | None = None  # what code asks for by names, where that is read
         self.traced: traced.Traced | None = None  # what runs of the originals showed
         self.derived: dict[ast.AST, Behaviour] = {}  # the same where the class is made apart
