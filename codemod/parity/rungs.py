@@ -64,7 +64,10 @@ class Rung:
 
 @dataclass
 class Climb:
-    """What verifying one module came to. `case` is None where none was found."""
+    """What verifying one module came to. `case` is None where none was found.
+
+    `stopped` is the stage that the original did not get through.
+    """
 
     file: str
     name: str
@@ -72,6 +75,7 @@ class Climb:
     rungs: list[Rung] = field(default_factory=list)
     case: dict[str, Any] | None = None
     note: str = ""
+    stopped: str = ""
 
     @property
     def status(self) -> Status:

@@ -90,7 +90,9 @@ def _share(verdict: Verdict, name: str) -> str:
 
 def _origin(climb: Climb) -> str:
     origin = climb.case["origin"] if climb.case else "none"
-    return {"configuration": "config", "code, inputs by search": "code+search"}.get(origin, origin)
+    origin, _, outer = origin.partition(", in ")
+    short = {"configuration": "config", "code, inputs by search": "code+search"}.get(origin, origin)
+    return f"{short} in {outer}" if outer else short
 
 
 def _remarks(climb: Climb, console: Console) -> None:

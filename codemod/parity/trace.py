@@ -6,7 +6,7 @@ import ast
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
@@ -18,7 +18,7 @@ from ..report import ClassReport
 from ..run import Examined
 from ..shapes import traced as shapes
 from ..shapes.traced import Called, Shown, Traced, TracedClass, Variable
-from . import subjects, verify
+from . import around, subjects, verify
 from .child.recording import SEVERAL
 from .fit import Experiment, Number
 from .gate import copied, root_of
@@ -29,7 +29,6 @@ from .verify import Wishes
 
 _ROUNDS = 3  # a class that waits for another one may want sizes once that one is there
 _AT_ONCE = 2
-_AROUND = 4  # classes that are run for the cases of one inside of them
 
 
 @dataclass
@@ -70,7 +69,7 @@ def settle(
             asked |= {
                 (file["path"], one["name"]) for file in wanted["files"] for one in file["classes"]
             }
-            users = _Users.of(result.examined, root)
+            users = _users(result.examined, root)
             found = _Round(trees, options, wishes, Path(scratch), progress, users).run(
                 wanted, result
             )
@@ -113,39 +112,21 @@ def _written(examined: Examined, root: Path) -> dict[str, Path]:
 Facts = Callable[[Mapping[str, Path], Path], TracedClass]
 
 
-@dataclass
-class _Users:
+def _users(examined: Examined, root: Path) -> around.Users:
     """The module classes of a tree, and which of them mention which."""
 
-    entries: dict[tuple[str, str], dict[str, Any]]  # by file and name
-    words: dict[tuple[str, str], set[str]]
-
-    @classmethod
-    def of(cls, examined: Examined, root: Path) -> _Users:
-        found = cls({}, {})
+    def files() -> Iterator[tuple[str, ast.Module, dict[str, dict[str, Any]]]]:
         for outcome in examined.outcomes:
-            place = relative([Path(outcome.report.path)], root)[0].as_posix()
-            kinds = {one.name: one.source for one in outcome.report.classes}
-            for node in outcome.source.tree.body if outcome.source is not None else ():
-                if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name in kinds:
-                    entry = ClassReport(node.name, kinds[node.name], "kept").to_json()
-                    found.entries[place, node.name] = entry
-                    found.words[place, node.name] = {
-                        getattr(n, "id", getattr(n, "attr", "")) for n in ast.walk(node)
-                    }
-        return found
+            if outcome.source is not None:
+                place = relative([Path(outcome.report.path)], root)[0].as_posix()
+                yield place, outcome.source.tree, _kept(outcome.report.classes)
 
-    def around(self, name: str) -> list[tuple[str, str]]:
-        """The classes that mention a class, and those that mention these, the nearest first."""
-        found: list[tuple[str, str]] = []
-        pending = [name]
-        while pending:
-            wanted = pending.pop(0)
-            for place, words in self.words.items():
-                if wanted in words and place[1] != wanted and place not in found:
-                    found.append(place)
-                    pending.append(place[1])
-        return found
+    return around.Users.of(files())
+
+
+def _kept(classes: Sequence[ClassReport]) -> dict[str, dict[str, Any]]:
+    """Entries of classes as if none of them was rewritten, by name."""
+    return {one.name: ClassReport(one.name, one.source, "kept").to_json() for one in classes}
 
 
 @dataclass
@@ -155,7 +136,7 @@ class _Round:
     wishes: Wishes
     scratch: Path
     progress: Callable[[str], None]
-    users: _Users
+    users: around.Users
     inside: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     # `ast.parse` is not for two threads
     reading: threading.Lock = field(default_factory=threading.Lock)
@@ -201,7 +182,7 @@ class _Round:
         answer = self._ask("trace", subject, child)
         if answer["status"] == "ok" or answer.get("stage") != "case":
             return answer
-        for place in self.users.around(subject.name)[:_AROUND]:
+        for place in self.users.around(subject.name):
             found = self._of_inside(subject, place[1], self._inside(place, child), child)
             if found is not None:
                 return found
@@ -211,13 +192,11 @@ class _Round:
         self, subject: subjects.Subject, name: str, cases: Sequence[dict[str, Any]], child: Child
     ) -> dict[str, Any] | None:
         """What a run shows of a class, on the first of its cases inside of something else that goes by `name`."""
-        for one in cases:
-            same = Path(one["file"]) == (self.trees.original / subject.file).resolve()
-            if same and one["name"] == subject.name:
-                inside = {**one["case"], "origin": f"a run of {name}"}
-                answer = self._ask("trace", replace(subject, cases=[inside]), child)
-                if answer["status"] == "ok":
-                    return answer
+        for case in around.of(cases, subject, self.trees.original):
+            inside = {**case, "origin": f"a run of {name}"}
+            answer = self._ask("trace", replace(subject, cases=[inside]), child)
+            if answer["status"] == "ok":
+                return answer
         return None
 
     def _inside(self, place: tuple[str, str], child: Child) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Options
-from . import ladder, samples, sites, subjects
+from . import around, ladder, samples, sites, subjects
 from .process import Child, Settings
 from .programs import Compared
 from .rungs import FAILS, Climb, Rung
@@ -81,7 +82,8 @@ def verify(
         try:
             if chosen:
                 _expect_device(sides, wishes)
-            climbs = _climbs(chosen, trees, wishes, sides, Path(scratch), progress)
+            runs = _runs_around(found, trees, options, wishes, sides, Path(scratch))
+            climbs = _climbs(chosen, trees, wishes, sides, Path(scratch), runs, progress)
             return Verdict(climbs, wishes.seed, sides.platforms() if chosen else {}, kept)
         finally:
             sides.close()
@@ -150,7 +152,8 @@ class _Sides:
 
     def ask(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a job; one whose process died carries the stage that it had reached."""
-        answer = self.children[job["side"], bool(job.get("x64"))].ask(job)
+        side = "rewritten" if job["side"] == "rewritten" else "original"
+        answer = self.children[side, bool(job.get("x64"))].ask(job)
         if answer.get("stage") == "process":
             stage = Path(job["folder"]) / "stage"
             answer["stage"] = stage.read_text() if stage.exists() else "imports"
@@ -180,11 +183,12 @@ def _climbs(
     wishes: Wishes,
     sides: _Sides,
     scratch: Path,
+    runs: around.Runs,
     progress: Callable[[Climb], None],
 ) -> list[Climb]:
     def climbed(numbered: tuple[int, Subject]) -> Climb:
         number, subject = numbered
-        climb = _climb(subject, trees, wishes, sides, scratch / str(number))
+        climb = _climb(subject, trees, wishes, sides, scratch / str(number), runs)
         progress(climb)
         return climb
 
@@ -192,16 +196,24 @@ def _climbs(
         return list(pool.map(climbed, enumerate(chosen)))
 
 
-def _climb(subject: Subject, trees: Trees, wishes: Wishes, sides: _Sides, folder: Path) -> Climb:
+def _climb(
+    subject: Subject,
+    trees: Trees,
+    wishes: Wishes,
+    sides: _Sides,
+    folder: Path,
+    runs: around.Runs,
+) -> Climb:
     """The ladder for one module.
 
     A case that the search found may be none that the module is for: where the rewrite does not fit it, the next ones
-    are tried. If none fits, the first one stands.
+    are tried, and then what the module is given in runs of those around it. If none fits, the first one stands.
     """
     first = _attempt(subject, trees, wishes, sides, folder / "0", 0)
-    if not _unfit(first):
+    configured = any(case["origin"] == "configuration" for case in subject.cases)
+    if not _unfit(first) and (configured or first.stopped != "case"):
         return first
-    for number in range(1, _ATTEMPTS):
+    for number in range(1, _ATTEMPTS if first.case is not None else 1):
         other = _attempt(subject, trees, wishes, sides, folder / str(number), number)
         if other.case is None:
             break
@@ -209,7 +221,40 @@ def _climb(subject: Subject, trees: Trees, wishes: Wishes, sides: _Sides, folder
             other.note = f"{other.note}; " if other.note else ""
             other.note += _why_another(first)
             return other
+    for number, given in enumerate(runs.cases(subject)):
+        one = replace(subject, cases=[given])
+        other = _attempt(one, trees, wishes, sides, folder / f"around-{number}", None)
+        if other.case is not None and not _unfit(other):
+            return other
     return _without_guess(first)
+
+
+def _runs_around(
+    found: Sequence[Subject],
+    trees: Trees,
+    options: Options,
+    wishes: Wishes,
+    sides: _Sides,
+    scratch: Path,
+) -> around.Runs:
+    """The runs of the originals around each other, those that stay among them."""
+    entries: dict[str, dict[str, dict[str, Any]]] = {}
+    for one in found:
+        entries.setdefault(one.file.as_posix(), {})[one.name] = one.entry
+    files = [
+        (file, ast.parse((trees.original / file).read_bytes()), named)
+        for file, named in entries.items()
+    ]
+    by_place = {(one.file.as_posix(), one.name): one for one in found}
+
+    def run(place: around.Place) -> dict[str, Any]:
+        outer = by_place[place]
+        if not outer.cases:
+            add_cases([outer], trees, options)
+        folder = Path(tempfile.mkdtemp(dir=scratch))
+        return sides.ask({**job("inside", outer, trees, wishes, folder), "skip": 0})
+
+    return around.Runs(trees.original, around.Users.of(files), run)
 
 
 def _without_guess(climb: Climb) -> Climb:
@@ -251,14 +296,16 @@ def _inputs(climb: Climb) -> str:
 
 
 def _attempt(
-    subject: Subject, trees: Trees, wishes: Wishes, sides: _Sides, folder: Path, skip: int
+    subject: Subject, trees: Trees, wishes: Wishes, sides: _Sides, folder: Path, skip: int | None
 ) -> Climb:
-    """The ladder for one module with the case that comes after `skip` others."""
+    """The ladder for one module with the case that comes after `skip` others; None: with its cases alone."""
     folder.mkdir(parents=True)
     climb = Climb(subject.file.as_posix(), subject.name, subject.entry["source"])
-    first = {**job("original", subject, trees, wishes, folder), "skip": skip}
+    first = job("original", subject, trees, wishes, folder)
+    first |= {"skip": skip or 0, "search": skip is not None}
     original = sides.ask(first)
     if original["status"] != "ok":
+        climb.stopped = "" if original.get("died") else original["stage"]
         climb.rest(_why_not(original))
         return climb
     climb.case = original["case"]

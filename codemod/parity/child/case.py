@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from . import absl_flags, dropped, standins
+from . import absl_flags, dropped, standins, within
 from .failure import Failure, describe
 from .subject import wide
 
@@ -240,12 +240,11 @@ def _forget(tree: str, paths: list[str]) -> None:
 
 
 def attribute(module: ModuleType, name: str) -> Any:
-    """What a dotted name in a module stands for; raises Failure."""
+    """What a dotted name in a module stands for, be it defined inside a function; raises Failure."""
     found: Any = module
     for part in name.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
-            where = f"{name} is not to be had from {module.__name__}: it is made inside a function"
-            raise Failure("imports", where) from None
+            return within.defined(module, name)
     return found

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import abstract
@@ -96,7 +96,7 @@ def given(value: Any) -> Any:
         return _array(shown)
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
         return [given(item) for item in value]
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {str(name): given(item) for name, item in value.items()}
     return written(value)
 
@@ -130,7 +130,8 @@ def _text(value: Any) -> str:
         inner = ", ".join(_text(item) for item in value)
         comma = "," if len(value) == 1 else ""
         return f"[{inner}]" if isinstance(value, list) else f"({inner}{comma})"
-    if isinstance(value, dict) and all(isinstance(name, str) for name in value):
+    # Linen freezes the dicts that its modules have as fields.
+    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
         return f"{{{', '.join(f'{name!r}: {_text(item)}' for name, item in value.items())}}}"
     if isinstance(value, functools.partial):
         parts = [_text(value.func), *map(_text, value.args)]

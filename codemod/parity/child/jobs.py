@@ -129,6 +129,8 @@ def _cased(
                 break
     if refusals and job["cases"][0]["origin"] == "configuration":
         raise Failure("case", f"the original does not accept the configured case: {refusals[0]}")
+    if not job.get("search", True):
+        raise Failure("case", "; ".join(refusals) or "there is no other case")
     return search.search(job, module, thing, maker, refusals, _linen_names())
 
 

@@ -48,3 +48,9 @@ def test_modules_stand_below_their_files_and_rungs_are_counted() -> None:
 def test_what_did_not_run_says_why() -> None:
     lines = shown(climb("a.py", "Net", "not run"))
     assert "a.py:Net: not run: no case was found" in lines
+
+
+def test_the_case_says_what_was_run_around_a_module() -> None:
+    one = climb("a.py", "Net", "pass")
+    one.case = {"origin": "code, inputs by search, in Outer"}
+    assert any("code+search in Outer" in line for line in shown(one))
