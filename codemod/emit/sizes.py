@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from ..model import composites
 from ..model.module import AddedParameter
 from ..model.study import Study
 from ..shapes import classes
@@ -123,6 +124,11 @@ class SizeNames:
 
         return sorted(self.needed.items(), key=key)
 
+    def _word(self, origin: InputAxis | InputPart) -> str:
+        """An argument, or a part of one, as one word: what the method calls it where it gives each part a name."""
+        method = classes.method(self.study.cls, origin.method)
+        return composites.unpacked_name(method, origin.path) or _word(origin.path)
+
     def _name_inputs(self) -> dict[str, str]:
         ordered = self._ordered()
         inputs = [(n, o) for n, o in ordered if not isinstance(o, Seen)]
@@ -134,16 +140,13 @@ class SizeNames:
         found: dict[str, str] = {}
         for name, origin in inputs:
             lone = len(features) <= 1 and len(paths) == 1 and not self._is_optional(origin)
+            word = self._word(origin)
             text = self._local_name(name) if not _is_last(origin) else None
             if name in channels:
-                text = f"{'in' if len(paths) == 1 else _word(origin.path)}_channels"
-            text = text or _descriptive(origin, lone, self.study.alone)
+                text = f"{'in' if len(paths) == 1 else word}_channels"
+            text = text or _descriptive(origin, "in" if lone else word, self.study.alone)
             while text in taken or text in found.values():
-                text = (
-                    f"{_word(origin.path)}_{text}"
-                    if not text.startswith(_word(origin.path))
-                    else f"{text}_"
-                )
+                text = f"{word}_{text}" if not text.startswith(word) else f"{text}_"
             found[name] = text
         for name, seen in ordered:
             if isinstance(seen, Seen):
@@ -368,9 +371,8 @@ def _behind_running(symbols: Symbols, study: Study, needs: Needs) -> dict[str, O
     return found
 
 
-def _descriptive(origin: InputAxis | InputPart, lone: bool, alone: bool) -> str:
+def _descriptive(origin: InputAxis | InputPart, prefix: str, alone: bool) -> str:
     """A size's name; `alone` says that there is no axis for a batch."""
-    prefix = "in" if lone else _word(origin.path)
     if isinstance(origin, InputPart):
         return f"{prefix}_shape"
     if _is_last(origin):

@@ -1,4 +1,4 @@
-"""Arguments that a method reads part by part: `step.observation`, `batch["image"]`.
+"""Arguments that a method reads part by part: `step.observation`, `batch["image"]`, `image, mask = pair`.
 
 Where no call shows what such an argument is, each part that is read is an input of its own, whose rank is tried like that
 of any other. A named tuple of the user's says itself which of its fields are arrays.
@@ -26,10 +26,13 @@ _HANDS_ON = (ast.Call, ast.keyword, ast.Return, ast.Tuple, ast.Attribute, ast.Su
 def parts(
     interp: Interpreter, parameter: ast.arg, default: ast.expr | None, function: Function
 ) -> dict[str, str]:
-    """The paths of the parts of an argument that a method reads, by attribute or key; none of what may be an array."""
+    """The paths of the parts of an argument that a method reads, by attribute, key or place; none of what may be an array."""
     annotated = parameter.annotation is not None
     if default is not None or (annotated and looks_like_array(parameter.annotation)):
         return {}
+    count = _count_unpacked(function, parameter.arg)
+    if count:
+        return {str(place): f"{parameter.arg}[{place}]" for place in range(count)}
     cls = _record(interp, parameter, function)
     attributes: dict[str, str] = {}
     keys: dict[str, str] = {}
@@ -90,6 +93,8 @@ def example(
             return Object(made, {**known, **arrays})
         case Table(items=items):
             return Table({**items, **arrays})
+    if "0" in paths:
+        return Items(list(arrays.values()))
     if next(iter(paths.values())).endswith("]"):
         return Table(arrays)
     record = _record(interp, parameter, function)
@@ -104,11 +109,53 @@ def _inside(shown: Value) -> dict[str, Value]:
     match shown:
         case Items(items=items, names=names) if names:
             return dict(zip(names, items, strict=True))
+        case Items(items=items, open=False):
+            return {str(place): item for place, item in enumerate(items)}
         case Object(attributes=attributes):
             return dict(attributes)
         case Table(items=items):
             return {key: value for key, value in items.items() if isinstance(key, str)}
     return {}
+
+
+def _count_unpacked(function: Function, name: str) -> int | None:
+    """How many parts an argument has, of which a method does nothing but to give each a name of its own."""
+    stored = [
+        node
+        for node in ast.walk(function.node)
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+    ]
+    counts: set[int | None] = set()
+    for above in ast.walk(function.node):
+        for node in ast.iter_child_nodes(above):
+            if not isinstance(node, ast.Name) or node.id != name or node in stored:
+                continue
+            if node.lineno <= min((each.lineno for each in stored), default=node.lineno):
+                counts.add(_names_given(above))
+    return counts.pop() if len(counts) == 1 else None
+
+
+def unpacked_name(function: Function | None, path: str) -> str | None:
+    """The name that a method gives the part of an argument at `x[0]`, where it unpacks it into locals."""
+    name, _, rest = path.partition("[")
+    place = rest.removesuffix("]")
+    if function is None or not place.isdigit():
+        return None
+    for node in ast.walk(function.node):
+        match node:
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Name(id=given)) if (
+                given == name and int(place) < len(targets) == _names_given(node)
+            ):
+                found = ast.unparse(targets[int(place)]).strip("_")
+                return found or None
+    return None
+
+
+def _names_given(statement: ast.AST) -> int | None:
+    match statement:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Name()):
+            return len(targets) if all(isinstance(t, ast.Name) for t in targets) else None
+    return None
 
 
 def _is_vague(value: Value) -> bool:

@@ -340,6 +340,8 @@ def _argument(study: Study, path: str) -> Value | None:
     match known.get(root):
         case Items(names=names, items=items) if rest in names:
             return items[names.index(rest)]
+        case Items(items=items) if rest.endswith("]"):
+            return items[int(rest[:-1])]
         case Object(attributes=attributes):
             return attributes.get(rest)
         case Table(items=table) if rest.endswith("]"):

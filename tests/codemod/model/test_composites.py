@@ -44,6 +44,18 @@ def sources(parameter: str, body: str) -> list[str]:
         ("batch", "return hk.Linear(3)(batch['x'])", ["batch['x'].shape[-1]"]),
         ("graph: Graph", "return hk.Linear(3)(graph.size)", ["graph.size.shape[-1]"]),
         (
+            "pair",
+            "a, b = pair\nreturn hk.Linear(3)(a) + hk.Linear(3)(b)",
+            ["pair[0].shape[-1]", "pair[1].shape[-1]"],
+        ),
+        (
+            "pair",
+            "a, b = pair\npair = hk.Linear(3)(a) + b\nreturn hk.Linear(2)(pair)",
+            ["pair[0].shape[-1]"],
+        ),
+        ("pair: jnp.ndarray", "a, b = pair\nreturn hk.Linear(3)(a)", ["pair.shape[-1]"]),
+        ("pair", "a, b = pair\nreturn hk.Linear(3)(pair + 1)", ["pair.shape[-1]"]),
+        (
             "step",
             "return hk.Linear(3)(hk.Flatten()(hk.Conv2D(2, 3)(step.image)))",
             ["step.image.shape[-3]", "step.image.shape[-2]", "step.image.shape[-1]"],
