@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir
 from dataclasses import dataclass, field
@@ -158,6 +159,9 @@ def place_of(file: Path, tree: Path) -> Place:
     folders = list(dict.fromkeys([folder.as_posix(), *_sources(tree), file.parent.as_posix()]))
     if folder == file.parent and folder != Path() and _relative_imports(tree / file):
         return Place(".".join(file.with_suffix("").parts), (".", *folders))
+    if folder == file.parent and _hides_its_folder(tree, folder):
+        around = folder.parent.as_posix()
+        return Place(f"{folder.name}.{file.stem}", tuple(dict.fromkeys((around, *_sources(tree)))))
     inner = file.parent.as_posix() if folder != file.parent else ""
     return Place(".".join(parts) or folder.name, tuple(f for f in folders if f != inner))
 
@@ -174,6 +178,20 @@ def _relative_imports(file: Path) -> bool:
         return "from ." in file.read_text(errors="replace")
     except OSError:
         return False
+
+
+def _hides_its_folder(tree: Path, folder: Path) -> bool:
+    """Whether a folder without `__init__.py` is imported by name, and has a file of this name, found in its place."""
+    if folder == Path() or not (tree / folder / f"{folder.name}.py").is_file():
+        return False
+    name = re.escape(folder.name)
+    wanted = re.compile(rf"^\s*(?:from|import) {name}(?:\.(\w+)| import \(?\s*(\w+))", re.M)
+    inside = {
+        found.group(1) or found.group(2)
+        for file in (tree / folder).glob("*.py")
+        for found in wanted.finditer(file.read_text(errors="replace"))
+    }
+    return any((tree / folder / f"{one}.py").is_file() for one in inside)
 
 
 def unchanged(trees: Trees, files: Sequence[Path]) -> bool:

@@ -235,6 +235,8 @@ def _field(parameter: inspect.Parameter, module: Any, use: uses.Use | None = Non
     records = _records(annotation, module)
     if records:
         return records
+    if use is not None and uses.is_record(use) and not _says_another(annotation):
+        return [f"py:{_settings(use, module, number)}" for number in (0, 1)]
     if "Mapping" in annotation or annotation.lower().startswith(("dict", "typing.dict")):
         return [{}]
     if not annotation and name.endswith(("_config", "_kwargs")):
@@ -276,6 +278,27 @@ def _field(parameter: inspect.Parameter, module: Any, use: uses.Use | None = Non
     return _integers(name)
 
 
+def _says_another(annotation: str) -> bool:
+    """Whether an annotation says that something else than a record of settings is wanted."""
+    return annotation in ("bool", "int", "float", "str") or any(
+        word in annotation for word in ("Array", "Callable", "Module", "Sequence", "Tuple", "tuple")
+    )
+
+
+def _settings(use: uses.Use, module: Any, number: int) -> str:
+    """An expression for a record of the settings that a class reads off a field, with the value of each at a place."""
+    given = []
+    for name, inner in use.settings.items():
+        if uses.is_record(inner):
+            text = _settings(inner, module, number)
+        else:
+            fake = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)
+            options = [False, True] if inner.tested else _field(fake, module, inner)
+            text = _expression(options[min(number, len(options) - 1)])
+        given.append(f"{name}={text}")
+    return f"load('types').SimpleNamespace({', '.join(given)})"
+
+
 def _records(annotation: str, module: Any) -> list[Any]:
     """Records of settings, where the annotation names a dataclass: with small sizes, and with its own defaults."""
     name = annotation.rpartition(".")[2].strip("'\"")
@@ -288,10 +311,14 @@ def _records(annotation: str, module: Any) -> list[Any]:
             kind = "" if field.type is None else _type_text(field.type)
             fake = inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, annotation=kind)
             value = _field(fake, module)[0]
-            text = value[3:] if isinstance(value, str) and value.startswith("py:") else repr(value)
-            small.append(f"{field.name}={text}")
+            small.append(f"{field.name}={_expression(value)}")
     whole = not any(field.init and _unset(field) for field in dataclasses.fields(cls))
     return [f"py:module.{name}({', '.join(small)})", *([f"py:module.{name}()"] if whole else [])]
+
+
+def _expression(value: Any) -> str:
+    """A field's value as an expression within another one."""
+    return value[3:] if isinstance(value, str) and value.startswith("py:") else repr(value)
 
 
 def _unset(field: dataclasses.Field[Any]) -> bool:

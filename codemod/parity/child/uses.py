@@ -1,4 +1,5 @@
-"""What the code of a class does with its fields: calls them, makes layers of them, goes through them, compares them with texts."""
+"""What the code of a class does with its fields: calls them, makes layers of them, goes through them, compares them
+with texts, reads settings off them."""
 
 from __future__ import annotations
 
@@ -21,6 +22,8 @@ class Use:
     made: list[tuple[ast.Call, ast.Call]] = field(default_factory=list)
     sequence: bool = False
     texts: list[str] = field(default_factory=list)  # that it is compared with
+    tested: bool = False
+    settings: dict[str, Use] = field(default_factory=dict)  # what is read off it, by name
 
 
 def of(constructor: Any) -> dict[str, Use]:
@@ -30,11 +33,60 @@ def of(constructor: Any) -> dict[str, Use]:
     for function in ast.walk(tree) if tree is not None else ():
         if isinstance(function, ast.FunctionDef):
             parents = {c: n for n in ast.walk(function) for c in ast.iter_child_nodes(n)}
+            constructing = function.name == "__init__"
+            also = dict(_also(function, constructing))
             for node in ast.walk(function):
-                name = _name(node, function.name == "__init__")
-                if name:
-                    _note(found.setdefault(name, Use()), node, parents)
+                chain = _chain(node, constructing, also)
+                if chain:
+                    _note(_at(found, chain), node, parents)
     return found
+
+
+def _also(function: ast.FunctionDef, constructing: bool) -> Iterator[tuple[str, str]]:
+    """The locals that stand for a field: `config = self.config`, of one or of several."""
+    for node in ast.walk(function):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pairs = [(name, value)]
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
+                both = zip(names, values, strict=False)
+                pairs = [(one.id, value) for one, value in both if isinstance(one, ast.Name)]
+            case _:
+                continue
+        for name, value in pairs:
+            held = _name(value, constructing)
+            if held:
+                yield name, held
+
+
+def _chain(node: ast.AST, constructing: bool, also: dict[str, str]) -> list[str]:
+    """The field that an expression is read off, and the names of what is read."""
+    name = _name(node, constructing)
+    match node:
+        case _ if name:
+            return [name]
+        case ast.Name(id=name, ctx=ast.Load()) if name in also:
+            return [also[name]]
+        case ast.Attribute(value=value, attr=name, ctx=ast.Load()):
+            base = _chain(value, constructing, also)
+            return [*base, name] if base else []
+    return []
+
+
+def _at(found: dict[str, Use], chain: list[str]) -> Use:
+    use = found.setdefault(chain[0], Use())
+    for name in chain[1:]:
+        use = use.settings.setdefault(name, Use())
+    return use
+
+
+def is_record(use: Use) -> bool:
+    """Whether a field is something that settings are read off: no array, no module, and no dict."""
+    import numpy as np
+
+    known = any(hasattr(one, name) for name in use.settings for one in (np.ndarray, dict, str))
+    used = use.calls or use.made or use.sequence or use.texts
+    return bool(use.settings) and not known and not used
 
 
 def _name(node: ast.AST, constructing: bool) -> str:
@@ -60,6 +112,10 @@ def _note(use: Use, node: ast.AST, parents: dict[ast.AST, ast.AST]) -> None:
             use.sequence = True
         case ast.Starred() | ast.Subscript(value=ast.Attribute() | ast.Name(), slice=_) as one:
             use.sequence = use.sequence or isinstance(one, ast.Starred) or _counts(one)
+        case ast.If(test=test) | ast.IfExp(test=test) if test is node:
+            use.tested = True
+        case ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+            use.tested = True
         case ast.Compare() as test:
             use.texts += [text for text in _texts(test) if text not in use.texts]
 

@@ -139,8 +139,11 @@ def _field(path: str, place: tuple[Any, ...], value: Any) -> Iterator[Variable]:
                 at = -1 if index == len(value) - 1 else index
                 yield Variable(kind, f"{path}[{at}]", inner, (*place, index))
     elif _settings(value):
-        for name, inner in _settings(value).items():
+        settings = _settings(value)
+        for name, inner in _first(settings.items()):
             yield from _field(f"{path}.{name}", (*place, name), inner)
+        if len(settings) > _SETTINGS:
+            yield Variable("fixed", path, None, place)
     elif not _harmless(value):
         yield Variable("fixed", path, None, place)
 
@@ -152,11 +155,10 @@ def _settings(value: Any) -> dict[str, Any]:
     if dataclasses.is_dataclass(value):
         return {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
     if hasattr(value, "to_dict") and hasattr(value, "items"):  # of ml_collections, say
-        return dict(_first(value.items()))
+        return dict(value.items())
     if isinstance(value, Mapping):
         return {}
-    public = {k: v for k, v in getattr(value, "__dict__", {}).items() if not k.startswith("_")}
-    return dict(_first(public.items()))
+    return {k: v for k, v in getattr(value, "__dict__", {}).items() if not k.startswith("_")}
 
 
 def _first(pairs: Any) -> list[Any]:

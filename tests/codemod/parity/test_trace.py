@@ -469,6 +469,16 @@ def test_settings_and_their_items_are_varied() -> None:
     assert more.kwargs == {"sizes": (3, 9, 4)}
 
 
+def test_what_is_not_varied_of_many_settings_is_told() -> None:
+    from nnx_codemod.codemod.parity.child.variations import _SETTINGS, _field
+
+    few = Settings(**{f"size{i}": i for i in range(_SETTINGS)})
+    assert {one.kind for one in _field("config", ("args", 0), few)} == {"field"}
+    many = Settings(**{f"size{i}": i for i in range(_SETTINGS + 1)})
+    found = [one for one in _field("config", ("args", 0), many) if one.kind == "fixed"]
+    assert [one.text for one in found] == ["config"]
+
+
 def test_a_class_that_does_not_run_is_named(tree: Path) -> None:
     text = LINEN.replace("tools.glue(h", "tools.missing(h")
     traced = rewritten(tree, text, "--trace")

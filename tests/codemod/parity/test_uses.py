@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 from pathlib import Path
@@ -69,6 +70,24 @@ class Held:
 
     def __call__(self, x):
         return self._active(x)
+
+
+class Configured:
+    def __init__(self, config, shared, table, array, bank: int, name=None):
+        self.config = config
+        self.shared = shared
+        self.table = table
+        self.array = array
+        self.bank = bank
+
+    def __call__(self, x):
+        c, bank = self.config, self.bank
+        table = self.table
+        if c.gated and not self.shared.frozen:
+            x = x * c.dropout_rate
+        x = x.reshape(-1, c.num_head, c.inner.out_channels)
+        x = x + table.get("a", 1) + self.array.mean() + bank.size
+        return self.config.act(x) if c.mode == "plain" else x
 """
 
 
@@ -122,6 +141,20 @@ def test_texts_that_may_not_be_left_out_and_tables(module: ModuleType) -> None:
     found = list(search._fields(module.Held, set(), module))
     assert found[-1] == {"sizes": [8, 8], "active": "py:jax.nn.relu", "config": {}, "kind": "max"}
     assert {"sizes": [8, 8], "active": "py:jax.nn.relu", "config": {}, "kind": "mean"} in found
+
+
+def test_settings_that_are_read_off_a_field(module: ModuleType) -> None:
+    used = uses.of(module.Configured)
+    parameters = inspect.signature(module.Configured).parameters
+    found = {n: search._field(parameters[n], module, used.get(n)) for n in parameters}
+    first, second = found["config"]
+    made: Any = eval(first[3:], {"load": importlib.import_module, "jax": jax})
+    assert (made.gated, made.dropout_rate, made.num_head, made.mode) == (False, 0.1, 2, "plain")
+    assert made.inner.out_channels == 8
+    assert made.act is jax.nn.relu
+    assert "gated=True" in second
+    assert found["shared"][1] == "py:load('types').SimpleNamespace(frozen=True)"
+    assert found["table"] == found["array"] == found["bank"] == [8, 4, [8, 8], 2]
 
 
 def test_an_array_may_be_called_as_a_size_is(module: ModuleType) -> None:
