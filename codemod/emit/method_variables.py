@@ -60,7 +60,16 @@ def edit_own_variables(context: MethodContext, function: ast.FunctionDef) -> Non
                     continue
                 if isinstance(above, ast.Call | ast.keyword | ast.Assign | ast.Return):
                     text = f"{text} if self.{node.attr} is not None else None"
-            context.edits.replace(above if inner else node, text)
+            read = above if inner else node
+            context.edits.replace(read, _part_of(text, read, context.parents[read]))
+
+
+def _part_of(text: str, node: ast.AST, above: ast.AST) -> str:
+    """What a variable is read by, where only a part of it is: `self.w[0]` says no less than `self.w[...][0]`."""
+    match above:
+        case ast.Subscript(value=value, ctx=ast.Load()) if value is node:
+            return text.removesuffix("[...]")
+    return text
 
 
 def edit_set_states(context: MethodContext, function: ast.FunctionDef) -> None:
