@@ -223,7 +223,8 @@ class Project:
         """The module of the tree that `import dotted` means in a file, or None if it is not in there.
 
         A relative import starts at the importer's package. An absolute one is tried in each folder above the importer,
-        nearest first, as any of them may be on `sys.path`; then without its first name, where a folder is called so.
+        nearest first, and in the `src` in it, as any of them may be on `sys.path`; then without its first name, where a
+        folder is called so.
         """
         parts = dotted.split(".") if dotted else []
         if not level and parts[:1] and parts[0] in FRAMEWORKS:
@@ -231,7 +232,7 @@ class Project:
         if level:
             folders = [importer.parents[level - 1]] if level <= len(importer.parents) else []
         else:
-            folders = list(importer.parents)
+            folders = [each for above in importer.parents for each in (above, above / "src")]
         for folder in folders:
             for path in self._places(folder, parts):
                 module = self.module_at(path)

@@ -38,3 +38,14 @@ def test_a_checkout_of_another_name_is_known_from_inside_as_well(tmp_path, monke
         project = Project.of([Source(path, b"") for path in files])
         found = project.find("package.models.layers", files[0])
         assert found is not None and found.path == files[1]
+
+
+def test_code_beside_src_imports_what_lies_in_it():
+    root = Path("/nowhere/checkout")
+    places = ("src/package/layers.py", "examples/deep/train.py", "src/package/net.py")
+    layers, train, net = (root / place for place in places)
+    project = Project.of([Source(path, b"") for path in (layers, train, net)])
+    for importer in (train, net):
+        found = project.find("package.layers", importer)
+        assert found is not None and found.path == layers
+    assert project.find("layers", train) is None
