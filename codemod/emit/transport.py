@@ -336,9 +336,20 @@ class Transport:
             return False
         return any(
             statement in self.needs.statements
-            and ((statement.end_lineno or 0) < node.lineno or self._share_loop(statement, node))
+            and (self._share_loop(statement, node) or self._runs_before(statement, node))
             for statement in scope.assignments.get(parameter, ())
         )
+
+    def _runs_before(self, statement: ast.stmt, node: ast.expr) -> bool:
+        """Whether a statement stands before a node, and not in another branch of one test."""
+        parents = self.source.parents
+        branch: ast.AST = statement
+        around = {*lineage(node, parents)}
+        for above in lineage(statement, parents):
+            if isinstance(above, ast.If) and branch in above.body and around & {*above.orelse}:
+                return False
+            branch = above
+        return (statement.end_lineno or 0) < node.lineno
 
     def _share_loop(self, statement: ast.stmt, node: ast.expr) -> bool:
         parents = self.source.parents
