@@ -110,6 +110,12 @@ def refuse_sites(
                 "make them in the class, or give that code a module of its own",
             )
     for site in sites:
+        if site.node in study.ranked:
+            raise CannotMove(
+                site.node,
+                "this parameter has as many axes as an input, and nothing tells how many that are",
+                "assert the rank (`assert x.ndim == 3`), call the module in the code, or run with --trace",
+            )
         _refuse_site(site, sites, models)
         _refuse_statement(site, cls.module.source.parents)
         _refuse_several_keys(site)

@@ -57,6 +57,7 @@ from .symbolic import (
 
 RANKS = (2, 3, 4, 1, 5)
 WIDE = 4  # the rank of an image
+_OTHERS = (2, 3, 4)  # ranks that an input of unknown rank may have as well
 _SCANS = ("scan", "dynamic_unroll", "static_unroll")
 _FLATTENS = re.compile("flatten|ravel|reshape|rearrange", re.IGNORECASE)
 MAX_TRIES = 24
@@ -134,6 +135,7 @@ class Study:
     reached: list[ast.AST] = field(default_factory=list)
     ambiguous: bool = False
     guessed: frozenset[str] = frozenset()  # the inputs whose ranks no call tells
+    ranked: frozenset[ast.AST] = frozenset()  # parameters with other axes where these ranks differ
 
     @functools.cached_property
     def _uses(self) -> list[Used]:
@@ -295,13 +297,58 @@ class _Search:
 
     def finish(self) -> Study:
         """The best of the studies; what was tried in vain tells other classes nothing."""
+        if self.best is not None:
+            self.best.ranked = frozenset(self._ranked(self.best))
         for node, calls in self.met.items():
             self.contexts.calls[node] += calls
         assert self.best is not None
         return self.best
 
+    def _ranked(self, best: Study) -> set[ast.AST]:
+        """The parameters that have as many axes as an input of which nothing tells how many it has.
+
+        What adds such a parameter to its input would broadcast one of another rank, and nobody would hear of it.
+        """
+        made = _axes_of_parameters(best)
+        if not made or not _reads_shapes(self.cls):
+            return set()
+        found: set[ast.AST] = set()
+        for name, chosen in self.choice.items():
+            for rank in _OTHERS:
+                choice = {**self.choice, name: self.asserted.get(name, rank)}
+                if choice[name] == chosen or found:
+                    continue
+                other = _interpret(self.interp, self.cls, self.contexts, choice, best.doubts + 1)
+                self.contexts.taken(self.start)
+                if other.doubts <= best.doubts:
+                    axes = _axes_of_parameters(other)
+                    found |= {n for n, count in made.items() if axes.get(n, count) != count}
+        return found
+
 
 Choice = Mapping[str, int]  # parameter -> rank
+
+
+def _axes_of_parameters(study: Study) -> dict[ast.AST, int]:
+    """How many axes each parameter has that the study saw made."""
+    return {
+        node: len(one.result.shape)
+        for node, made in study.facts.variables.items()
+        for one in made
+        if one.kind == "param" and isinstance(one.result, Array) and one.result.shape is not None
+    }
+
+
+def _reads_shapes(cls: Class) -> bool:
+    """Whether a class reads shapes as a whole or in slices: only then has what it makes as many axes as an input."""
+    for owner in classes.mro(cls):
+        parents = owner.module.source.parents
+        for node in ast.walk(owner.node):
+            if isinstance(node, ast.Attribute) and node.attr == "shape":
+                around = parents.get(node)
+                if not isinstance(around, ast.Subscript) or isinstance(around.slice, ast.Slice):
+                    return True
+    return False
 
 
 def _text(cls: Class) -> str:

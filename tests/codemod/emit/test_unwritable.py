@@ -118,3 +118,60 @@ def test_a_variable_that_a_constructor_puts_into_a_container_is_not_lost(
     done = rewritten(code.replace("MADE", made))
     assert done.statuses == {"Scales": "kept"}
     assert done.codes == ["NX101"]
+
+
+OF_ANY_RANK = """
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+
+class Placed(nn.Module):
+    width: int
+
+    @nn.compact
+    def __call__(self, x):
+        TOLD
+        x = nn.Dense(self.width)(x)
+        x = x + self.param("places", nn.initializers.normal(), SHAPE)
+        return nn.Dense(4)(x)
+"""
+CALLED = """
+
+def run(key):
+    model = Placed(8)
+    x = jnp.ones((2, 5, 6))
+    params = model.init(key, x)
+    return model.apply(params, x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("shape", "told", "status"),
+    [
+        ("(1,) + x.shape[1:]", "pass", "kept"),
+        ("(1, *x.shape[1:])", "pass", "kept"),
+        ("x.shape[1:]", "pass", "kept"),
+        ("(1,) * (x.ndim - 1) + x.shape[-1:]", "pass", "kept"),
+        ("(1,) + x.shape[1:]", "assert x.ndim == 3", "rewritten"),
+        ("(1,) + x.shape[1:]", "b, t, c = x.shape", "rewritten"),
+        ("(1, x.shape[-1])", "pass", "rewritten"),
+        ("x.shape[-1:]", "pass", "rewritten"),
+    ],
+)
+def test_a_parameter_has_as_many_axes_as_an_input_of_known_rank(
+    shape: str, told: str, status: str
+) -> None:
+    """One of another rank would broadcast in silence."""
+    text = OF_ANY_RANK.replace("SHAPE", shape).replace("TOLD", told)
+    done = rewritten(text)
+    assert done.statuses == {"Placed": status}
+    assert done.codes == (["NX101"] if status == "kept" else [])
+
+
+def test_a_call_in_sight_tells_the_rank() -> None:
+    done = rewritten(
+        OF_ANY_RANK.replace("SHAPE", "(1,) + x.shape[1:]").replace("TOLD", "pass") + CALLED
+    )
+    assert done.statuses == {"Placed": "rewritten"}
+    assert "(in_length, width)" in done.after["program.py"]
