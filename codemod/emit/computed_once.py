@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from ..ancestry import lineage
 from ..chains import CONSTRUCTORS, constructs, is_own, last_name
 from ..model.sites import Site, walk_own
+from ..shapes import classes
 from ..shapes.facts import Facts
+from ..shapes.values import Class, Object
 from .transport import CannotMove
 
 _VARIABLES = ("param", "variable", "state")
+_MAKING = ("param", "variable", "get_parameter", "get_state")
 _STATIC = ("shape", "ndim", "dtype", "size")
 _OF_ANY = ("len", "isinstance", "type", "partial")
 _HOLDING = (ast.Tuple, ast.List, ast.Dict, ast.Starred, ast.IfExp)
 
 
 def refuse_computed_once(
+    cls: Class,
     functions: Iterable[ast.FunctionDef],
     sites: Collection[Site],
     facts: Facts,
@@ -30,8 +35,9 @@ def refuse_computed_once(
     runs = {use.call for uses in facts.uses_of.values() for use in uses if use.method == "__call__"}
     functions = list(functions)
     making = {site.node for site in sites if site.variables}  # what these are given is for `init`
-    live = set(_variables(sites))
+    live = {*_variables(sites), *(f"self.{name}" for name in _held_by(cls))}
     live |= set(_other_names(functions, live))
+    asked = _Asked(cls, facts, parents)
     computing: dict[str, ast.AST] = {}  # by method: one of the nodes that do
     before = -1
     while before != len(computing):  # until no more methods are found that call one
@@ -43,6 +49,7 @@ def refuse_computed_once(
                 )
                 computes = _read(node) in live and not _is_held(node, facts, parents)
                 computes = computes and not making.intersection(lineage(node, parents))
+                computes = computes or asked.computes(node)
                 if node in runs or computes or called in computing:
                     computing.setdefault(function.name, node)
     for name in CONSTRUCTORS.values():
@@ -52,6 +59,73 @@ def refuse_computed_once(
                 f"`{ast.unparse(computing[name])}` is computed with here, anew for each call of the module",
                 "compute this in the methods that need it",
             )
+
+
+def _held_by(cls: Class) -> set[str]:
+    """The attributes of a class, its bases' too, that hold variables."""
+    found: set[str] = set()
+    for node in (node for each in classes.mro(cls) for node in ast.walk(each.node)):
+        match node:
+            case ast.Assign(targets=targets, value=ast.Call(func=func)) if (
+                last_name(func) in _MAKING
+            ):
+                found |= {target.attr for target in targets if is_own(target)}
+    return found
+
+
+def _computing(cls: Class) -> dict[str, ast.FunctionDef]:
+    """The methods and properties of a class, its bases' too, that read variables."""
+    functions: dict[str, ast.FunctionDef] = {}
+    for each in classes.mro(cls):
+        for node in each.node.body:
+            if isinstance(node, ast.FunctionDef) and not constructs(node):
+                functions.setdefault(node.name, node)
+    held = _held_by(cls)
+    found: dict[str, ast.FunctionDef] = {}
+    before = -1
+    while before != len(found):
+        before = len(found)
+        for name, function in functions.items():
+            reads = {n.attr for n in ast.walk(function) if is_own(n)}
+            if reads & held or reads & found.keys():
+                found[name] = function
+    return found
+
+
+@dataclass
+class _Asked:
+    """Whether a node reads a property, or calls a method, that computes of variables, of the class or of a part of it."""
+
+    cls: Class
+    facts: Facts
+    parents: Mapping[ast.AST, ast.AST]
+    known: dict[ast.AST, tuple[set[str], dict[str, ast.FunctionDef]]] = field(default_factory=dict)
+
+    def computes(self, node: ast.AST) -> bool:
+        if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load):
+            return False
+        if is_own(node):
+            _, computing = self._of(self.cls)
+        elif is_own(node.value) and isinstance(part := self.facts.value(node.value), Object):
+            held, computing = self._of(part.cls)
+            if node.attr in held:
+                return not _is_held(node, self.facts, self.parents)
+        else:
+            return False
+        function = computing.get(node.attr)
+        if function is None:
+            return False
+        above = self.parents[node]
+        if classes.has_decorator(function, "property", "cached_property"):
+            return not (isinstance(above, ast.Attribute) and above.attr in _STATIC)
+        return isinstance(above, ast.Call) and above.func is node
+
+    def _of(self, cls: Class) -> tuple[set[str], dict[str, ast.FunctionDef]]:
+        """The variables of a module class, and what computes of them."""
+        if cls.node not in self.known:
+            module = classes.framework(cls) is not None
+            self.known[cls.node] = (_held_by(cls), _computing(cls)) if module else (set(), {})
+        return self.known[cls.node]
 
 
 def _variables(sites: Collection[Site]) -> Iterator[str]:

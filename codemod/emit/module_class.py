@@ -118,7 +118,9 @@ class ClassEmitter:
             unwritable.refuse_drawn_keys(self._functions(), self.file_names.qualified)
         unwritable.refuse_changing_objects(self._functions(), self.study)
         unwritable.refuse_sites(self.study, self.sites, self.base, self.models, self.interp.project)
-        refuse_computed_once(self._functions(), self.sites, self.study.facts, self.source.parents)
+        refuse_computed_once(
+            self.cls, self._functions(), self.sites, self.study.facts, self.source.parents
+        )
         refuse_changed_lists(self._functions(), self.study.facts)
         refuse_left_out(self._functions(), self.study.facts)
         refuse_changing_names(self.sites, self.cls.node, self.source.parents)

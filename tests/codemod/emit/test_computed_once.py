@@ -86,3 +86,54 @@ def test_what_never_changes_does_not(kept: str, tmp_path) -> None:
     done = rewritten(LINEN.replace("KEPT", kept))
     assert done.statuses == {"Net": "rewritten"}
     check(done, tmp_path)
+
+
+PARTS = """
+import flax.linen as nn
+import jax.numpy as jnp
+
+
+class Base(nn.Module):
+    width: int
+
+    def setup(self):
+        self.decay = self.param("decay", nn.initializers.uniform(), (self.width,))
+        self.rate = jnp.exp(self.decay)
+
+    def twice(self):
+        return 2 * self.rate
+
+    def __call__(self, x):
+        return x * self.rate
+
+
+class Heir(Base):
+    def setup(self):
+        super().setup()
+        self.kept = HEIR
+
+    def __call__(self, x):
+        return x * self.kept
+
+
+class Whole(nn.Module):
+    def setup(self):
+        self.part = Base(3)
+        self.kept = WHOLE
+
+    def __call__(self, x):
+        return self.part(x) * self.kept
+"""
+
+
+@pytest.mark.parametrize("read", ["decay * 3", "rate", "rate + 1", "twice()"])
+def test_what_is_computed_of_the_variables_of_bases_and_parts_does_too(read: str) -> None:
+    program = PARTS.replace("HEIR", f"self.{read}").replace("WHOLE", f"self.part.{read}")
+    statuses = rewritten(program).statuses
+    assert statuses["Heir"] != "rewritten"
+    assert statuses["Whole"] != "rewritten"
+
+
+def test_what_never_changes_of_these_does_not() -> None:
+    program = PARTS.replace("HEIR", "self.decay.shape[0]").replace("WHOLE", "self.part.rate.ndim")
+    assert set(rewritten(program).statuses.values()) == {"rewritten"}
