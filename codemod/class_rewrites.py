@@ -260,7 +260,7 @@ def _by_study(
                 edits,
                 names,
                 models,
-                around.options.line_length,
+                around.options.limit,
                 keeps,
                 around.variable_classes,
                 original_names=around.options.names == "original",

@@ -25,16 +25,22 @@ class Options:
     """The choices that every stage follows.
 
     `select` and `ignore` hold rule codes or prefixes of codes; `exclude` holds patterns as in a .gitignore file,
-    relative to `root`, the folder of the configuration. `line_length` is what emitted code keeps to.
+    relative to `root`, the folder of the configuration. `line_length` is what emitted code keeps to, in characters; None
+    stands for what the files keep to.
     """
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     names: Names = "pythonic"
     mode_flags: ModeFlags = "drop"
-    line_length: int = LINE_LENGTH
+    line_length: int | None = None
     exclude: tuple[str, ...] = ()
     root: Path | None = None
+
+    @property
+    def limit(self) -> int:
+        """The longest line of emitted code, in characters."""
+        return self.line_length or LINE_LENGTH
 
     def chosen(self, code: str) -> bool:
         """Whether a rule with this code is to be applied."""
@@ -135,11 +141,11 @@ _CHECKS: dict[str, Callable[[object, str], Any]] = {
 assert _CHECKS.keys() == {field.name for field in fields(Options)} - {"root"}
 
 
-def _line_length(tools: Mapping[str, Any]) -> int:
+def _line_length(tools: Mapping[str, Any]) -> int | None:
     """The line length that the repository's formatter is set to."""
     for tool, key in (("ruff", "line-length"), ("black", "line-length"), ("black", "line_length")):
         table = tools.get(tool)
         length = table.get(key) if isinstance(table, dict) else None
         if isinstance(length, int) and not isinstance(length, bool) and length > 0:
             return length
-    return LINE_LENGTH
+    return None

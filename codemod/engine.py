@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from .beside import is_helper_file
 from .config import Options
 from .findings import Finding
 from .finishing import FileRewrite
+from .linelength import kept_to
 from .model import paths
 from .model.module import ModuleModel
 from .project import Module, Project
@@ -41,6 +43,8 @@ def rewrite(
     is told the path of the file that work begins on, and an exception is taken for a failure at that file. `traced` holds
     facts from runs of the originals, `configurations` texts that speak of classes by their names.
     """
+    if options.line_length is None:
+        options = replace(options, line_length=kept_to(sources))
     project = Project.of(sources, load)
     project.configurations = configurations or {}
     for source in sources:

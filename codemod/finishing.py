@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import quotes
 from .ancestry import functions_around
 from .beside import helper_file, helper_module, import_either_way
 from .class_rewrites import Refusal
@@ -75,9 +74,7 @@ def finish(
                 _rename(interp, module, names, file, settled)
             file.findings += _leftovers(interp, found.edits_of(module), names, file)
             file.helpers = names.helpers | found.helpers.get(module, set())
-            file.new_text = _text(
-                interp.project, module, found, names, file, local, options.line_length
-            )
+            file.new_text = _text(interp.project, module, found, names, file, local, options.limit)
         result.files.append(file)
     folders: dict[Path, list[FileRewrite]] = {}
     for file in result.files:
@@ -260,7 +257,6 @@ def _text(
     )
     if file.helpers:
         text = import_either_way(text, module, project)
-    text = quotes.like(text, module.source.text)
     return None if text == module.source.text else text
 
 

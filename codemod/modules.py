@@ -163,7 +163,7 @@ def rewrite_modules(
             attempt.handed_flags, studied.uses, {*attempt.models, *attempt.handed_flags}
         ):
             continue
-        new, bridges = _consequences(interp, attempt, among, studied, options.line_length)
+        new, bridges = _consequences(interp, attempt, among, studied, options.limit)
         if new:
             refusals = {**attempt.refusals, **new}
             continue

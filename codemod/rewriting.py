@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from . import choosing, forwards
+from . import choosing, forwards, style
 from .by_name import found_by_name, functions_found_by_name
 from .class_rewrites import Refusal
 from .config import Options
@@ -78,15 +78,13 @@ def rewrite_project(
     apart: set[Apart] = set()
     unsized: set[tuple[Path, str]] = set()
     for turn in range(MAX_TURNS):
-        prepared = _prepared(
-            project, rules, frozenset(leave), frozenset(apart), options.line_length
-        )
+        prepared = _prepared(project, rules, frozenset(leave), frozenset(apart), options.limit)
         prepared.project.left = leave
         facts = _facts(traced, prepared)
         result = _rewrite_prepared(prepared.project, rules, options, fixed, progress, facts)
         refused, users = _refused_functions(prepared, result, apart, unsized)
         if (not refused and not users) or (not users and _put_back(prepared, result, refused)):
-            restored = _restored(prepared, result, leave, unsized)
+            restored = _restored(prepared, result, leave, unsized, options.limit)
             _tell_of_functions(restored, forwards.of_project(project, rules))
             return restored
         apart |= users
@@ -242,8 +240,9 @@ def _restored(
     result: ProjectRewrite,
     left: dict[tuple[Path, str], Finding],
     unsized: Iterable[tuple[Path, str]],
+    limit: int,
 ) -> ProjectRewrite:
-    """The result in terms of the original files: their sources, their lines, their functions' names."""
+    """The result in terms of the original files: their sources, their lines, their functions' names, their style."""
     made = classes_of(prepared.made)
     making = {each.path for each in prepared.made}
     for file in result.files:
@@ -261,6 +260,8 @@ def _restored(
             ]
         if path in prepared.originals and file.new_text is None and path not in making:
             file.new_text = file.module.source.text  # it only calls what was prepared by new names
+        if file.new_text is not None:
+            file.new_text = style.like(file.new_text, file.source, limit)
         if path in prepared.originals:
             for finding in file.findings:
                 finding_line = prepared.original_line(path, getattr(finding.node, "lineno", 1))

@@ -141,7 +141,7 @@ class _Rounds:
             found.edits_of,
             lambda module: found.names_of(module, self.interp),
             self.modules,
-            self.options.line_length,
+            self.options.limit,
             self.bridged.keys() & found.models.keys(),
         )
         if outcome.unfollowed or outcome.again:
@@ -226,7 +226,7 @@ class _Rounds:
             found.models[node],
             self.mentions,
             found.edits_of,
-            self.options.line_length,
+            self.options.limit,
             rewritten,
         )
 
@@ -257,7 +257,7 @@ class _Rounds:
             _tell(bridges, node, finding, found, findings)
         if not blocked:
             there = self.bridged.keys() & found.models.keys()
-            limit = self.options.line_length
+            limit = self.options.limit
             blocked += by_names.write(self.interp, there, found.edits_of, limit)
         return blocked
 

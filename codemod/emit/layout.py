@@ -166,8 +166,9 @@ def _lines(prefix: str, text: str, suffix: str, indent: str, page: _Page) -> lis
     if _as_it_is(indent + prefix + text + suffix, page):
         return (prefix + text + suffix).split("\n")
     terms = _terms(text)
-    alone = len(terms) == 2 and text[-1] in _CLOSE  # its last brackets are broken instead
-    if len(terms) > 1 and prefix.endswith(" = ") and not alone:
+    # Brackets behind which nothing comes are broken instead.
+    alone = len(terms) == 2 and (_last_brackets(text) or (0, 0))[1] == len(text) - 1
+    if len(terms) > 1 and prefix.endswith((" = ", "return ")) and not alone:
         deeper = indent + page.unit
         inner = [text] if page.fits(deeper + text) else terms
         lines = [
@@ -198,9 +199,9 @@ def _on_one_line(text: str) -> str:
     """
     if "\n" not in text or _COMMENT in text or any("\n" in text[a:b] for a, b in strings(text)):
         return text
-    joined = re.sub(r"\s*\n\s*", " ", text)
-    if re.search(r",\s*[)\]}]", joined):
+    if re.search(r",[ \t]*\n\s*[)\]}]", text):
         return text
+    joined = re.sub(r"\s*\n\s*", " ", text)
     return re.sub(r"([(\[{]) | (?=[)\]}])", r"\1", joined)
 
 

@@ -59,11 +59,11 @@ def test_a_flag_beats_the_configuration(tmp_path: Path) -> None:
         ("[tool.black]\nline-length = 90", 90),
         ("[tool.black]\nline_length = 91", 91),
         ("[tool.ruff]\nline-length = 79\n[tool.nnx-codemod]\nline-length = 120", 120),
-        ("[tool.ruff]\nselect = ['E']", 100),
-        ("tool = 1", 100),
+        ("[tool.ruff]\nselect = ['E']", None),
+        ("tool = 1", None),
     ],
 )
-def test_the_repository_s_own_line_length(tmp_path: Path, text: str, length: int) -> None:
+def test_the_repository_s_own_line_length(tmp_path: Path, text: str, length: int | None) -> None:
     assert load(configured(tmp_path, text)).line_length == length
 
 
