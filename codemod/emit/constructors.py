@@ -7,9 +7,11 @@ asks for now. One without takes the parameters of the `__init__` that it inherit
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from .. import signatures
+from ..chains import is_own, stored_names
 from ..model.filled import changes
 from ..shapes import classes
 from ..shapes.interpreter import Interpreter
@@ -180,6 +182,30 @@ def set_late(cls: Class) -> frozenset[str]:
                 stored = {n.attr for n in changes(function) if ast.unparse(n.value) == "self"}
                 (early if function.name in ("__init__", "__post_init__") else late).update(stored)
     return frozenset(late - early)
+
+
+def of_locals(cls: Class) -> dict[str, str]:
+    """The attributes that a constructor sets once to a local which it has given a value once, and in no block."""
+    found = initialiser(cls)
+    if found is None or found[0] is not cls:
+        return {}
+    function = found[1]
+    stored = Counter(
+        n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    )
+    kept = Counter(node.attr for node in changes(function) if is_own(node))
+    ready: set[str] = set()
+    attributes = {}
+    for statement in function.body:
+        match statement:
+            case ast.Assign(
+                targets=[ast.Attribute(value=ast.Name(id="self"), attr=attribute)],
+                value=ast.Name(id=name),
+            ) if name in ready and stored[name] == 1 and kept[attribute] == 1:
+                attributes[attribute] = name
+            case ast.Assign():
+                ready |= stored_names(statement)
+    return attributes
 
 
 def refuse_shared(cls: Class, base: inheritance.Base, made: Iterable[ast.AST]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from ..chains import constructs
+from ..chains import constructs, is_own
 from ..model.built import BuiltList, appended
 from ..model.filled import Filled
 from ..model.module import ModuleModel
@@ -41,6 +41,7 @@ from .names import singular
 from .plain_values import missing_arm
 from .scans import stacked_lines
 from .stale import Stale
+from .stored import Placed
 from .transport import CannotMove, Scope, Transport, free_reads, scope_of, splice
 from .updates import in_turn
 from .variables import VariableWriter, stream_text
@@ -78,6 +79,8 @@ class InitBody:
     begun: dict[ast.AST, dict[str, RunningSize]] = field(default_factory=dict)
     moved: set[ast.stmt] = field(default_factory=set)
     lists: dict[int, list[Site]] = field(default_factory=dict)
+    # by line: attributes that are set to parameters, if the class needs them at all
+    placed: dict[str, Placed] = field(default_factory=dict)
     # what a loop of another method tells
     waiting: Waiting = field(default_factory=list, init=False)
 
@@ -142,6 +145,8 @@ class InitBody:
     ) -> tuple[list[str], Waiting]:
         """The lines of some statements, and those that still wait for the sizes that a loop further down tells."""
         lines: list[str] = []
+        apart = False
+        remarks: list[str] = []
         for place, statement in enumerate(body):
             if isinstance(statement, ast.If) and not whole and self._leaves(statement, scope):
                 rest = self.block(body[place + 1 :], scope, depth + 1, whole)
@@ -157,7 +162,13 @@ class InitBody:
                 continue
             made += [line for sizes, held in waiting if sizes <= self.carried for line in held]
             waiting = [(sizes, held) for sizes, held in waiting if not sizes <= self.carried]
-            lines += ["", *made] if lines and lines[-1] and _begins_function(made) else made
+            apart |= (whole and self._is_apart(statement)) or _begins_function(made)
+            if whole and place:
+                remarks += self._remarks(body[place - 1], statement, depth)
+            if made:
+                lines += ["", *remarks] if remarks else []
+                lines += ["", *made] if apart and lines and lines[-1] else made
+                apart, remarks = False, []
             if isinstance(statement, ast.If) and not whole and made:
                 if self._leaves(statement, scope, making=True):
                     rest = self.block(body[place + 1 :], scope, depth + 1, whole)
@@ -165,6 +176,20 @@ class InitBody:
                         lines = [*lines, self.line(depth, "else:"), *rest]
                     return lines, waiting
         return lines, waiting
+
+    def _is_apart(self, statement: ast.stmt) -> bool:
+        """Whether a blank line stands above a statement and its comments."""
+        source = self.transport.source
+        end = source.line_start(source.start_with_comments(statement)) - 1
+        return not source.text[source.text.rfind("\n", 0, end) + 1 : end].strip()
+
+    def _remarks(self, before: ast.stmt, statement: ast.stmt, depth: int) -> list[str]:
+        """The comments between two statements that blank lines part from the second."""
+        source = self.transport.source
+        start = source.text.find("\n", source.span(before)[1])
+        between = source.text[start : source.line_start(source.start_with_comments(statement))]
+        remarks = [line.strip() for line in between.splitlines() if line.strip()]
+        return [self.line(depth, line) for line in remarks if line.startswith("#")]
 
     def _told_later(self, known: int) -> set[str]:
         """The running sizes among those needed since `known` were, whose loops are not written yet."""
@@ -236,6 +261,13 @@ class InitBody:
                 and statement not in self.by_statement
             ):
                 return []
+        field = self._plain_field(statement)
+        if whole and field is not None and statement not in self.transport.needs.statements:
+            above = self._above(statement, depth)
+            line = self.line(depth, f"self.{field} = {self.transport.fields[field]}")
+            behind = self._trailing_comment(self.transport.source.span(statement)[1])
+            self.placed[line] = Placed(field, len(above), behind)
+            return [*above, line]
         if statement in self.filling:
             return self._filled(statement, self.filling[statement], scope, depth)
         if statement in self.by_statement:
@@ -245,6 +277,16 @@ class InitBody:
             copied = self._copied(statement, scope, depth)
             return self._above(statement, depth) + copied if copied else []
         return []
+
+    def _plain_field(self, statement: ast.stmt) -> str | None:
+        """The attribute that a statement sets to a parameter as it is."""
+        match statement:
+            case (
+                ast.Assign(targets=[target], value=ast.Name(id=name))
+                | ast.AnnAssign(target=target, value=ast.Name(id=name))
+            ) if is_own(target) and self.transport.fields.get(target.attr) == name:
+                return target.attr
+        return None
 
     def _fill(self, fill: Filled, scope: Scope, depth: int) -> list[str]:
         """What a method fills in is filled in for the parameter."""

@@ -6,7 +6,7 @@ import ast
 import functools
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..chains import constructs, is_own, stored_names
@@ -44,6 +44,7 @@ from . import (
     layout,
     made_first,
     plain_values,
+    stored,
     streams,
     turns,
     unwritable,
@@ -57,8 +58,6 @@ from .class_model import Describer
 from .class_tests import edit_class_tests
 from .computed_once import refuse_computed_once
 from .construct import Constructor
-from .constructors import annotation_of
-from .containers import kind_given
 from .enclosing import refuse_changes
 from .file_names import FileNames
 from .flags import Flags, decide, inherit, inherited_modes
@@ -264,7 +263,13 @@ class ClassEmitter:
             late=constructors.set_late(self.cls)
             if self.study.framework == "haiku"
             else frozenset(),
+            of_locals=self._of_locals(),
         )
+
+    def _of_locals(self) -> dict[str, str]:
+        """The attributes of a function's class that hold what the function computed before it was called."""
+        stands_in = (self.cls.module.path, self.cls.name) in self.interp.project.functions
+        return constructors.of_locals(self.cls) if stands_in else {}
 
     def _changed_attributes(self) -> tuple[list[Filled], set[str]]:
         """What the methods that make layers fill in first, and the attributes that methods set otherwise."""
@@ -808,16 +813,12 @@ class ClassEmitter:
                     self.edits.remove_item(function, decorator)
             self._scanned(function, model)
         self.stored = self._stored()
-        stored = [
-            f"{self._indent(2)}self.{attribute} = {text}" for attribute, text in self.stored.items()
-        ]
-        late = {fill.attribute for fill in self.fills}
-        stored.sort(key=lambda line: line.strip()[5:].partition(" ")[0] in late)
-        early = len(stored) - sum(fill.attribute in self.stored for fill in self.fills)
+        early, body, late = self._with_stored(body)
         absent = f"{self.file_names.target('flax.nnx.data')}(None)" if self.call_made.sites else ""
         asked_for = [f"{self._indent(2)}self.{a} = {absent}" for a in self.call_made.attributes()]
-        lines = [*self.super_lines, *stored[:early], *body, *stored[early:], *asked_for]
-        inherits = not stored and not body and not asked_for and self._inherits_constructor(sizes)
+        own = [*early, *body, *late, *asked_for]
+        lines = stored.spaced([*self.super_lines, *own])
+        inherits = not any(own) and self._inherits_constructor(sizes)
         if inherits and self.base is not None:
             self.takes_rngs = self.base.model.takes_rngs
             self.constructs = False
@@ -901,32 +902,34 @@ class ClassEmitter:
                 name for c in classes.mro(base.cls) for name in inheritance.self_attributes(c.node)
             }
         return {
-            attribute: self._storable(attribute, parameter)
+            attribute: stored.storable(
+                self.cls,
+                self.study.facts,
+                self._type,
+                self.file_names.target,
+                attribute,
+                parameter,
+            )
             for attribute, parameter in self._field_names().items()
             if attribute in read and attribute not in self.flags.fields and attribute not in known
         }
 
-    def _storable(self, attribute: str, parameter: str) -> str:
-        """A stored list would make the graph definition unhashable: a sequence is stored as a tuple.
+    def _with_stored(self, body: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+        """The lines that keep parameters at the top, the body with those that stand in it, and what is kept last."""
+        unread = {
+            f"{self._indent(2)}self.{attribute} = {local}"
+            for attribute, local in self._of_locals().items()
+            if attribute not in self._attributes_read()
+        }
+        late = {fill.attribute for fill in self.fills}
+        early = {name: text for name, text in self.stored.items() if name not in late}
+        body, found = stored.in_place(body, self.body.placed, early, unread)
 
-        Modules that are given in a list or a dict are in those of NNX.
-        """
-        declared = next((f for f in classes.fields(self.cls) if f.name == attribute), None)
-        annotation = declared.annotation if declared else annotation_of(self.cls, parameter)
-        owned = (n for n in ast.walk(self.cls.node) if is_own(n) and n.attr == attribute)
-        seen = (value for node in owned for value in self.study.facts.values.get(node, ()))
-        kind = kind_given(annotation, seen, self._type)
-        if kind is not None:
-            held = f"{self.file_names.target(f'flax.nnx.{kind}')}({parameter})"
-            optional = (
-                declared is not None
-                and ast.unparse(declared.default or declared.annotation) == "None"
-            )
-            return f"None if {parameter} is None else {held}" if optional else held
-        written = ast.unparse(annotation) if annotation is not None else ""
-        if written.startswith(("Sequence[", "List[", "list[", "typing.Sequence", "Iterable[")):
-            return f"tuple({parameter})"
-        return parameter
+        def lines(wanted: Callable[[str], bool]) -> list[str]:
+            names = filter(wanted, self.stored)
+            return [f"{self._indent(2)}self.{name} = {self.stored[name]}" for name in names]
+
+        return lines(lambda n: n not in found and n not in late), body, lines(lambda n: n in late)
 
     def _type(self, node: ast.expr) -> Value | None:
         return self.interp.peek_name(node, self.cls.around)

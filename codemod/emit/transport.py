@@ -117,6 +117,7 @@ class Transport:
     locals: Set[tuple[ast.AST, str]] = frozenset()  # what holds layers in the constructor, too
     current: Callable[[Dim, ast.AST], Dim] = lambda dim, node: dim  # a size in terms that hold now
     late: Set[str] = frozenset()  # attributes that nothing sets before the module is called
+    of_locals: Mapping[str, str] = field(default_factory=dict)  # attributes that hold locals of it
 
     # ---- sizes ---------------------------------------------------------------------------------
 
@@ -322,6 +323,9 @@ class Transport:
             return parameter
         if node.attr in self.late:
             return self._from_value(node)
+        local = self.of_locals.get(node.attr)
+        if local is not None and node.attr not in self.changed and local not in scope.loop_names:
+            return local
         self.needs.kept_fields.add(node.attr)
         return None
 
