@@ -75,8 +75,8 @@ def _within_package(module: Module, project: Project, stem: str) -> str:
 def import_either_way(text: str, module: Module, project: Project) -> str:
     """The new text of a file of a package that may also be found without it: its helpers are found both ways.
 
-    Such are scripts, and files at the root of what was handed to us, where that folder is the package itself: whoever
-    stands in it has these files without the package.
+    Such are scripts, and files at the root of what was handed to us, where that folder is the package itself but has
+    another name: whoever stands in it has these files without the package.
     """
     stem = HELPER_FILE.removesuffix(".py")
     name = helper_module(module, project)
@@ -102,7 +102,9 @@ def _runs_alone(module: Module, name: str, project: Project) -> bool:
     package, *_, stem = name.split(".")
     if any(each.split(".")[0] == package for each in module.imported):
         return False
-    return _has_main(module) or (name == f"{package}.{stem}" and _is_all_there_is(module, project))
+    here = module.path.absolute().parent.name
+    unknown = name == f"{package}.{stem}" and here != package and _is_all_there_is(module, project)
+    return _has_main(module) or unknown
 
 
 def _is_script(module: Module, project: Project) -> bool:

@@ -6,8 +6,12 @@ Both hand on what a layer returns: a tuple as several arguments, a dict as keywo
 from __future__ import annotations
 
 import ast
+import re
 
 from ..codemod.rule import Layer, To, Written
+
+# A comma behind the last item keeps each on a line of its own.
+_ONE_PER_LINE = re.compile(r",\s*\n\s*[\])]$")
 
 
 def unpacked(written: Written) -> str:
@@ -21,7 +25,8 @@ def unpacked(written: Written) -> str:
         return f"*{text}"
     if "#" in text:
         return text[1:-1].rstrip().rstrip(",")
-    return ", ".join(ast.get_source_segment(text, element) or "" for element in tree.elts)
+    layers = ", ".join(ast.get_source_segment(text, element) or "" for element in tree.elts)
+    return f"{layers}," if _ONE_PER_LINE.search(text) else layers
 
 
 RULES = (

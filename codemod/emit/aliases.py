@@ -88,7 +88,7 @@ def find_alias(
         return None
     args, helper = bound
     decorators = interp.choices.registered.get(cls.node, []) if interp.choices is not None else []
-    text = _definition(cls, name, args, decorators, limit)
+    text = _definition(cls, name, args, decorators, _partial(interp, cls.module), limit)
     return Alias(cls.module, cls, name, text, helper, mentions, own, handed, asked, decorators)
 
 
@@ -126,16 +126,31 @@ def _given_around(here: Bridges, cls: Class, node: ast.expr, names: Collection[s
 
 
 def _definition(
-    cls: Class, name: str, args: Sequence[str], decorators: Sequence[ast.expr], limit: int
+    cls: Class,
+    name: str,
+    args: Sequence[str],
+    decorators: Sequence[ast.expr],
+    partial: str,
+    limit: int,
 ) -> str:
     """The statement below a class that defines its second name, and does with that what decorators did with the class."""
     source = cls.module.source
-    head = "functools.partial"
+    head = partial
     for decorator in reversed(decorators):
         head, args = source.segment(decorator), [f"{head}({', '.join(args)})"]
     return layout.call(
         head, args, prefix=f"{name} = ", indent="", unit=source.hanging_indent, limit=limit
     )
+
+
+def _partial(interp: Interpreter, module: Module) -> str:
+    """`functools.partial` as a file writes it."""
+    found = {
+        value.name: name
+        for name, value in interp.environment_of(module).names.items()
+        if isinstance(value, External)
+    }
+    return found.get("functools.partial") or f"{found.get('functools', 'functools')}.partial"
 
 
 def _method_asked(module: Module, node: ast.expr, methods: Collection[str]) -> ast.Attribute | None:
@@ -202,7 +217,8 @@ def write_alias(
         edits_of(alias.home).insert_after(alias.cls.node, f"\n\n{alias.text}")
         for decorator in alias.decorators:
             edits_of(alias.home).remove_item(alias.cls.node, decorator)
-        want(alias.home, "import functools")
+        if "functools.partial(" in alias.text:
+            want(alias.home, "import functools")
     for link in alias.handed:
         if link not in alias.own.values():
             edits_of(link.module).replace(link.place, link.with_name(alias.name))

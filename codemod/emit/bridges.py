@@ -653,7 +653,7 @@ def mentioned(
         if node in elsewhere:
             continue
         pending += ast.iter_child_nodes(node)
-        if isinstance(node, ast.Name | ast.Attribute):
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
             value = resolve(node)
             if isinstance(value, Class) and not _is_local(node, source):
                 yield node, value

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from ..chains import last_name, stored_names
+from ..chains import constructs, last_name, stored_names
 from ..model.filled import Filled
 from ..model.sites import Site
 from ..model.study import Study
@@ -50,11 +50,27 @@ class Choices:
         )
         if not _is_choice(node) or function is None or name in self._choosing:
             return None
+        local = self._local(node, function)
+        if local is not None:
+            return local
         self._choosing.add(name)  # the test may ask for the very size that it decides
         try:
             return self._chosen(node, function, origin.name, *self.study.facts.choices[name])
         finally:
             self._choosing.discard(name)
+
+    def _local(self, node: ast.AST, function: ast.FunctionDef) -> str | None:
+        """The local that the source's own constructor gives such a size, once and in no block."""
+        statement = self.parents.get(node)
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)]) if (
+                constructs(function) and statement in function.body
+            ):
+                stored = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name]
+                if sum(isinstance(n.ctx, ast.Store) for n in stored) == 1:
+                    self.transport.needs.statements[statement] = None
+                    return self.transport.renamed.get(name, name)
+        return None
 
     def _told(self, origin: Output) -> str | None:
         """`self.tower.out_features`, of a module that tells what it returns."""

@@ -376,12 +376,26 @@ class _Writer:
         args = [self.sum(_rounded_up(Poly(terms))) for terms in atom.args]
         match atom.op:
             case "floordiv":
+                other = _other_factor(args[0].text, args[1].text)
+                if other is not None:
+                    return _written(other)
                 return _Text(f"{args[0].at(_PRODUCT)} // {args[1].at(_SIGN)}", _PRODUCT)
             case "ceildiv":
                 return _Text(f"-(-{args[0].at(_POWER)} // {args[1].at(_SIGN)})", _SIGN)
             case "mod":
                 return _Text(f"{args[0].at(_PRODUCT)} % {args[1].at(_SIGN)}", _PRODUCT)
         return _Text(f"{atom.op}({', '.join(arg.text for arg in args)})", _ATOM)
+
+
+def _other_factor(product: str, factor: str) -> str | None:
+    """What a product is of besides one factor, None where it is no product of that."""
+    match ast.parse(product.strip(), mode="eval").body:
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            if ast.unparse(right) == factor:
+                return ast.unparse(left)
+            if ast.unparse(left) == factor:
+                return ast.unparse(right)
+    return None
 
 
 def is_wrapped(text: str) -> bool:

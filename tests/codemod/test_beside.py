@@ -81,8 +81,7 @@ def test_helper_module(
         ({"lib/net.py": SCRIPT, "lib/a.py": "", "main.py": "from lib import a"}, True),
         ({"lib/net.py": f"from lib import a\n{SCRIPT}", "lib/a.py": ""}, False),
         ({"lib/net.py": "import os", "main.py": "from lib import net"}, False),
-        ({"lib/net.py": "import os", "lib/a.py": "", "lib/main.py": "from lib import a"}, True),
-        ({"lib/net.py": "from lib import a", "lib/a.py": ""}, False),
+        ({"lib/net.py": "import os", "lib/a.py": "", "lib/main.py": "from lib import a"}, False),
     ],
 )
 def test_a_script_in_a_package_finds_its_helpers_either_way(
@@ -110,3 +109,23 @@ def test_a_script_in_a_package_finds_its_helpers_either_way(
             [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False
         )
         assert done.stdout == "1\n", done.stderr
+
+
+def test_files_of_a_package_that_is_not_found_by_its_name_find_their_helpers_either_way(
+    tmp_path: Path,
+) -> None:
+    files = {"net.py": "import os", "a.py": "from lib import net"}
+    texts = {}
+    for place in ("lib", "lib-main"):
+        sources = []
+        for name, text in files.items():
+            path = tmp_path / place / name
+            path.parent.mkdir(exist_ok=True, parents=True)
+            path.write_text(text)
+            sources.append(Source(path))
+        project = Project.of(sources)
+        for module in project.modules.values():
+            line = f"from {helper_module(module, project)} import merge_param\n"
+            texts[place, module.path.name] = import_either_way(line, module, project)
+    alone = {place for place, text in texts.items() if "imported on its own" in text}
+    assert alone == {("lib-main", "net.py")}

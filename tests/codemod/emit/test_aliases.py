@@ -116,3 +116,14 @@ def test_isinstance_keeps_the_class(tmp_path: Path) -> None:
     done = rewritten(PROGRAM.replace("LAST", last))
     assert done.statuses == {"Block": "kept", "Model": "kept"}
     check(done, tmp_path)
+
+
+def test_an_attribute_of_the_same_name_keeps_it(tmp_path: Path) -> None:
+    text = PROGRAM.replace("LAST", "return functools.partial(Block, features=4)()(x)")
+    text = text.replace(
+        "class Model(nn.Module):\n", "class Model(nn.Module):\n    Block = Block\n\n"
+    )
+    done = rewritten(text)
+    assert (done.statuses["Block"], done.statuses["Model"]) == ("rewritten", "bridged")
+    assert "    Block = LinenBlock\n" in done.after["program.py"]
+    check(done, tmp_path)

@@ -15,6 +15,7 @@ TEXTS = {
     "s4_": "config.width",
     "s5_": "2**i",
     "s6_": "a + 1",
+    "s7_": "(a + 1) * 3",
 }
 
 
@@ -45,6 +46,9 @@ TEXTS = {
         ("max(s3_, s4_ - 2)", "max(features, config.width - 2)"),
         ("min(s3_, s4_) + 1", "min(features, config.width) + 1"),
         ("floordiv(s3_, s4_)", "features // config.width"),
+        ("floordiv(s7_, 3)", "a + 1"),
+        ("4*floordiv(s7_, 3)", "(a + 1) * 4"),
+        ("floordiv(s7_, 2)", "(a + 1) * 3 // 2"),
         ("s3_*floordiv(s1_, 4)*floordiv(s2_, 4)", "(in_height // 4) * (in_width // 4) * features"),
         ("16*floordiv(s2_, 4)*floordiv(s1_, 4)", "(in_height // 4) * (in_width // 4) * 16"),
         ("- floordiv(- s1_, 2)", "-(-in_height // 2)"),
