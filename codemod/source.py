@@ -323,8 +323,9 @@ class Source:
                 outer, below = (self.line_indent(self.offset(at, 0)) for at in (line, first))
                 if below.startswith(outer) and below != outer:
                     steps[below.removeprefix(outer)] += 1
-        common = steps.most_common(1)
-        return common[0][0] if common else self.indent_unit
+        # More than two steps are where brackets above begin.
+        common = [step for step, _ in steps.most_common() if len(step) <= 2 * len(self.indent_unit)]
+        return common[0] if common else self.indent_unit
 
     @functools.cached_property
     def comments(self) -> list[tuple[int, int, str]]:

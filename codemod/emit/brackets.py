@@ -35,7 +35,8 @@ def bare(text: str) -> str:
     """A choice that is a whole argument, or what a name is bound to, without the parentheses around it."""
     if not is_wrapped(text) or "\n" in text:
         return text
-    return text[1:-1] if isinstance(ast.parse(text, mode="eval").body, ast.IfExp) else text
+    choice = isinstance(ast.parse(text, mode="eval").body, ast.IfExp | ast.BoolOp)
+    return text[1:-1] if choice else text
 
 
 def _needs(text: str, node: ast.AST, parent: ast.AST | None) -> bool:

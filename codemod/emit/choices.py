@@ -60,12 +60,12 @@ class Choices:
             self._choosing.discard(name)
 
     def _local(self, node: ast.AST, function: ast.FunctionDef) -> str | None:
-        """The local that the source's own constructor gives such a size, once and in no block."""
+        """The local of the constructor that gets such a size, once and in no block."""
         statement = self.parents.get(node)
+        moves = statement in self.transport.needs.statements and not isinstance(node, ast.Call)
+        here = constructs(function) or moves
         match statement:
-            case ast.Assign(targets=[ast.Name(id=name)]) if (
-                constructs(function) and statement in function.body
-            ):
+            case ast.Assign(targets=[ast.Name(id=name)]) if here and statement in function.body:
                 stored = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name]
                 if sum(isinstance(n.ctx, ast.Store) for n in stored) == 1:
                     self.transport.needs.statements[statement] = None

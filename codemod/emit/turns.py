@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from ..chains import constructs, stored_names
@@ -20,16 +21,16 @@ def reads(origin: Expression, node: ast.AST, parents: Parents) -> bool:
     if loop is None or loop not in parents or node not in parents:
         return True
     around = list(_around(node, parents))
-    wanted = items(loop).get(origin.text)
+    wanted = _wanted(origin.text, items(loop))
     one, other = _function(loop, parents), _function(node, parents)
     if one is not other:
         if not _is_over(one, other, parents):
             return True  # the text of a method that is called in the loop
-        return any(_goes_through(each, wanted) for each in around) if wanted else False
+        return any(_goes_through(each, wanted) for each in around)
     if loop is node or loop in around:
         return True
     own = [each for each in around if each not in _around(loop, parents)]
-    if wanted is not None and any(_goes_through(each, wanted) for each in own):
+    if any(_goes_through(each, wanted) for each in own):
         return True
     return isinstance(loop, ast.For) and not own
 
@@ -106,8 +107,21 @@ def clauses(loop: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
     return [(each.target, each.iter) for each in getattr(loop, "generators", [])]
 
 
-def _goes_through(loop: ast.AST, sequence: str) -> bool:
-    return sequence in items(loop).values()
+def _wanted(text: str, known: Mapping[str, str]) -> dict[str, str] | None:
+    """The sequences whose items an expression reads by the variables of a loop; None where it reads no variable.
+
+    One that is such a variable itself may have another name in another loop, which gets this one.
+    """
+    if text in known:
+        return {"": known[text]}
+    return {name: known[name] for name in re.findall(r"\w+", text) if name in known} or None
+
+
+def _goes_through(loop: ast.AST, wanted: Mapping[str, str] | None) -> bool:
+    own = items(loop)
+    return wanted is not None and all(
+        sequence in ([own.get(name)] if name else own.values()) for name, sequence in wanted.items()
+    )
 
 
 def _function(node: ast.AST, parents: Parents) -> ast.AST | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..chains import names_initializer
 from ..model.sites import Site
 from ..shapes.values import FILLINGS, Array, Either, External, Function, Items, Partial, Table
 from ..signatures import written_arguments
+from .brackets import bracketed
 from .names import singular_collection
 from .transport import CannotMove, Scope, Transport
 
@@ -45,6 +46,30 @@ def _reads(function: ast.Lambda) -> list[list[ast.AST]] | None:
     if any(isinstance(n, ast.Lambda | ast.comprehension | ast.NamedExpr) for n in inner):
         return None if names else []
     return [[n for n in inner if isinstance(n, ast.Name) and n.id == name] for name in names]
+
+
+def _taken(
+    text: str, names: Sequence[ast.AST], parents: Mapping[ast.AST, ast.AST]
+) -> dict[ast.AST, str] | None:
+    """The items of a written tuple by the places that take them, `shape[0]`; None where it is asked for otherwise."""
+    written = ast.parse(text.strip(), mode="eval").body
+    if not isinstance(written, ast.Tuple | ast.List) or any(
+        isinstance(item, ast.Starred) for item in written.elts
+    ):
+        return None
+    items = {at: ast.unparse(item) for at, item in enumerate(written.elts)}
+    items |= {at - len(items): item for at, item in items.items()}
+    taken: dict[ast.AST, str] = {}
+    for name in names:
+        match above := parents.get(name):
+            case ast.Subscript(value=value, slice=index) if value is name:
+                at = ast.unparse(index)
+                if not at.lstrip("-").isdigit() or int(at) not in items:
+                    return None
+                taken[above] = bracketed(items[int(at)], above, parents.get(above))
+            case _:
+                return None
+    return taken
 
 
 def stream_text(site: Site, transport: Transport, scope: Scope) -> str:
@@ -161,12 +186,13 @@ class VariableWriter:
         reads = _reads(init)
         if reads is None or len(reads) != len(given):
             return None
+        substitutes: dict[ast.AST, str] = {}
         for text, names in zip(given, reads, strict=True):
-            if len(names) > 1 and not _WORD.fullmatch(text):
+            parts = _taken(text, names, self.transport.source.parents)
+            if parts is None and len(names) > 1 and not _WORD.fullmatch(text):
                 return None
-        for text, names in zip(given, reads, strict=True):
-            for name in names:
-                self.transport.substitutes[name] = text
+            substitutes |= dict.fromkeys(names, text) if parts is None else parts
+        self.transport.substitutes |= substitutes
         text = self.transport.expression(init.body, scope)
         return f"{self.numpy}.array({text})" if self._is_number(init.body) else text
 

@@ -76,8 +76,8 @@ def _len(interp: Interpreter, args: Args, kwargs: Kwargs) -> Value | None:
             return Constant(len(known))
         case Array(shape=shape) if shape:
             return from_dim(shape[0])
-        case Unknown(text=text) if text:
-            return Unknown(f"len({text})")
+        case Unknown(text=text, loop=loop) if text:
+            return Unknown(f"len({text})", loop=loop)
     return None
 
 

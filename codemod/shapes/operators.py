@@ -706,7 +706,10 @@ def subscript(interp: Interpreter, node: ast.Subscript, container: Value, index:
             return container
         case Unknown(text=text), _ if text is not None:
             inside = _index_text(interp, index)
-            return Unknown(f"{text}[{inside}]", loop=container.loop) if inside else UNKNOWN
+            loop = container.loop or next(
+                filter(None, (_turn(interp, i) for i in _parts(index))), None
+            )
+            return Unknown(f"{text}[{inside}]", loop=loop) if inside else UNKNOWN
         case Object(cls=cls, attributes=attributes), Constant(value=int(at)) if is_record(cls):
             names = [field.name for field in fields(cls)]
             return attributes.get(names[at], UNKNOWN) if -len(names) <= at < len(names) else UNKNOWN
@@ -731,6 +734,11 @@ def _of_one(
 
     told = [item for item in items if item is not UNKNOWN] or [UNKNOWN]
     return functools.reduce(lambda one, other: join(interp, node, "", one, other), told)
+
+
+def _parts(index: Value) -> Sequence[Value]:
+    """What an index is made of."""
+    return index.items if isinstance(index, Items) else [index]
 
 
 def is_slice(index: Value) -> bool:

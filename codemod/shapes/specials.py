@@ -414,7 +414,7 @@ def _prod(
     if shape is not None:
         return from_dim(product([interp.symbols.resolve(dim) for dim in shape]))
     if args and isinstance(args[0], Unknown) and args[0].text:
-        return Unknown(f"math.prod({args[0].text})")
+        return Unknown(f"math.prod({args[0].text})", loop=args[0].loop)
     return None
 
 

@@ -101,6 +101,7 @@ def test_no_parentheses_without_need() -> None:
         ("(a if b else c) + (d)", "(a if b else c) + (d)"),
         ("(a, b)", "(a, b)"),
         ("(a + b)", "(a + b)"),
+        ("(a or b)", "a or b"),
         ("a", "a"),
     ],
 )

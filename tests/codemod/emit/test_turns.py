@@ -92,3 +92,23 @@ def test_the_item_of_a_loop_of_the_constructor_is_not_read_in_calls(
     assert done.statuses == {"Net": "kept"}
     assert "`c` of another loop" in done.outcomes["program.py"].report.diagnostics[0].message
     check(done, tmp_path)
+
+
+INDEXED = PROGRAM.replace(
+    "[nn.Dense(size) for size in self.sizes]",
+    "[nn.Dense(self.sizes[i]) for i in range(len(self.sizes))]",
+)
+
+
+def test_an_item_by_the_index_of_another_loop_is_not_read_after_it(tmp_path: Path) -> None:
+    text = INDEXED.replace("NORMS", "_ in self.sizes")
+    done = rewritten(text)
+    assert done.statuses == {"Net": "kept"}
+    assert "`sizes[i]` of another loop" in done.outcomes["program.py"].report.diagnostics[0].message
+    check(done, tmp_path)
+
+
+def test_an_item_by_the_index_of_loops_over_the_same_range_is(tmp_path: Path) -> None:
+    done = rewritten(INDEXED.replace("NORMS", "i in range(len(self.sizes))"))
+    assert done.statuses == {"Net": "rewritten"}
+    check(done, tmp_path)
