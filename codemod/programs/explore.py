@@ -15,6 +15,7 @@ from ..shapes.interpreter import MAX_STEPS, Interpreter
 from ..shapes.scopes import OutOfBudget
 from ..shapes.values import UNKNOWN, Bound, Class, Constant, Function, Items, Partial, Table, Value
 from . import haiku, transforms
+from .graphdefs import site_of
 from .kinds import (
     Applied,
     GradOf,
@@ -80,6 +81,19 @@ class Explorer:
                     match value:
                         case Tree(net=net) | TreeMethod(tree=Tree(net=net)):
                             found[net].append(node)
+        return found
+
+    @functools.cached_property
+    def methods_read(self) -> Mapping[ast.AST, Sequence[ast.Attribute]]:
+        """Where code reads `model.apply` or `model.init` of a model made at a place, once all programs are explored."""
+        found: dict[ast.AST, list[ast.Attribute]] = defaultdict(list)
+        values = self.interp.facts.values
+        for node in values:
+            if isinstance(node, ast.Attribute) and node.attr in ("apply", "init"):
+                for value in values.get(node.value, ()):
+                    site = site_of(value)
+                    if site is not None:
+                        found[site].append(node)
         return found
 
     def net(

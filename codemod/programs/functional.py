@@ -123,6 +123,7 @@ class FunctionalRewriter(MergedCalls):
 
     def _refuse_reads_elsewhere(self) -> None:
         for net in self.nets:
+            self._refuse_methods_elsewhere(net)
             for node in self.explorer.tree_reads.get(net, ()):
                 if node not in self.parents and self._is_rewritten(net):
                     raise Stay(

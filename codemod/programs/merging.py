@@ -275,6 +275,12 @@ class MergedCalls(SplitInits):
         if self._needs_no_function(above, definition):
             self.edits.replace(node, "None")
             return
+        if not self._is_called_as_value(definition):
+            raise Stay(
+                node,
+                f"`{self.source.segment(node)}` is handed on to code that could not be followed",
+                "hand on a function that merges the module",
+            )
         at_rest = definition.draws_alone and definition.mode == _EVAL
         if definition.collections or (definition.closed and not at_rest):
             raise Stay(
@@ -293,6 +299,22 @@ class MergedCalls(SplitInits):
         trees += ", copy=True" if model is not None and model.transforms else ""
         merged = f"{self.names.target('flax.nnx.merge')}({trees})({', '.join(parameters)})"
         self.edits.replace(node, f"lambda {', '.join([*leading, *parameters])}: {merged}")
+
+    def _is_called_as_value(self, definition: Definition) -> bool:
+        """Whether a call is known by which a model runs under another name than `model.apply`."""
+        return any(
+            use.net in definition.nets and not self._is_apply_of(node)
+            for node, uses in self.uses.items()
+            for use in uses
+        )
+
+    @staticmethod
+    def _is_apply_of(node: ast.AST) -> bool:
+        return (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "apply"
+        )
 
     def _needs_no_function(self, above: ast.AST, definition: Definition) -> bool:
         """Whether a train state keeps a function that nothing asks it for any more: the module is merged where it was called."""

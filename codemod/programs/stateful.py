@@ -91,6 +91,7 @@ class ProgramRewriter(Calls):
         for net in own:
             self._check(net)
             site = graphdefs.site_of(net.model)
+            self._refuse_methods_elsewhere(net)
             if site is not None:
                 whole = graphdefs.outermost(site, self.facts.values, self.parents)
                 self._refuse_two_targets(whole, net)
@@ -108,6 +109,17 @@ class ProgramRewriter(Calls):
             if isinstance(node, ast.Call) and isinstance(self.facts.value(node.func), GradOf):
                 if any(self._splits(function) is not None for function in self.roles.callees(node)):
                     self.splitting.add(self._enclosing(node))
+
+    def _refuse_methods_elsewhere(self, net: Net) -> None:
+        """`model.apply`, kept in another file to be called later, would be that of a module."""
+        site = graphdefs.site_of(net.model)
+        for node in self.explorer.methods_read.get(site, ()) if site is not None else ():
+            if node not in self.parents and isinstance(node.ctx, ast.Load):
+                raise Stay(
+                    net.init,
+                    f"`{ast.unparse(node)}` of this model is read in another file",
+                    "hand the model on, and call it there",
+                )
 
     def _asked_unbound(self, net: Net) -> list[ast.expr]:
         """What is asked of an unbound model, `cell.first_carry(shape)`, before `init` in its function."""

@@ -154,3 +154,60 @@ def test_a_model_that_runs_transforms_is_merged_anew_in_every_trace(tmp_path: Pa
     assert "nnx.merge(values_graphdef, values_params, copy=True)(" in done.after["program.py"]
     assert "nnx.merge(actor_graphdef, actor_params)(" in done.after["program.py"]
     check(done, tmp_path)
+
+
+STATE = """
+from typing import Any, Callable
+
+import flax
+
+
+class State(flax.struct.PyTreeNode):
+    apply_fn: Callable = flax.struct.field(pytree_node=False)
+    params: Any = None
+
+    @classmethod
+    def create(cls, model, params):
+        return cls(apply_fn=model.apply, params=params)
+
+    def __call__(self, x):
+        return self.apply_fn({'params': self.params}, x)
+"""
+NET = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax import jax_utils
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(2)(x)
+
+
+x = jax.random.normal(jax.random.key(1), (2, 3))
+model = Net()
+params = model.init(jax.random.key(0), x)['params']
+state = State.create(model, params)
+state = jax_utils.unreplicate(jax_utils.replicate(state))
+print('RESULT', float(jnp.abs(state(x)).sum()))
+"""
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"program.py": STATE + NET},
+        {"program.py": f"from states import State\n{NET}", "states.py": STATE},
+    ],
+)
+def test_apply_that_is_kept_for_calls_out_of_sight_keeps_the_program(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    done = rewritten(files)
+    assert done.statuses["Net"] == "rewritten"
+    (told, *_) = done.outcomes["program.py"].report.diagnostics
+    assert "model.apply" in told.message
+    assert "model.init(" in done.after["program.py"]
+    check(done, tmp_path)
