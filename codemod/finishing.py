@@ -22,6 +22,7 @@ from .findings import Finding
 from .model.module import ModuleModel
 from .modules import ModuleRewrite, module_classes
 from .project import Module, Project
+from .read_elsewhere import read_elsewhere
 from .rule import Declined
 from .settling import Settled
 from .shapes.classes import LINEN_MODULE
@@ -253,6 +254,7 @@ def _text(
         sorted(line for line in wanted if _is_used(line, text)),
         reexports=module.path.name == "__init__.py",
         local=local,
+        read=read_elsewhere(project, module, lambda other: found.edits_of(other).apply()),
         limit=limit,
     )
     if file.helpers:

@@ -35,15 +35,17 @@ def tidy(
     *,
     reexports: bool = False,
     local: Collection[str] = (),
+    read: Collection[str] = (),
     limit: int = 100,
 ) -> str:
     """`new_text` without the imports that only removed code used, and with the import lines in `wanted`.
 
     An import that was unused before stays, unless it is Linen's or Haiku's; so does what `__all__`, `# noqa`, a `try`
     or an `if` speaks for. With `reexports` (an `__init__.py`) only modules of Linen and Haiku go. `local` are the
-    top-level names of the tree's own packages, `limit` the longest line.
+    top-level names of the tree's own packages, `read` what other files read of this one, `limit` the longest line.
     """
     tidier = _Tidier(_source(new_text), _source(original_text), set(local), limit)
+    tidier.read = read
     added = _parsed(wanted)
     tidier.remove(reexports, {name: entry.module for entry in added for name in entry.bound})
     tidier.add(added)
@@ -150,6 +152,7 @@ class _Tidier:
             for alias in stmt.names
         }
         self._gone: dict[ImportStatement, list[ast.alias]] = {}
+        self.read: Collection[str] = ()  # names that other files read of this one
         self._rebound: Mapping[str, str] = {}  # names that added imports bind, and where from
 
     # ---- removing ----------------------------------------------------------------------------------
@@ -194,7 +197,7 @@ class _Tidier:
         module = _module(stmt, alias)
         if self._rebound.get(name, module) != module and _is_framework(stmt, alias):
             return True
-        if name in self._used:
+        if name in self._used or name in self.read:
             return False
         return name in self._used_before or _is_framework(stmt, alias)
 
