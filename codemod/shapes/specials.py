@@ -289,13 +289,20 @@ def _split_unevenly(
 ) -> Value | None:
     """`jnp.array_split`: the first parts are larger by one where the size is no multiple of their number."""
     array = args[0] if args else None
-    found = _split(interp, node, args, kwargs)
-    if not isinstance(found, Items) or not isinstance(array, Array) or array.shape is None:
-        return found
+    parts = kwargs.get("indices_or_sections", args[1] if len(args) > 1 else UNKNOWN)
     at = kwargs.get("axis", args[2] if len(args) > 2 else Constant(0))
-    size = array.shape[int(at.value)] if isinstance(at, Constant) else None
-    count = len(found.items)
-    return found if isinstance(size, int) and size % count == 0 else Repeated(Array(None))
+    match array, parts, at:
+        case Array(shape=shape), Constant(value=int(count)), Constant(value=int(axis)) if shape:
+            axis %= len(shape)
+            sizes = [(shape[axis] + count - 1 - place) // count for place in range(1, count)]
+            sizes.insert(
+                0, shape[axis] - sum(sizes)
+            )  # together they are the whole, as it is written
+            return Items(
+                [Array((*shape[:axis], size, *shape[axis + 1 :]), array.dtype) for size in sizes],
+                "list",
+            )
+    return _split(interp, node, args, kwargs)
 
 
 def _squeeze(
