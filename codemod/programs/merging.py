@@ -303,18 +303,16 @@ class MergedCalls(SplitInits):
     def _is_called_as_value(self, definition: Definition) -> bool:
         """Whether a call is known by which a model runs under another name than `model.apply`."""
         return any(
-            use.net in definition.nets and not self._is_apply_of(node)
+            use.net in definition.nets and not self._is_method_of(node, definition)
             for node, uses in self.uses.items()
             for use in uses
         )
 
-    @staticmethod
-    def _is_apply_of(node: ast.AST) -> bool:
-        return (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr == "apply"
-        )
+    def _is_method_of(self, node: ast.AST, definition: Definition) -> bool:
+        match node:
+            case ast.Call(func=ast.Attribute(value=owner, attr="apply")):
+                return self._definition_at(owner) is definition
+        return False
 
     def _needs_no_function(self, above: ast.AST, definition: Definition) -> bool:
         """Whether a train state keeps a function that nothing asks it for any more: the module is merged where it was called."""

@@ -211,3 +211,31 @@ def test_apply_that_is_kept_for_calls_out_of_sight_keeps_the_program(
     assert "model.apply" in told.message
     assert "model.init(" in done.after["program.py"]
     check(done, tmp_path)
+
+
+RECORD = """
+from typing import Any, NamedTuple
+
+
+class Networks(NamedTuple):
+    init: Any
+    apply: Any
+
+
+def make_networks():
+    net = Net()
+    return Networks(init=lambda key: net.init(key, jnp.ones((1, 3))), apply=net.apply)
+
+
+networks = make_networks()
+variables = networks.init(jax.random.key(0))
+loss = jax.jit(lambda variables: jnp.abs(networks.apply(variables, x)).sum())
+print('RESULT', float(loss(variables)))
+"""
+
+
+def test_apply_of_a_record_is_a_function_of_the_trees(tmp_path: Path) -> None:
+    done = rewritten(NET[: NET.index("model =")] + RECORD)
+    assert done.statuses["Net"] == "rewritten"
+    assert not done.outcomes["program.py"].report.diagnostics
+    check(done, tmp_path)
