@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from ..ancestry import class_around
 from ..chains import stored_names
@@ -125,7 +125,7 @@ class Writer:
                 edits.replace(read, f"{edits.source.segment(read)}()")
             return
         made = self._decorated(maker, f"{head}({', '.join(config)})")
-        edits.replace(call, made if maker.returned else self._applied(module, call, made, data))
+        edits.replace(call, made if maker.returned else f"{made}({', '.join(data)})")
 
     @staticmethod
     def _around(maker: Maker) -> list[str]:
@@ -142,27 +142,6 @@ class Writer:
             if qualified(decorator) != "haiku.transparent":
                 made = f"{maker.module.source.segment(decorator)}({made})"
         return made
-
-    def _applied(self, module: Module, call: ast.Call, made: str, data: Sequence[str]) -> str:
-        """`made(data)`, over several lines where the line that it stands on would become too long."""
-        source = module.source
-        start, end = source.span(call)
-        line_end = source.text.find("\n", end)
-        before = source.text[source.line_start(start) : start]
-        indent = before[: len(before) - len(before.lstrip())]
-        text = layout.call(
-            made,
-            data,
-            indent=indent,
-            unit=source.hanging_indent,
-            limit=self.limit,
-            prefix=before.strip(),
-            suffix=source.text[end : line_end if line_end >= 0 else None].rstrip(),
-        )
-        broken = "\n" in text and not any("\n" in argument for argument in data)
-        if not broken:
-            return f"{made}({', '.join(data)})"
-        return layout.call(made, data, indent=indent, unit=source.hanging_indent, limit=0)
 
     def _head(self, module: Module, func: ast.expr, maker: Maker) -> str:
         name = self.class_names[maker.node]
