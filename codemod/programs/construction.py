@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ from ..shapes.values import (
     as_dim,
     as_shape,
 )
+from ..source import Source
 from .kinds import Net, Transformed
 from .samples import local_names, written_size
 
@@ -175,15 +177,10 @@ class Construction:
             for added, size in zip(model.added, sizes, strict=True)
             if size is not None and not added.keyword_only
         ]
-        args += [text(arg) for arg in maker.args]
-        for keyword in maker.keywords:
-            if keyword.arg == "name":
-                continue
-            args.append(
-                f"{keyword.arg}={text(keyword.value)}"
-                if keyword.arg
-                else f"**{text(keyword.value)}"
-            )
+        first = len(args)
+        given: list[ast.expr | ast.keyword] = [*maker.args]
+        given += [keyword for keyword in maker.keywords if keyword.arg != "name"]
+        args += [_argument(each, text) for each in given]
         args += [
             f"{added.name}={size}"
             for added, size in zip(model.added, sizes, strict=True)
@@ -191,6 +188,10 @@ class Construction:
         ]
         if model.takes_rngs:
             args.append(f"rngs={key}")
+        source = self.names.module.source
+        if any(above or behind for above, behind in (source.comments_beside(g, g) for g in given)):
+            written = dict(enumerate(given, first))
+            return f"{text(maker.func)}({_with_comments(source, maker, args, written)})"
         return f"{text(maker.func)}({', '.join(args)})"
 
     def _size(self, made: Object, added: AddedParameter, inputs: Inputs, text: Text) -> str | None:
@@ -324,6 +325,40 @@ class Construction:
 def only_of_parameters(key: ast.Dict) -> bool:
     """Whether `init` got a key for the parameters and no other."""
     return [getattr(name, "value", None) for name in key.keys] == ["params"]
+
+
+_APART = re.compile(r",?([ \t]+)#")
+
+
+def _argument(given: ast.expr | ast.keyword, text: Text) -> str:
+    match given:
+        case ast.keyword(arg=None, value=value):
+            return f"**{text(value)}"
+        case ast.keyword(arg=name, value=value):
+            return f"{name}={text(value)}"
+        case _:
+            return text(given)
+
+
+def _with_comments(
+    source: Source,
+    maker: ast.Call,
+    args: Sequence[str],
+    given: Mapping[int, ast.AST],
+) -> str:
+    """The arguments of a call, one on a line, with the comments above and behind those that were given."""
+    outer = source.line_indent(source.span(maker)[0])
+    indent = outer + source.hanging_indent
+    lines: list[str] = []
+    for place, arg in enumerate(args):
+        comment = ""
+        if place in given:
+            above, behind = source.comments_beside(given[place], given[place])
+            lines += [f"{indent}{line}" for line in above]
+            apart = _APART.match(source.text, source.span(given[place])[1])
+            comment = f"{apart[1] if apart is not None else '  '}{behind}" if behind else ""
+        lines.append(f"{indent}{arg},{comment}")
+    return "\n".join(["", *lines, outer])
 
 
 def _names_in(text: str) -> set[str]:

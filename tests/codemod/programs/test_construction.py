@@ -306,3 +306,45 @@ def test_inputs_that_callers_of_a_function_leave_out(
     done = rewritten(program.replace("RUNS", runs))
     assert text in " ".join(done.after["program.py"].split())
     check(done, tmp_path)
+
+
+COMMENTED = """
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Net(nn.Module):
+    width: int
+    depth: int = 1
+
+    @nn.compact
+    def __call__(self, x):
+        for _ in range(self.depth):
+            x = nn.Dense(self.width)(x)
+        return x
+
+
+model = Net(
+    # How wide.
+    width=4,    # all layers
+    depth=2  # how deep
+)
+rngs = {'params': jax.random.key(0)}
+x = jax.random.normal(jax.random.key(1), (2, 3))
+variables = model.init(rngs, x)
+print('RESULT', float(jnp.abs(model.apply(variables, x)).sum()))
+"""
+
+
+def test_a_model_that_is_made_further_down_keeps_its_comments(tmp_path: Path) -> None:
+    done = rewritten(COMMENTED)
+    made = """
+    # How wide.
+    width=4,    # all layers
+    depth=2,  # how deep
+    rngs=nnx.Rngs(rngs),
+)
+"""
+    assert made in done.after["program.py"]
+    check(done, tmp_path)
