@@ -21,6 +21,7 @@ from .emit.renaming import rename_within
 from .findings import Finding
 from .model.module import ModuleModel
 from .modules import ModuleRewrite, module_classes
+from .prepasses.maker_lookup import TRANSFORMS
 from .project import Module, Project
 from .read_elsewhere import read_elsewhere
 from .rule import Declined
@@ -184,19 +185,24 @@ def _leftovers(
                 interp,
                 qualified,
                 edits.source.segment(node),
-                _why_around(interp, node, edits.source),
+                _why_around(interp, node, edits.source, qualified in TRANSFORMS),
             )
             code = names.rules.code(qualified) if why else None
             found.append(Finding(node, code or "NX110", message, help))
     return found
 
 
-def _why_around(interp: Interpreter, node: ast.AST, source: Source) -> str | None:
-    """Why the function that a name stands in stays, or one that the named function is given, where that is known."""
+def _why_around(interp: Interpreter, node: ast.AST, source: Source, transforms: bool) -> str | None:
+    """Why the function that a name stands in stays, or one that the named function is given, where that is known.
+
+    A transform has a function of its own, and stays for nothing that is wrong with those around it.
+    """
     above = source.parents.get(node)
     given = above.args if isinstance(above, ast.Call) and above.func is node else []
     names = [n.id for each in given for n in ast.walk(each) if isinstance(n, ast.Name)]
-    for name in [*names, *(f.name for f in functions_around(node, source.parents))]:
+    if not transforms:
+        names += [f.name for f in functions_around(node, source.parents)]
+    for name in names:
         place = (source.path, name)
         left = interp.project.left.get(place)
         why = left.message if left is not None else interp.project.reasons.get(place)

@@ -331,7 +331,7 @@ class Layer(Rule):
     `heritage` says what subclasses get from the layer; those of a layer without it stay.
 
     `options` names the definition of `nnx_layers.py` that gives unpacked options, `**config`, the target's names; it
-    takes those of `stated` as defaults.
+    takes those of `stated` as defaults. `call_options` does so for what a call unpacks.
 
     With `inline`, the source makes and applies the layer in one function call (`hk.dropout(key, rate, x)`):
     `signature` is then that of the whole call, and `inputs` names those of its parameters that the layer is called with.
@@ -367,6 +367,7 @@ class Layer(Rule):
     handed: Layer | None = None
     heritage: Heritage | None = None
     options: str = ""  # the helper that gives unpacked options their names in NNX
+    call_options: str = ""  # the same for what is unpacked in a call
 
 
 @dataclass(frozen=True, kw_only=True)

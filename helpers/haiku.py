@@ -275,6 +275,17 @@ def norm_options(options: Mapping[str, Any], **defaults: Any) -> dict[str, Any]:
     return {**defaults, **{names[name]: value for name, value in options.items()}}
 
 
+def norm_modes(modes: Mapping[str, Any]) -> dict[str, Any]:
+    """What a call of hk.BatchNorm unpacks, `{"is_training": True}`, under the names that BatchNorm has for it."""
+    given = dict(modes)
+    named = {}
+    if "is_training" in given:
+        named["use_running_average"] = not given.pop("is_training")
+    if "test_local_stats" in given:
+        named["local_stats"] = given.pop("test_local_stats")
+    return {**named, **given}
+
+
 class ChannelsFirst(nnx.Module):
     """A layer with its channels last, for inputs that have them on axis 1."""
 

@@ -350,6 +350,7 @@ RULES = (
             variables=(*SCALE_AND_OFFSET, *_AVERAGES),
             holds=frozenset(("BatchStat",)),
             options="norm_options",
+            call_options="norm_modes",
             check=_keeps_its_numbers,
             heritage=Heritage(
                 "create_scale, create_offset, decay_rate, eps=1e-5, scale_init=None, offset_init=None, axis=None, "

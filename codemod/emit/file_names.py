@@ -16,7 +16,7 @@ from ..rulebook import Rulebook
 from ..shapes import classes
 from ..shapes.classes import LINEN_MODULE
 from ..shapes.scopes import Environment
-from ..shapes.values import FILLINGS, Class, External, Value
+from ..shapes.values import FILLINGS, Class, Constant, External, Value
 from ..signatures import is_unpacked, written_arguments
 from . import fillings
 from .brackets import bracketed
@@ -346,9 +346,14 @@ class CallWriter:
     rule: Call
     text: Callable[[ast.expr], str]
 
+    def _value(self, node: ast.expr) -> Value | None:
+        """What an argument is; a number that is written out is known where no run gets to it, too."""
+        found = self.names.value_of(node)
+        return Constant(node.value) if found is None and isinstance(node, ast.Constant) else found
+
     def write(self, node: ast.Call) -> str:
         given = written_arguments(self.rule.signature, node)
-        values = {name: self.names.value_of(expression) for name, expression in given.items()}
+        values = {name: self._value(expression) for name, expression in given.items()}
         known = {name: value for name, value in values.items() if value is not None}
         use = Use(known, {}, frozenset(given))
         written = {n: Written(self.text(e), values[n], use) for n, e in given.items()}

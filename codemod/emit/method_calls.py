@@ -99,7 +99,7 @@ def _call(context: MethodContext, node: ast.Call, use: Used) -> None:
 
 def _layer_call(context: MethodContext, node: ast.Call, use: Used, layer: LayerObject) -> None:
     rule = layer.rule
-    _refuse_unpacked(node, rule)
+    _unpacked_arguments(context, node, rule)
     _call_around(context, node, rule)
     seen = use_of(context.interp, rule, layer.arguments, use.args, use.kwargs)
     for place, arg in enumerate(node.args):
@@ -118,10 +118,17 @@ def _layer_call(context: MethodContext, node: ast.Call, use: Used, layer: LayerO
             _append_argument(context, node, f"{target}={text}")
 
 
-def _refuse_unpacked(node: ast.Call, rule: Layer) -> None:
-    """Arguments out of sight may only go on to a layer that has them as the original does."""
+def _unpacked_arguments(context: MethodContext, node: ast.Call, rule: Layer) -> None:
+    """Arguments out of sight go on to a layer that has them as the original does, or get their new names in a run."""
     starred = next((p for p, a in enumerate(node.args) if isinstance(a, ast.Starred)), None)
     named = any(keyword.arg is None for keyword in node.keywords)
+    if named and rule.call_options and starred is None:
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                text = context.edits.render(keyword.value)
+                context.edits.replace(keyword.value, f"{rule.call_options}({text})")
+        context.helpers.add(rule.call_options)
+        return
     behind = rule.inputs[starred:] if starred is not None else ()
     changed = [name for name, argument in rule.call.items() if not _is_alike(name, argument)]
     if changed if named else set(changed) & set(behind):

@@ -246,6 +246,9 @@ def _shared_method(net: Net, transformed: Transformed) -> str | None:
         or ast.unparse(made[0]) != ast.unparse(also[0])
     ):
         return None
+    called = _run_alone(other, transformed)
+    if called is not None and called[1] is not None and called[1].keywords:
+        return None  # at which places the method has them is not known here
     module = one.environment.module
     alike = one.environment is other.environment or _is_global(made[0], one, module)
     if other.environment.module is not module or not alike:
@@ -376,9 +379,26 @@ def only_makes(interp: Interpreter, function: Function, transformed: Transformed
     The module is the user's: a layer of Haiku, which has other arguments in NNX, makes a module of the function.
     """
     made = maker_call(function, transformed)
-    if made is None or module_of(interp, function, made[0]) is None:
+    module = module_of(interp, function, made[0]) if made is not None else None
+    if made is None or module is None:
         return False
-    return made[1] is None or _same_defaults(interp, function, made[0], made[1])
+    return made[1] is None or (
+        _same_places(function, made[1], module, "__call__")
+        and _same_defaults(interp, function, made[0], made[1])
+    )
+
+
+def _same_places(function: Function, call: ast.Call, module: Object, name: str) -> bool:
+    """Whether what a function hands on by name stands at the same place among the parameters of a module's method."""
+    method = classes.method(module.cls, name)
+    if method is None:
+        return not call.keywords
+    theirs = [a.arg for a in [*method.node.args.posonlyargs, *method.node.args.args]][1:]
+    own = [a.arg for a in function.node.args.args]
+    return all(
+        keyword.arg in own and theirs[own.index(keyword.arg) :][:1] == [keyword.arg]
+        for keyword in call.keywords
+    )
 
 
 def _same_defaults(

@@ -166,3 +166,38 @@ class Scaled(hk.Module):
 def make_forward"""
     source = source.replace("\ndef make_forward", scaled, 1)
     check(rewritten(source), tmp_path)
+
+
+REORDERED = """
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+
+class Net(hk.Module):
+    def __call__(self, x, SIGNATURE):
+        return hk.Linear(3)(x) * BODY
+
+
+net = hk.without_apply_rng(hk.transform(lambda x, shift, scale: Net()(x, shift=shift, scale=scale)))
+x = jax.random.normal(jax.random.PRNGKey(1), (2, 5))
+params = net.init(jax.random.PRNGKey(0), x, 2.0, 3.0)
+print('RESULT', float(jnp.abs(net.apply(params, x, 2.0, 3.0)).sum()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("signature", "body", "told"),
+    [
+        ("shift, scale", "scale + shift", False),
+        ("scale, shift", "scale + shift", True),
+        ("**given", "given['scale'] + given['shift']", True),
+    ],
+)
+def test_arguments_that_are_handed_on_by_name_keep_their_names(
+    signature: str, body: str, told: bool, tmp_path: Path
+) -> None:
+    done = rewritten(REORDERED.replace("SIGNATURE", signature).replace("BODY", body))
+    assert done.statuses["Net"] == "rewritten"
+    assert bool(done.outcomes["program.py"].report.diagnostics) == told
+    check(done, tmp_path)
